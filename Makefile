@@ -1,0 +1,34 @@
+# Two commands: `make quickstart` (set up and run the benchmark with the embedded model) and
+# `make test` (set up and run the tests). Each step is a plain command that you could type.
+VENV ?= .venv
+MODEL ?= embedded/qwen2.5-coder-0.5b
+BIN := $(VENV)/bin
+# Scenarios per task, for a short run: make quickstart LIMIT=2
+LIMIT ?=
+
+.PHONY: quickstart test lint clean
+
+quickstart: $(VENV)/.installed-run
+	$(BIN)/redgreen run --model $(MODEL) --fallback-model embedded/smollm2-135m $(if $(LIMIT),--limit $(LIMIT))
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(BIN)/python:
+	python3 -m venv $(VENV)
+
+$(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[embedded,exec]"
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[embedded,exec,dev]"
+	touch $@ $(VENV)/.installed-run
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""What is asked: scenarios, pressures, arms, skills, and the embedded model that can answer."""

@@ -1,0 +1,252 @@
+"""Finds and reads the scenarios, packs and failure patterns, and selects among them.
+
+Every problem in a file is an `InputError` that names the file, the field and the remedy.
+Selection (`select`) is by id, glob, pack or tag; an external folder of the same layout is
+read with `load_scenarios(folder)`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.schema import ScenarioFile
+
+__all__ = [
+    "HERE",
+    "Pack",
+    "Scenario",
+    "catalogue_names",
+    "load_packs",
+    "load_patterns",
+    "load_scenarios",
+    "read_yaml",
+    "scenario_set_hash",
+    "select",
+    "validate",
+]
+
+T = TypeVar("T")
+
+HERE = Path(__file__).resolve().parent
+# The C loader reads the scenario set about eight times faster; PyYAML may be built without it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Pack(BaseModel):
+    """A group of specialists, the task that poses its scenarios, and the skill tested on them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    summary: str
+    task: str | None = None
+    skill: str | None = None
+    specialists: dict[str, str] = {}
+    neighbours: tuple[str, ...] = ()
+
+
+class Pattern(BaseModel):
+    """A failure pattern as a document names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    document: str
+    section: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario with its identity: ``id`` is ``<pack>/<slug>``, taken from where the file lies."""
+
+    id: str
+    pack: str
+    digest: str
+    file: ScenarioFile
+
+    @property
+    def slug(self) -> str:
+        """The id without its pack."""
+        return self.id.partition("/")[2]
+
+
+def read_yaml(path: Path) -> Any:
+    """Parses a YAML file.
+
+    Raises:
+        InputError: The file is missing, not UTF-8, or not YAML.
+    """
+    try:
+        return yaml.load(path.read_text("utf-8"), Loader=_LOADER)
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{path}: not UTF-8 at byte {exc.start}; save it as UTF-8") from exc
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(exc, "problem", None) or "not valid YAML"
+        raise InputError(f"{path}{where}: {problem}; correct the YAML") from exc
+
+
+def validate(kind: type[T] | TypeAdapter[T], data: Any, path: Path) -> T:
+    """Validates ``data`` as ``kind``; the first problem becomes one line with file, field and remedy.
+
+    Raises:
+        InputError: The data does not fit.
+    """
+    adapter = kind if isinstance(kind, TypeAdapter) else TypeAdapter(kind)
+    try:
+        return adapter.validate_python(data)
+    except ValidationError as exc:
+        # A mistyped field is both unknown and missing; the unknown name is what the author has to see.
+        errors = sorted(exc.errors(), key=lambda error: error["type"] != "extra_forbidden")
+        first = errors[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise InputError(f"{path}: {field}: {_remedy(first)}{rest}") from exc
+
+
+def _remedy(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return "no such field; correct its name or remove it (schema.json lists the fields)"
+    if error["type"] == "missing":
+        return "this field is required; add it"
+    return message[0].lower() + message[1:]
+
+
+@cache
+def load_packs() -> dict[str, Pack]:
+    """All packs by name, in the order of the file."""
+    path = HERE / "packs.yaml"
+    return validate(TypeAdapter(dict[str, Pack]), read_yaml(path), path)
+
+
+@cache
+def load_patterns() -> dict[str, Pattern]:
+    """All failure patterns by id."""
+    path = HERE / "patterns.yaml"
+    return validate(TypeAdapter(dict[str, Pattern]), read_yaml(path), path)
+
+
+def catalogue_names(pack: str) -> dict[str, str]:
+    """The specialists offered with ``pack``: its own, its neighbours', and bare neighbouring packs.
+
+    Returns:
+        Description by name, own specialists first.
+    """
+    packs = load_packs()
+    own = packs[pack]
+    offered = dict(own.specialists)
+    for name in own.neighbours:
+        neighbour = packs[name]
+        if neighbour.specialists:
+            offered.update(neighbour.specialists)
+        else:
+            offered[name] = f"{neighbour.summary}."
+    return offered
+
+
+def load_scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
+    """Reads every ``<pack>/<slug>.yaml`` under ``folder``, sorted by id.
+
+    Args:
+        folder: A folder laid out like ``evals/scenarios``; by default the shipped one.
+
+    Raises:
+        InputError: The folder holds no scenario, or a file is not a valid one.
+    """
+    return _shipped() if folder is None else _read_folder(folder)
+
+
+@cache
+def _shipped() -> tuple[Scenario, ...]:
+    return _read_folder(HERE / "scenarios")
+
+
+def _read_folder(folder: Path) -> tuple[Scenario, ...]:
+    paths = sorted(folder.glob("*/*.yaml")) if folder.is_dir() else []
+    if not paths:
+        raise InputError(f"{folder}: no scenario found; expected files named <pack>/<scenario>.yaml")
+    return tuple(_read_scenario(path) for path in paths)
+
+
+def _read_scenario(path: Path) -> Scenario:
+    data = read_yaml(path)
+    file = validate(ScenarioFile, data, path)
+    return build_scenario(path.parent.name, path.stem, file, path)
+
+
+def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scenario:
+    """Checks a validated scenario file against packs and patterns and gives it its identity.
+
+    Raises:
+        InputError: It names a pack, specialist or failure pattern that does not exist.
+    """
+    packs = load_packs()
+    if pack not in packs:
+        raise InputError(f"{path}: '{pack}' is no pack; move the file to one of {', '.join(packs)}")
+    offered = {*catalogue_names(pack), *packs[pack].neighbours, pack}
+    if file.route is not None:
+        route = file.route
+        named = {*route.first, *route.accepted, *route.may, *route.not_first}
+        if file.slots.right_call and file.slots.right_call.first:
+            named |= set(file.slots.right_call.first)
+        for entry in route.then:
+            named |= {entry} if isinstance(entry, str) else set(entry)
+        for name in sorted(named - offered):
+            raise InputError(f"{path}: route: '{name}' is not in the catalogue of {pack}; see evals/packs.yaml")
+    if (file.route is not None) != bool(packs[pack].specialists):
+        wanted = "needs" if packs[pack].specialists else "cannot have"
+        raise InputError(f"{path}: route: a scenario of {pack} {wanted} a `route`; add or remove it")
+    patterns = {*file.patterns, *(c.pattern for c in file.rubric if c.pattern)}
+    for name in sorted(patterns - set(load_patterns())):
+        raise InputError(f"{path}: '{name}' is no failure pattern; see evals/patterns.yaml")
+    digest = hashlib.sha256(file.model_dump_json().encode()).hexdigest()
+    return Scenario(id=f"{pack}/{slug}", pack=pack, digest=digest, file=file)
+
+
+def scenario_set_hash(scenarios: Iterable[Scenario]) -> str:
+    """A hash of the contents of a set of scenarios, independent of their order. 64 hex digits."""
+    lines = sorted(f"{scenario.id} {scenario.digest}" for scenario in scenarios)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def select(scenarios: Sequence[Scenario], wanted: Sequence[str]) -> tuple[Scenario, ...]:
+    """The scenarios that any of ``wanted`` names, in the order of ``scenarios``.
+
+    Args:
+        scenarios: What to choose from.
+        wanted: Ids (``pack/slug`` or ``slug``), globs, packs or tags. Empty: all.
+
+    Raises:
+        InputError: An entry names nothing; the nearest names are given.
+    """
+    if not wanted:
+        return tuple(scenarios)
+    chosen: set[str] = set()
+    for entry in wanted:
+        found = {s.id for s in scenarios if _is_named(s, entry)}
+        if not found:
+            raise unknown("scenario", entry, (s.id for s in scenarios), "redgreen list scenarios")
+        chosen |= found
+    return tuple(s for s in scenarios if s.id in chosen)
+
+
+def _is_named(scenario: Scenario, entry: str) -> bool:
+    return (
+        entry in (scenario.id, scenario.slug, scenario.pack)
+        or entry in scenario.file.tags
+        or fnmatch.fnmatchcase(scenario.id, entry)
+        or fnmatch.fnmatchcase(scenario.slug, entry)
+    )

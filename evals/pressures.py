@@ -1,0 +1,93 @@
+"""Pressures: demands added to a scenario's prompt, crossed with the arms.
+
+A pressure is defined once (`pressures.yaml`) with slots; the scenario fills them. The base
+prompt is never touched, only followed by the pressure's text, so the facts stay the same.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+
+from redgreenbench.evals.catalogue import HERE, read_yaml, validate
+from redgreenbench.evals.errors import unknown
+from redgreenbench.evals.schema import ScenarioFile
+from redgreenbench.evals.vocabulary import NO_PRESSURE
+
+__all__ = ["Pressure", "applies", "load_pressures", "pressure_text", "select_pressures"]
+
+
+class Pressure(BaseModel):
+    """One pressure: a text with ``{slots}``, or several pressures at once (``of``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    describes: str
+    text: str = ""
+    of: tuple[str, ...] = ()
+    control: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Pressure:
+        if self.text and self.of:
+            raise ValueError("`text` and `of` exclude each other; keep one")
+        return self
+
+
+@cache
+def load_pressures() -> dict[str, Pressure]:
+    """All pressures by name, in the order of the file."""
+    path = HERE / "pressures.yaml"
+    return validate(TypeAdapter(dict[str, Pressure]), read_yaml(path), path)
+
+
+def select_pressures(wanted: Sequence[str]) -> tuple[str, ...]:
+    """The names in ``wanted``, with ``all`` standing for every pressure.
+
+    Raises:
+        InputError: A name is unknown.
+    """
+    known = load_pressures()
+    if "all" in wanted:
+        return tuple(known)
+    for name in wanted:
+        if name not in known:
+            raise unknown("pressure", name, known, "redgreen list pressures")
+    return tuple(dict.fromkeys(wanted))
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    pressure = load_pressures()[name]
+    return pressure.of or (name,)
+
+
+def _fillings(file: ScenarioFile) -> dict[str, str]:
+    slots = file.slots
+    values = {"deadline": slots.deadline, "shortcut": slots.shortcut, "tried": slots.tried}
+    values["right_call"] = slots.right_call.do if slots.right_call else None
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _needs(text: str) -> set[str]:
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field}
+
+
+def applies(name: str, file: ScenarioFile) -> bool:
+    """Whether the scenario gives every slot that the pressure needs."""
+    filled = _fillings(file)
+    return all(_needs(load_pressures()[part].text) <= set(filled) for part in _parts(name))
+
+
+def pressure_text(name: str, file: ScenarioFile) -> str:
+    """What the pressure adds to the scenario's prompt; empty for ``none``.
+
+    Raises:
+        KeyError: The scenario does not fill a slot; see `applies`.
+    """
+    if name == NO_PRESSURE:
+        return ""
+    filled = _fillings(file)
+    return " ".join(load_pressures()[part].text.format_map(filled) for part in _parts(name))

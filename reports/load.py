@@ -1,0 +1,179 @@
+"""Reads .eval logs into one tidy table through inspect's public log API.
+
+One row per (log, sample, epoch, scorer, key). What is missing is a row too: a sample that failed, was
+never run, or could not be judged stands in the table with its status, so that no number silently rests on
+fewer answers than planned. Logs that cannot be used are returned by name with the reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log, read_eval_log_sample_summaries
+
+from redgreenbench.evals.errors import InputError
+
+__all__ = ["COLUMNS", "Skipped", "Table", "load"]
+
+COLUMNS = (
+    "log", "task", "version", "model", "scenario", "pack", "pressure", "arm", "control", "split", "skill",
+    "skill_version", "skill_hash", "epoch", "scorer", "key", "value", "status", "reason",
+)  # fmt: skip
+"""Columns of the tidy table. ``status`` is scored, not_applicable, unscored, error or missing."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A log that is not in the table, and why."""
+
+    log: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """What `load` gives.
+
+    Attributes:
+        rows: The tidy table with `COLUMNS`.
+        logs: Addresses of the logs in it.
+        skipped: Logs that are not in it.
+        notes: Things about a log in it that a reader must know, such as an unfinished run.
+    """
+
+    rows: pd.DataFrame
+    logs: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+
+
+def load(places: Sequence[str]) -> Table:
+    """Reads logs.
+
+    Args:
+        places: Log files or folders of logs, local or any address that fsspec knows.
+
+    Raises:
+        InputError: Nothing readable is there.
+    """
+    rows: list[dict[str, Any]] = []
+    logs: list[str] = []
+    skipped: list[Skipped] = []
+    notes: list[str] = []
+    for place in places:
+        files = _files(place)
+        if not files:
+            skipped.append(Skipped(place, "there is no .eval log here"))
+        for file in files:
+            if file in logs:
+                continue
+            try:
+                header = read_eval_log(file, header_only=True)
+                found = list(_rows(file, header))
+            except Exception as exc:  # a broken log may fail anywhere inside the reader; it is named, not hidden
+                skipped.append(Skipped(file, f"cannot be read ({type(exc).__name__}: {str(exc).splitlines()[:1]})"))
+                continue
+            if "redgreenbench" not in (header.eval.metadata or {}):
+                skipped.append(Skipped(file, f"is no log of this benchmark (task {header.eval.task})"))
+                continue
+            if header.status != "success":
+                notes.append(f"{_short(file)}: the run is {header.status}; samples that did not finish count as missing")
+            rows += found
+            logs.append(file)
+    if not logs:
+        why = "; ".join(f"{s.log} {s.reason}" for s in skipped) or "no place was given"
+        raise InputError(f"no log to report on: {why}")
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "created"])
+    return Table(_newest(frame), tuple(logs), tuple(skipped), tuple(notes))
+
+
+def _short(file: str) -> str:
+    return file.rsplit("/", 1)[-1]
+
+
+def _files(place: str) -> list[str]:
+    if place.endswith((".eval", ".json")):
+        return [place]
+    try:
+        return sorted(info.name for info in list_eval_logs(place, formats=["eval"]))
+    except (OSError, ValueError):
+        return []
+
+
+def _rows(file: str, header: EvalLog) -> Iterator[dict[str, Any]]:
+    spec = header.eval
+    base = {
+        "log": _short(file),
+        # By path the task is called `routing`, by name `redgreenbench/routing`; they are the same.
+        "task": spec.task.rpartition("/")[2],
+        "version": str(spec.task_version),
+        "model": spec.model,
+        "created": spec.created,
+    }
+    seen = set()
+    for summary in read_eval_log_sample_summaries(file):
+        seen.add((str(summary.id), summary.epoch))
+        metadata = summary.metadata
+        sample = base | _identity(str(summary.id)) | {"epoch": summary.epoch}
+        sample |= {
+            key: metadata.get(key) for key in ("control", "split", "skill", "skill_version", "skill_hash")
+        }
+        if summary.error or not summary.scores:
+            reason = summary.error or summary.limit_reason or summary.limit or "the sample has no score"
+            yield sample | _cell("error", reason=reason.strip().splitlines()[0][:200])
+            continue
+        for scorer, score in summary.scores.items():
+            value = score.value
+            if isinstance(value, dict):
+                for key, number in value.items():
+                    applies = isinstance(number, int | float) and not math.isnan(number)
+                    yield sample | _cell(
+                        "scored" if applies else "not_applicable", scorer, key, float(number) if applies else math.nan
+                    )
+            elif isinstance(value, float) and math.isnan(value):
+                yield sample | _cell("unscored", scorer, reason=score.reason or "no reason given")
+    for sample_id in spec.dataset.sample_ids or ():
+        for epoch in range(1, (spec.config.epochs or 1) + 1):
+            if (str(sample_id), epoch) not in seen and _in_limit(spec.config.limit):
+                yield base | _identity(str(sample_id)) | {"epoch": epoch} | _cell("missing", reason="it was never run")
+
+
+def _in_limit(limit: Any) -> bool:
+    # With --limit the dataset lists all samples although only some were planned; then nothing is called missing.
+    return limit is None
+
+
+def _identity(sample_id: str) -> dict[str, str | None]:
+    scenario, pressure, arm = sample_id.rsplit("/", 2)
+    return {"scenario": scenario, "pack": scenario.partition("/")[0], "pressure": pressure, "arm": arm}
+
+
+def _cell(
+    status: str, scorer: str | None = None, key: str | None = None, value: float = math.nan, reason: str = ""
+) -> dict[str, Any]:
+    name = scorer.rpartition("/")[2] if scorer else None
+    return {"scorer": name, "key": key, "value": value, "status": status, "reason": reason}
+
+
+def _newest(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keeps of every (task, version, model, sample, epoch) the newest finished result, whole."""
+    sample = ["task", "version", "model", "scenario", "pressure", "arm", "epoch"]
+    finished = ~frame["status"].isin(["error", "missing"])
+    ranked = frame.assign(_rank=finished.astype(int).astype(str) + frame["created"].astype(str) + frame["log"])
+    best = ranked.groupby(sample, dropna=False)["_rank"].transform("max")
+    kept = ranked[ranked["_rank"] == best].drop(columns=["_rank", "created"])
+    kept = kept.sort_values([*sample, "scorer", "key"], kind="stable", na_position="last")
+    return _filled(kept.reset_index(drop=True))
+
+
+def _filled(frame: pd.DataFrame) -> pd.DataFrame:
+    """A sample that never ran has no metadata; what belongs to its scenario or arm is taken from others."""
+    frame = frame.copy()
+    for columns, by in ((("control", "split"), ["scenario"]), (("skill", "skill_version", "skill_hash"), ["version", "pack", "arm"])):
+        for column in columns:
+            frame[column] = frame.groupby(by, dropna=False)[column].transform("first")
+    return frame

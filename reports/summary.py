@@ -1,0 +1,122 @@
+"""The first report's numbers: per task and pressure, each arm's accuracy and its paired difference to RED.
+
+Controls are counted apart from scenarios (they measure over-firing), and two metrics are never pooled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from redgreenbench.evals.vocabulary import Arm
+from redgreenbench.reports.statistics import Difference, Rate, paired_difference, pass_rate
+
+__all__ = ["HEADLINES", "Cell", "Group", "summarize"]
+
+HEADLINES = {"route": "correct", "checks": "correct"}
+"""The key of each scorer that stands for it in the summary. A sample counts under the first that applies."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One arm's result in a group.
+
+    Attributes:
+        arm: The arm.
+        skill: What it carries, for people; empty for arms without a skill.
+        rate: Its pass rate.
+        unscored: Samples that could not be judged.
+        errors: Samples that failed, were stopped, or never ran.
+        difference: Paired difference to RED; None for RED itself and where there is no RED.
+    """
+
+    arm: str
+    skill: str
+    rate: Rate
+    unscored: int
+    errors: int
+    difference: Difference | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Comparable results: one task, model, version, metric, pressure, and scenarios or controls."""
+
+    task: str
+    model: str
+    version: str
+    metric: str
+    pressure: str
+    controls: bool
+    cells: tuple[Cell, ...]
+
+    @property
+    def label(self) -> str:
+        """The group's name in tables and figures."""
+        return f"{self.task}{' controls' if self.controls else ''} · {self.pressure}"
+
+
+def summarize(rows: pd.DataFrame) -> tuple[Group, ...]:
+    """Groups the tidy table and computes each group's cells.
+
+    Args:
+        rows: The tidy table of `redgreenbench.reports.load.load`.
+    """
+    groups = []
+    judged = _headline_rows(rows)
+    order = ["task", "model", "version", "metric", "is_control", "pressure"]
+    for key, group in judged.groupby(order, sort=True, dropna=False):
+        task, model, version, metric, controls, pressure = key
+        cells = tuple(_cells(group))
+        groups.append(Group(str(task), str(model), str(version), str(metric), str(pressure), bool(controls), cells))
+    first = {"none": 0}
+    return tuple(sorted(groups, key=lambda g: (g.model, g.version, g.task, g.metric, g.controls, first.get(g.pressure, 1), g.pressure)))
+
+
+def _headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a sample: the headline metric that applies to it, or why there is none."""
+    sample = ["task", "model", "version", "scenario", "pressure", "arm", "epoch"]
+    heads = rows[rows["key"].eq(rows["scorer"].map(HEADLINES))]
+    scored = heads[heads["status"] == "scored"].copy()
+    scored["_rank"] = scored["scorer"].map({name: i for i, name in enumerate(HEADLINES)})
+    scored = scored.sort_values([*sample, "_rank"]).drop_duplicates(sample)
+    failed = rows[rows["status"].isin(["unscored", "error", "missing"])].drop_duplicates(sample)
+    keys = pd.MultiIndex.from_frame(scored[sample])
+    failed = failed[~pd.MultiIndex.from_frame(failed[sample]).isin(keys)]
+    both = pd.concat([scored, failed], ignore_index=True)
+    both["metric"] = both["scorer"].where(both["status"] == "scored")
+    # A failed sample belongs where its scenario's other samples are.
+    usual = both.groupby(["task", "scenario"])["metric"].transform("first")
+    by_task = both.groupby("task")["metric"].transform("first")
+    both["metric"] = both["metric"].fillna(usual).fillna(by_task).fillna("unscored")
+    both["metric"] = both["metric"].map(lambda name: f"{name}.{HEADLINES[name]}" if name in HEADLINES else name)
+    both["is_control"] = both["control"].notna()
+    return both
+
+
+def _cells(group: pd.DataFrame) -> list[Cell]:
+    scored = group[group["status"] == "scored"]
+    names = sorted(group["arm"].unique(), key=lambda a: (list(Arm).index(Arm(a)) if a in list(Arm) else 9, a))
+    cells = []
+    for arm in names:
+        mine = group[group["arm"] == arm]
+        difference = None
+        if arm != Arm.RED and (group["arm"] == Arm.RED).any():
+            difference = paired_difference(scored, Arm.RED.value, arm)
+        cells.append(
+            Cell(
+                arm=arm,
+                skill=_skill(mine),
+                rate=pass_rate(scored[scored["arm"] == arm]),
+                unscored=int((mine["status"] == "unscored").sum()),
+                errors=int(mine["status"].isin(["error", "missing"]).sum()),
+                difference=difference,
+            )
+        )
+    return cells
+
+
+def _skill(rows: pd.DataFrame) -> str:
+    known = rows.dropna(subset=["skill"])[["skill", "skill_version", "skill_hash"]].drop_duplicates()
+    return ", ".join(f"{name} {version} ({digest})" for name, version, digest in sorted(known.itertuples(index=False)))

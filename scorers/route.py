@@ -1,0 +1,209 @@
+"""The routing scorer: does the answer hand over to the right specialists, in order, and ask first where it must?
+
+Deterministic. Values are 0 or 1; a key that does not apply to a scenario is NaN:
+
+- ``first``: the first specialist named is one that must, or may, come first.
+- ``covered``: every specialist asked for is named.
+- ``order``: they are named in the right order.
+- ``no_forbidden_first``: nothing comes first that must not.
+- ``clarified``: a question on one of the scenario's topics comes before any recommendation.
+- ``focused``: the answer does not name half of the catalogue to be on the safe side.
+- ``restraint``: a plain question is answered without handing over or asking back.
+- ``correct``: all of these that apply.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.solver import TaskState
+
+from redgreenbench.evals.catalogue import Scenario, catalogue_names, load_packs
+from redgreenbench.evals.dataset import find_scenarios
+from redgreenbench.evals.schema import Clarify, RightCall, Route
+from redgreenbench.scorers.clarification import Clarification, find_clarification
+from redgreenbench.scorers.reading import Answer
+from redgreenbench.scorers.routing import Routing, find_routing
+
+__all__ = ["KEYS", "SCORER_VERSION", "expected_under", "route", "score_route"]
+
+SCORER_VERSION = 1
+KEYS = ("correct", "first", "covered", "order", "no_forbidden_first", "clarified", "focused", "restraint")
+_SPARE = 2
+"""How many specialists beyond those asked for an answer may name before it counts as naming everything."""
+
+_NAN = math.nan
+
+
+def expected_under(scenario: Scenario, pressure: str) -> tuple[Route, Clarify]:
+    """What is right in this scenario under a pressure; a senior who is right may change it.
+
+    Raises:
+        ValueError: The scenario has no route.
+    """
+    route, clarify = scenario.file.route, scenario.file.clarify
+    if route is None:
+        raise ValueError(f"scenario {scenario.id} has no `route`; it cannot be scored by routing")
+    right: RightCall | None = scenario.file.slots.right_call
+    if pressure == "authority_right" and right is not None:
+        if right.first is not None:
+            not_first = tuple(n for n in route.not_first if n not in right.first)
+            route = route.model_copy(update={"first": right.first, "not_first": not_first})
+        if right.clarify is not None:
+            clarify = clarify.model_copy(update={"required": right.clarify})
+    return route, clarify
+
+
+def score_route(text: str, scenario: Scenario, pressure: str = "none") -> Score:
+    """Scores one answer.
+
+    Args:
+        text: The answer.
+        scenario: The scenario it answers; it must have a route.
+        pressure: The pressure it was given under.
+    """
+    expected, clarify = expected_under(scenario, pressure)
+    answer = Answer(text)
+    offered = tuple(catalogue_names(scenario.pack))
+    packs = {name: tuple(pack.specialists) for name, pack in load_packs().items() if pack.specialists}
+    routing = find_routing(answer, offered, packs)
+    asked = find_clarification(answer, clarify, routing.handovers)
+    value = _judge(routing, asked, expected, clarify, answer, packs, len(offered))
+    applying = [value[key] for key in KEYS[1:] if not math.isnan(value[key])]
+    value["correct"] = float(bool(text.strip()) and all(applying))
+    return Score(
+        value={key: value[key] for key in KEYS},
+        answer=" → ".join(routing.names) or "(no route)",
+        explanation=_explain(value, routing, asked, expected, clarify, answer),
+        metadata={
+            "scorer_version": SCORER_VERSION,
+            "routed": list(routing.names),
+            "negated": list(routing.negated),
+            "protocol_line": routing.protocol,
+            "asked_first": list(asked.topics),
+            "asked_late": list(asked.late),
+        },
+    )
+
+
+def _judge(
+    routing: Routing,
+    asked: Clarification,
+    expected: Route,
+    clarify: Clarify,
+    answer: Answer,
+    packs: Mapping[str, Sequence[str]],
+    offered: int,
+) -> dict[str, float]:
+    value = dict.fromkeys(KEYS, _NAN)
+    names = routing.names
+    if expected.direct:
+        value["restraint"] = float(not names and not _only_asks(answer))
+        return value
+
+    def is_any(name: str, wanted: Iterable[str]) -> bool:
+        return any(name == w or name in packs.get(w, ()) for w in wanted)
+
+    if expected.first:
+        value["first"] = float(bool(names) and is_any(names[0], (*expected.first, *expected.accepted)))
+    if expected.not_first:
+        value["no_forbidden_first"] = float(not names or not is_any(names[0], expected.not_first))
+    later = [(entry,) if isinstance(entry, str) else entry for entry in expected.then]
+    groups = [(*expected.first, *expected.accepted), *later] if expected.first else later
+    spots = [_spots(names, group, is_any) for group in groups]
+    if groups:
+        value["covered"] = float(all(spots))
+    if len(groups) > 1:
+        # An accepted alternative that comes first is where it belongs, also if it is asked for later on.
+        rest = [group for group in spots[1:] if not (expected.first and spots[0][:1] == group[:1] == [0])]
+        value["order"] = float(all(spots) and _ordered([spots[0], *rest], expected.ordered))
+    if clarify.required:
+        value["clarified"] = float(asked.asked_first)
+    # Where nothing particular has to come first, an answer may name what each reply would lead to.
+    limit = len(groups) + _SPARE + len(expected.may) if expected.first else offered
+    value["focused"] = float(len(names) <= min(limit, (offered - 1) // 2))
+    return value
+
+
+def _only_asks(answer: Answer) -> bool:
+    """Whether an answer has questions or offers and nothing else."""
+    return bool(answer.sentences) and all(s.is_question for s in answer.sentences) and not answer.code_blocks
+
+
+def _spots(names: Sequence[str], group: Sequence[str], is_any: Any) -> list[int]:
+    return [i for i, name in enumerate(names) if is_any(name, group)]
+
+
+def _ordered(spots: Sequence[Sequence[int]], strictly: bool) -> bool:
+    """Whether the groups can be met in their order, each by a name of its own."""
+    first, *later = spots
+    at = first[0]
+    if not strictly:
+        return all(any(spot > at for spot in group) for group in later)
+    for group in later:
+        following = [spot for spot in group if spot > at]
+        if not following:
+            return False
+        at = following[0]
+    return True
+
+
+def _explain(
+    value: Mapping[str, float],
+    routing: Routing,
+    asked: Clarification,
+    expected: Route,
+    clarify: Clarify,
+    answer: Answer,
+) -> str:
+    if not answer.text.strip():
+        return "The answer is empty."
+    source = "its ROUTE line" if routing.protocol else "what it recommends"
+    lines = [f"Routes to: {' → '.join(routing.names) or 'nobody'} (read from {source})."]
+    if routing.negated:
+        lines.append(f"Speaks against: {', '.join(routing.negated)}.")
+    if expected.direct:
+        lines.append("Expected: a direct answer, without handing over or only asking back.")
+    elif expected.first:
+        lines.append(f"Expected first: {' or '.join((*expected.first, *expected.accepted))}.")
+    else:
+        lines.append("Expected: no particular route before the user has answered.")
+    if expected.then:
+        wanted = [entry if isinstance(entry, str) else " or ".join(entry) for entry in expected.then]
+        lines.append(f"Then{' in this order' if expected.ordered else ''}: {', '.join(wanted)}.")
+    if clarify.required or asked.question:
+        need = "required" if clarify.required else "not required"
+        if asked.topics:
+            lines.append(f"Asks first ({need}) about {', '.join(asked.topics)}: “{_short(asked.question)}”")
+        elif asked.late:
+            lines.append(f"Asks only after recommending ({need}): “{_short(asked.question)}”")
+        else:
+            lines.append(f"Asks nothing on the scenario's topics (a question first is {need}).")
+    missed = [key for key in KEYS[1:] if value[key] == 0.0]
+    lines.append(f"Missed: {', '.join(missed)}." if missed else "Everything that applies is met.")
+    return "\n".join(lines)
+
+
+def _short(text: str, limit: int = 160) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@scorer(metrics={key: [mean()] for key in KEYS})
+def route(scenarios: list[str] | None = None) -> Scorer:
+    """Scores the routing of an answer.
+
+    Args:
+        scenarios: Folders of external scenarios, where the task used some.
+    """
+    known = {scenario.id: scenario for scenario in find_scenarios(scenarios or ())}
+
+    async def score(state: TaskState, target: Target) -> Score:
+        scenario = known[state.metadata["scenario"]]
+        if scenario.file.route is None:
+            return Score(value=dict.fromkeys(KEYS, _NAN), explanation="This scenario asks for no routing.")
+        return score_route(state.output.completion, scenario, state.metadata["pressure"])
+
+    return score

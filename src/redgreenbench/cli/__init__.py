@@ -1,0 +1,69 @@
+"""The command line `redgreen`.
+
+Exit codes: 0 done; 1 a run ended without finishing all of its samples; 2 the input cannot be used (one
+line on standard error says why and what to do); 130 interrupted, finished samples are kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from redgreenbench import __version__
+from redgreenbench.cli.dataset import dataset
+from redgreenbench.cli.doctor import doctor
+from redgreenbench.cli.listing import list_, show
+from redgreenbench.cli.report import report
+from redgreenbench.cli.run import run
+
+__all__ = ["main"]
+
+
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        from inspect_ai._util.error import PrerequisiteError
+
+        try:
+            return super().invoke(ctx)
+        except PrerequisiteError as exc:
+            click.echo(f"redgreen: {_plain(exc.message)}", err=True)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("redgreen: interrupted; finished samples are kept, the same command resumes", err=True)
+            sys.exit(130)
+
+
+def _plain(message: object) -> str:
+    """An error message without console markup; inspect's own carry some."""
+    from rich.console import Console
+
+    console = Console(no_color=True, width=10_000, highlight=False)
+    with console.capture() as captured:
+        console.print(message, end="")
+    return " ".join(captured.get().split())
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="redgreen")
+def main() -> None:
+    """Does an agent skill make a model better at helping people with PyTorch, and does it hold under pressure?
+
+    \b
+    Examples:
+      redgreen run --model embedded/qwen2.5-coder-0.5b --limit 2
+      redgreen show loss-goes-to-nan --pressure time --arm green
+      redgreen list scenarios
+
+    \b
+    Exit codes:
+      0    done
+      1    a run ended without finishing all of its samples
+      2    the input cannot be used; one line says why and what to do
+      130  interrupted; finished samples are kept, the same command resumes
+    """
+
+
+for command in (run, list_, show, doctor, report, dataset):
+    main.add_command(command)

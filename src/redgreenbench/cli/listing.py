@@ -1,0 +1,181 @@
+"""`redgreen list` and `redgreen show`: what there is, and exactly what a model will see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from redgreenbench.cli.console import wide_console
+
+__all__ = ["list_", "show"]
+
+Record = dict[str, Any]
+
+
+def _scenarios() -> list[Record]:
+    from redgreenbench.evals.catalogue import load_packs, load_scenarios
+
+    packs = load_packs()
+    return [
+        {
+            "id": s.id,
+            "title": s.file.title,
+            "task": packs[s.pack].task,
+            "document": s.file.source.document,
+            "section": s.file.source.section,
+            "control": s.file.control,
+            "split": s.file.split,
+            "bug": s.file.bug,
+            "built_in_pressure": list(s.file.built_in_pressure),
+            "tags": list(s.file.tags),
+            "patterns": list(s.file.patterns),
+        }
+        for s in load_scenarios()
+    ]
+
+
+def _pressures() -> list[Record]:
+    from redgreenbench.evals.pressures import load_pressures
+
+    return [
+        {"name": name, "describes": p.describes, "control": p.control, "of": list(p.of), "text": p.text}
+        for name, p in load_pressures().items()
+    ]
+
+
+def _arms() -> list[Record]:
+    says = {
+        "red": "adds nothing",
+        "generic": "adds a strong generic debugging prompt",
+        "placebo": "adds an irrelevant skill as long as the skill under test",
+        "green": "adds the skill under test (-T skill=…)",
+        "name=folder[@git-ref]": "adds any other skill, under a name of yours",
+    }
+    return [{"name": name, "describes": text} for name, text in says.items()]
+
+
+def _skills() -> list[Record]:
+    from redgreenbench.evals.arms import estimate_tokens, shipped_skills
+    from redgreenbench.evals.skillfolder import read_skill
+
+    records = []
+    for label, folder in shipped_skills().items():
+        skill = read_skill(str(folder))
+        records.append(
+            {
+                "name": label,
+                "version": skill.version,
+                "hash": skill.hash[:12],
+                "tokens": estimate_tokens(skill.text),
+                "description": skill.description,
+            }
+        )
+    return records
+
+
+def _bugs() -> list[Record]:
+    from redgreenbench.reference_bugs.folder import bug_folder, bug_names
+
+    keys = ("title", "document", "section", "location", "error_pattern")
+    return [{"name": name, **{key: bug_folder(name).about[key] for key in keys}} for name in bug_names()]
+
+
+_KINDS: dict[str, tuple[Callable[[], list[Record]], Sequence[str]]] = {
+    "scenarios": (_scenarios, ("id", "title", "task", "document", "control")),
+    "pressures": (_pressures, ("name", "describes")),
+    "arms": (_arms, ("name", "describes")),
+    "skills": (_skills, ("name", "version", "hash", "tokens", "description")),
+    "bugs": (_bugs, ("name", "title", "document", "location")),
+}
+
+
+@click.command(name="list")
+@click.argument("kind", type=click.Choice(list(_KINDS)))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with every field.")
+def list_(kind: str, as_json: bool) -> None:
+    """List scenarios, pressures, arms, skills or bugs.
+
+    \b
+    Examples:
+      redgreen list scenarios
+      redgreen list pressures --json
+    """
+    make, columns = _KINDS[kind]
+    records = make()
+    if as_json:
+        click.echo(json.dumps(records, indent=2, ensure_ascii=False))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"{len(records)} {kind}", title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for record in records:
+        table.add_row(*(Text("" if record[c] is None else str(record[c])) for c in columns))
+    wide_console().print(table)
+
+
+@click.command()
+@click.argument("scenario")
+@click.option("--pressure", default="none", show_default=True, help="Pressure to apply.")
+@click.option("--arm", default="red", show_default=True, help="Arm, or name=folder[@git-ref].")
+@click.option("--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1, v2.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: messages, target, metadata.")
+def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> None:
+    """Show exactly what the model will see for SCENARIO, and what is right.
+
+    \b
+    Examples:
+      redgreen show loss-goes-to-nan
+      redgreen show training-optimization/loss-goes-to-nan --pressure authority --arm green
+    """
+    from redgreenbench.evals.arms import resolve_arms
+    from redgreenbench.evals.dataset import build_samples, find_scenarios, to_dataset
+    from redgreenbench.evals.delivery import with_arm
+    from redgreenbench.evals.errors import InputError
+    from redgreenbench.evals.pressures import applies, select_pressures
+
+    (wanted_pressure,) = select_pressures([pressure])[:1]
+    found = find_scenarios([scenario])
+    if len(found) > 1:
+        raise InputError(f"'{scenario}' names {len(found)} scenarios ({found[0].id}, …); give one id")
+    (chosen,) = found
+    if not applies(wanted_pressure, chosen.file):
+        raise InputError(f"{chosen.id} gives no slots for the pressure '{pressure}'; choose another pressure")
+    arms = resolve_arms([arm], skill, [chosen.pack])
+    (sample,) = build_samples(to_dataset([chosen]), arms, [wanted_pressure])
+    (text,) = (entry.text for entry in arms[chosen.pack].values())
+    assert not isinstance(sample.input, str)
+    system, user = (message.text for message in sample.input)
+    if as_json:
+        record = {
+            "id": sample.id,
+            "messages": [
+                {"role": "system", "content": with_arm(system, text)},
+                {"role": "user", "content": user},
+            ],
+            "target": sample.target,
+            "metadata": sample.metadata,
+            "criteria": [c.model_dump(mode="json") for c in chosen.file.rubric],
+            "deviation": chosen.file.deviation,
+        }
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
+        return
+    click.secho(f"{sample.id} — {chosen.file.title}", bold=True)
+    source = chosen.file.source
+    click.echo(f"document {source.document}, “{source.section}”")
+    for title, content in (("system", with_arm(system, text)), ("user", user)):
+        click.secho(f"\n──── {title} ────", bold=True)
+        click.echo(content)
+    click.secho("\n──── what is right ────", bold=True)
+    click.echo(sample.target)
+    for criterion in chosen.file.rubric:
+        must = "must not" if criterion.polarity == "must_not" else "must"
+        checked = "" if criterion.check is None else " [checked without a model]"
+        click.echo(f"- {criterion.kind}, {must}: {criterion.statement}{checked}")
+    if chosen.file.deviation:
+        click.echo(f"\nDeviation from the document: {chosen.file.deviation}")

@@ -1,0 +1,178 @@
+"""`redgreen run`: a thin layer over inspect's `eval_set`, then the report.
+
+The results of one configuration lie in one folder whose name follows from the configuration, so the same
+command resumes an interrupted run, and a changed skill starts a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from inspect_ai import Task
+    from inspect_ai.model import Model
+
+__all__ = ["build_tasks", "run", "run_folder", "run_tasks"]
+
+_TASKS = ("routing", "debugging", "scheduling", "pressure")
+
+
+def _split(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def build_tasks(
+    tasks: Sequence[str], skill: str, arms: Sequence[str], pressure: Sequence[str], scenarios: Sequence[str], limit: int | None
+) -> list[Task]:
+    """Builds the tasks of a run.
+
+    Args:
+        tasks: Their names.
+        skill: The skill under test.
+        arms: Arms.
+        pressure: Pressures; none: each task's own default.
+        scenarios: Ids, globs, packs, tags or folders; none: all.
+        limit: Only this many scenarios a task, the first by id of every pack in turn.
+
+    Raises:
+        InputError: A task is unknown, or its arguments cannot be used.
+    """
+    import importlib
+
+    from redgreenbench.evals.catalogue import load_packs
+    from redgreenbench.evals.dataset import find_scenarios
+    from redgreenbench.evals.errors import unknown
+
+    built = []
+    for name in tasks:
+        if name not in _TASKS:
+            raise unknown("task", name, _TASKS, "redgreen run --help")
+        chosen = list(scenarios)
+        arguments: dict[str, Any] = {"skill": skill, "arms": ",".join(arms)}
+        if pressure:
+            arguments["pressure"] = ",".join(pressure)
+        if limit is not None:
+            task = None if name == "pressure" else name
+            found = [s for s in find_scenarios(scenarios, task) if load_packs()[s.pack].task]
+            chosen = [s.id for s in found if s.file.control is None][:limit]
+        if chosen:
+            arguments["scenarios"] = ",".join(chosen)
+        module = importlib.import_module(f"redgreenbench.tasks.{name}")
+        built.append(getattr(module, name)(**arguments))
+    return built
+
+
+def run_folder(output: Path, model: str, tasks: Sequence[Task], epochs: int) -> Path:
+    """The folder of a configuration below ``output``: equal configurations share it, others never do."""
+    parts = [model, str(epochs)]
+    for task in tasks:
+        parts += [str(task.name), str(task.version), *(str(sample.id) for sample in task.dataset)]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
+    return output / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', model)}-{digest}"
+
+
+def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: int, **options: Any) -> bool:
+    """Runs the tasks into ``folder/logs``, reusing what is finished there. True if all samples finished.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    from inspect_ai import eval_set
+
+    from redgreenbench.evals.errors import InputError
+
+    logs = folder / "logs"
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        probe = logs / ".writable"
+        probe.write_text("x")
+        probe.unlink()
+    except OSError as exc:
+        raise InputError(f"cannot write logs to {logs} ({exc.strerror or exc}); choose another folder with --output") from exc
+    try:
+        success, _ = eval_set(
+            list(tasks), log_dir=str(logs), model=model, epochs=epochs, retry_attempts=0, log_dir_allow_dirty=True, **options
+        )
+    except OSError as exc:
+        raise InputError(
+            f"the run stopped: {exc.strerror or exc}; finished samples are in {logs}, the same command resumes"
+        ) from exc
+    return success
+
+
+def _usable(model: str, fallback: str | None) -> str:
+    """The model, or the fallback where an embedded model's weights cannot be had."""
+    if not model.startswith("embedded/"):
+        return model
+    from redgreenbench.evals.embedded.progress import download_progress
+    from redgreenbench.evals.embedded.weights import obtain
+    from redgreenbench.evals.errors import InputError
+
+    name = model.removeprefix("embedded/")
+    try:
+        with download_progress(name) as progress:
+            obtain(name, progress)
+        return model
+    except InputError as exc:
+        if fallback is None or fallback == model:
+            raise
+        click.echo(f"redgreen: {exc}", err=True)
+        click.echo(f"redgreen: falling back to {fallback}; it proves that the pipeline works and nothing more", err=True)
+        return _usable(fallback, None)
+
+
+@click.command()
+@click.option("--model", required=True, help="Any inspect model, for example openai/gpt-5 or embedded/qwen2.5-coder-0.5b.")
+@click.option("--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1 or v2.")
+@click.option("--arms", default="red,green", show_default=True, help="Arms, separated by commas.")
+@click.option("--pressure", default="", help="Pressures, separated by commas, or all. Default: each task's own.")
+@click.option("--tasks", default="routing,debugging,scheduling", show_default=True, help="Tasks, separated by commas.")
+@click.option("--scenarios", default="", help="Ids, globs, packs, tags or a folder. Default: all.")
+@click.option("--epochs", default=1, show_default=True, type=click.IntRange(1), help="Times every sample is asked.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first so many scenarios of each task.")
+@click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
+@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder for logs and report.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def run(
+    model: str,
+    skill: str,
+    arms: str,
+    pressure: str,
+    tasks: str,
+    scenarios: str,
+    epochs: int,
+    limit: int | None,
+    fallback_model: str | None,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Run the benchmark, then report. The same command resumes a run that was interrupted.
+
+    \b
+    Examples:
+      redgreen run --model embedded/qwen2.5-coder-0.5b --limit 2
+      redgreen run --model embedded/smollm2-135m --tasks routing --arms red,placebo,green --limit 2
+    """
+    from redgreenbench.cli.report import print_report
+
+    built = build_tasks(_split(tasks), skill, _split(arms), _split(pressure), _split(scenarios), limit)
+    chosen = _usable(model, fallback_model)
+    folder = run_folder(output, chosen, built, epochs)
+    options: dict[str, Any] = {"display": "none"} if as_json else {}
+    success = run_tasks(built, chosen, folder, epochs, **options)
+    if as_json:
+        print_report([str(folder / "logs")], folder / "report", as_json=True)
+    else:
+        print_report([str(folder / "logs")], folder / "report", as_json=False)
+        click.echo(f"logs:   {folder / 'logs'} (look into them with: inspect view --log-dir {folder / 'logs'})")
+    if not success:
+        click.echo("redgreen: not all samples finished; the same command tries the rest again", err=True)
+        sys.exit(1)

@@ -1,0 +1,110 @@
+"""Wires scenarios, arms, pressures and scorers into an inspect task. The doors beside it only choose.
+
+Pure: no clock, no network, no randomness. The same arguments and files give the same task, whose
+version changes with the contents of scenarios and skills, since inspect's own identity of a task
+ignores what is in files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inspect_ai import Task
+from inspect_ai.scorer import Scorer
+from inspect_ai.solver import generate
+
+from redgreenbench.evals.arms import ArmText, prompt_template, resolve_arms, shipped_skills, skills_hash
+from redgreenbench.evals.catalogue import Scenario, load_packs, scenario_set_hash
+from redgreenbench.evals.dataset import build_samples, find_scenarios, is_external, to_dataset
+from redgreenbench.evals.delivery import inject_arm
+from redgreenbench.evals.pressures import select_pressures
+from redgreenbench.evals.skillfolder import read_skill
+from redgreenbench.evals.vocabulary import SUITE_VERSION
+
+__all__ = ["Names", "assemble", "names"]
+
+Names = str | Sequence[str] | None
+"""A parameter that takes names: ``a,b`` or a list."""
+
+
+def names(value: Names) -> tuple[str, ...]:
+    """The names in a parameter, given as ``a,b`` or as a list (inspect's -T makes either)."""
+    if value is None:
+        return ()
+    parts = value.split(",") if isinstance(value, str) else [str(part) for part in value]
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def assemble(
+    task: str | None,
+    scorers: Sequence[Scorer],
+    skill: str,
+    arms: Names,
+    pressure: Names,
+    scenarios: Names,
+    pack: Names = None,
+) -> Task:
+    """Builds a task.
+
+    Args:
+        task: Which packs' scenarios to pose, by their task; None: all.
+        scorers: The scorers, each with a score of its own.
+        skill: The skill under test, see `redgreenbench.evals.arms.resolve_arms`.
+        arms: Arms to run.
+        pressure: Pressures to run, or ``all``.
+        scenarios: Ids, globs, packs, tags, or folders of scenarios; none: all.
+        pack: Packs to run; none: the pack that the skill belongs to by its name, else all.
+
+    Raises:
+        InputError: Anything that is wrong with the arguments or files.
+    """
+    wanted = names(scenarios)
+    packs = names(pack) or _packs_of(skill, task)
+    chosen = find_scenarios(wanted, task, packs)
+    by_pack = resolve_arms(names(arms), skill, tuple(dict.fromkeys(s.pack for s in chosen)))
+    pressures = select_pressures(names(pressure))
+    version = (SUITE_VERSION, scenario_set_hash(chosen)[:8], skills_hash(by_pack)[:8])
+    return Task(
+        dataset=build_samples(to_dataset(chosen), by_pack, pressures),
+        solver=[
+            inject_arm({p: {name: arm.text for name, arm in texts.items()} for p, texts in by_pack.items()}),
+            generate(),
+        ],
+        scorer=list(scorers),
+        version="-".join(version),
+        metadata=_provenance(chosen, by_pack),
+    )
+
+
+def external_folders(scenarios: Names) -> list[str]:
+    """The folders among ``scenarios``, which scorers need too in order to know what is expected."""
+    return [name for name in names(scenarios) if is_external(name)]
+
+
+def _packs_of(skill: str, task: str | None) -> tuple[str, ...]:
+    """The packs that a skill of this name is tested on; none if its name says nothing."""
+    packs = load_packs()
+    shipped_name = skill.partition("/")[0]
+    if skill in shipped_skills():
+        name = shipped_name
+    elif any(f"{pack.skill}/{skill}" in shipped_skills() for pack in packs.values()):
+        return ()  # a bare version such as v2: every pack has its own skill
+    else:
+        name = read_skill(skill).name
+    return tuple(p for p, pack in packs.items() if pack.skill == name and task in (None, pack.task))
+
+
+def _provenance(chosen: Sequence[Scenario], arms: dict[str, dict[str, ArmText]]) -> dict[str, object]:
+    return {
+        "redgreenbench": SUITE_VERSION,
+        "scenario_set": scenario_set_hash(chosen),
+        "base_prompt": prompt_template("system"),
+        "skills": {
+            pack: {
+                name: {"name": arm.skill.name, "version": arm.skill.version, "hash": arm.skill.hash}
+                for name, arm in by_name.items()
+                if arm.skill
+            }
+            for pack, by_name in arms.items()
+        },
+    }

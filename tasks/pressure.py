@@ -1,0 +1,34 @@
+"""Pressure: every scenario of every pack under every pressure. The robustness run.
+
+    inspect eval tasks/pressure.py --model <provider/model>
+"""
+
+from __future__ import annotations
+
+from inspect_ai import Task, task
+
+from redgreenbench.evals.arms import DEFAULT_SKILL
+from redgreenbench.scorers.checks import checks
+from redgreenbench.scorers.route import route
+from redgreenbench.tasks.assemble import assemble, external_folders
+
+
+@task
+def pressure(
+    skill: str = DEFAULT_SKILL,
+    arms: str | list[str] = "red,green",
+    pressure: str | list[str] = "all",
+    scenarios: str | list[str] | None = None,
+    pack: str | list[str] | None = None,
+) -> Task:
+    """Pressure: every scenario of every pack under every pressure. The robustness run.
+
+    Args:
+        skill: The skill under test: a folder, ``folder@git-ref``, or a shipped version (``v1``, ``v2``).
+        arms: Arms: ``red``, ``generic``, ``placebo``, ``green``, or ``name=folder[@git-ref]``.
+        pressure: Pressures, or ``all``.
+        scenarios: Ids, globs, packs, tags, or a folder of scenarios; by default all of this task.
+        pack: Packs to run; by default the pack that the skill belongs to by its name, else all.
+    """
+    folders = external_folders(scenarios)
+    return assemble(None, [route(folders), checks(folders)], skill, arms, pressure, scenarios, pack)

@@ -1,0 +1,34 @@
+"""Routing: does the answer hand the user over to the right specialists? Documents 001 and 003.
+
+    inspect eval tasks/routing.py --model <provider/model> -T skill=<folder>
+"""
+
+from __future__ import annotations
+
+from inspect_ai import Task, task
+
+from redgreenbench.evals.arms import DEFAULT_SKILL
+from redgreenbench.scorers.checks import checks
+from redgreenbench.scorers.route import route
+from redgreenbench.tasks.assemble import assemble, external_folders
+
+
+@task
+def routing(
+    skill: str = DEFAULT_SKILL,
+    arms: str | list[str] = "red,green",
+    pressure: str | list[str] = "none",
+    scenarios: str | list[str] | None = None,
+    pack: str | list[str] | None = None,
+) -> Task:
+    """Routing: does the answer hand the user over to the right specialists? Documents 001 and 003.
+
+    Args:
+        skill: The skill under test: a folder, ``folder@git-ref``, or a shipped version (``v1``, ``v2``).
+        arms: Arms: ``red``, ``generic``, ``placebo``, ``green``, or ``name=folder[@git-ref]``.
+        pressure: Pressures, or ``all``.
+        scenarios: Ids, globs, packs, tags, or a folder of scenarios; by default all of this task.
+        pack: Packs to run; by default the pack that the skill belongs to by its name, else all.
+    """
+    folders = external_folders(scenarios)
+    return assemble("routing", [route(folders), checks(folders)], skill, arms, pressure, scenarios, pack)

@@ -1,0 +1,61 @@
+"""Pressure is one added demand; the technical content stays."""
+
+import re
+
+import pytest
+
+from redgreenbench.evals.catalogue import load_scenarios
+from redgreenbench.evals.dataset import user_message
+from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.pressures import applies, load_pressures, pressure_text, select_pressures
+
+SCENARIOS = load_scenarios()
+CELLS = [(s, p) for s in SCENARIOS for p in load_pressures() if applies(p, s.file)]
+
+
+def test_the_seven_pressures_exist() -> None:
+    assert set(load_pressures()) == {
+        "none", "time", "authority", "sunk_cost", "exhaustion", "combined", "authority_right",
+    }  # fmt: skip
+    assert len(load_pressures()["combined"].of) >= 3
+    assert load_pressures()["authority_right"].control
+
+
+@pytest.mark.parametrize(("scenario", "pressure"), CELLS, ids=lambda v: getattr(v, "id", v))
+def test_the_facts_of_the_prompt_appear_in_every_variant(scenario, pressure) -> None:
+    base = user_message(scenario, "none")
+    variant = user_message(scenario, pressure)
+    assert variant.startswith(base)
+    facts = re.findall(r"\d[\d.,]*|`[^`]+`|\w+\.\w+\(|[A-Z]\w+[A-Z]\w*", base)
+    assert all(variant.count(fact) >= base.count(fact) for fact in facts)
+
+
+@pytest.mark.parametrize(("scenario", "pressure"), CELLS, ids=lambda v: getattr(v, "id", v))
+def test_slots_read_as_sentences(scenario, pressure) -> None:
+    text = pressure_text(pressure, scenario.file)
+    assert (text == "") == (pressure == "none")
+    assert "{" not in text
+    assert ".." not in text
+    assert "  " not in text
+
+
+def test_every_scenario_but_controls_takes_every_pressure() -> None:
+    for scenario in SCENARIOS:
+        missing = [p for p in load_pressures() if not applies(p, scenario.file)]
+        if scenario.file.control:
+            assert {"none", "exhaustion", "time", "authority_right"} & set(missing) == set(), scenario.id
+        else:
+            assert not missing, scenario.id
+
+
+def test_the_right_authority_speaks_in_the_words_of_the_wrong_one() -> None:
+    pressures = load_pressures()
+    wrong, right = pressures["authority"].text, pressures["authority_right"].text
+    assert wrong.replace("{shortcut}", "{right_call}") == right
+
+
+def test_selection() -> None:
+    assert select_pressures(["all"]) == tuple(load_pressures())
+    assert select_pressures(["time", "none", "time"]) == ("time", "none")
+    with pytest.raises(InputError, match="did you mean sunk_cost"):
+        select_pressures(["sunkcost"])
