@@ -70,10 +70,12 @@ def shipped_skills() -> dict[str, Path]:
 def estimate_tokens(text: str) -> int:
     """A tokenizer-free estimate of the number of tokens.
 
-    Words count one token per started group of seven letters, everything else one per mark. Within 5 %
-    of each other, two texts are of the same length for every tokenizer tried (see the tests).
+    Words count one token per started group of twelve letters, digits one each, and runs of other marks one
+    per started group of six. Two texts of equal estimate differ by less than 5 % on average over the
+    vocabularies of Qwen2.5 and SmolLM2 (measured on the shipped skills and the placebo), by up to 9 % in one.
     """
-    return sum(-(-len(piece) // 7) for piece in re.findall(r"[A-Za-z]+|\d|[^\sA-Za-z\d]", text))
+    pieces = re.findall(r"[A-Za-z]+|\d|[^\sA-Za-z\d]+", text)
+    return sum(-(-len(piece) // (12 if piece[0].isalpha() else 6)) for piece in pieces)
 
 
 def placebo_text(source: str, target: int) -> str:

@@ -73,12 +73,15 @@ def load(places: Sequence[str]) -> Table:
                 continue
             try:
                 header = read_eval_log(file, header_only=True)
-                found = list(_rows(file, header))
+                if "redgreenbench" not in (header.eval.metadata or {}):
+                    skipped.append(Skipped(file, f"is no log of this benchmark (task {header.eval.task})"))
+                    continue
+                # Runs of the same second count in the order in which they are given.
+                created = f"{header.eval.created}#{len(logs):06}"
+                found = [row | {"created": created} for row in _rows(file, header)]
             except Exception as exc:  # a broken log may fail anywhere inside the reader; it is named, not hidden
-                skipped.append(Skipped(file, f"cannot be read ({type(exc).__name__}: {str(exc).splitlines()[:1]})"))
-                continue
-            if "redgreenbench" not in (header.eval.metadata or {}):
-                skipped.append(Skipped(file, f"is no log of this benchmark (task {header.eval.task})"))
+                first = next(iter(str(exc).splitlines()), "")
+                skipped.append(Skipped(file, f"cannot be read ({type(exc).__name__}: {first})"))
                 continue
             if header.status != "success":
                 notes.append(f"{_short(file)}: the run is {header.status}; samples that did not finish count as missing")
@@ -112,7 +115,6 @@ def _rows(file: str, header: EvalLog) -> Iterator[dict[str, Any]]:
         "task": spec.task.rpartition("/")[2],
         "version": str(spec.task_version),
         "model": spec.model,
-        "created": spec.created,
     }
     seen = set()
     for summary in read_eval_log_sample_summaries(file):
@@ -163,7 +165,7 @@ def _newest(frame: pd.DataFrame) -> pd.DataFrame:
     """Keeps of every (task, version, model, sample, epoch) the newest finished result, whole."""
     sample = ["task", "version", "model", "scenario", "pressure", "arm", "epoch"]
     finished = ~frame["status"].isin(["error", "missing"])
-    ranked = frame.assign(_rank=finished.astype(int).astype(str) + frame["created"].astype(str) + frame["log"])
+    ranked = frame.assign(_rank=finished.astype(int).astype(str) + frame["created"])
     best = ranked.groupby(sample, dropna=False)["_rank"].transform("max")
     kept = ranked[ranked["_rank"] == best].drop(columns=["_rank", "created"])
     kept = kept.sort_values([*sample, "scorer", "key"], kind="stable", na_position="last")

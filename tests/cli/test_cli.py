@@ -1,0 +1,165 @@
+"""The command line as a person or a script uses it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from redgreenbench.cli import main
+from redgreenbench.cli.run import build_tasks, run_folder, run_tasks
+from redgreenbench.evals.catalogue import load_scenarios
+from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.pressures import applies, load_pressures
+
+
+def call(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "keys"),
+    [
+        ("scenarios", 52, {"id", "title", "task", "document", "section", "control", "split", "tags"}),
+        ("pressures", 7, {"name", "describes", "text", "of", "control"}),
+        ("arms", 5, {"name", "describes"}),
+        ("skills", 8, {"name", "version", "hash", "tokens", "description"}),
+        ("bugs", 5, {"name", "title", "document", "location", "error_pattern"}),
+    ],
+)
+def test_listings_for_people_and_for_scripts(kind: str, least: int, keys: set) -> None:
+    records = json.loads(call("list", kind, "--json"))
+    assert len(records) >= least
+    assert all(keys <= set(record) for record in records)
+    text = call("list", kind)
+    assert f"{len(records)} {kind}" in text
+    assert (records[0].get("id") or records[0]["name"]) in text
+
+
+@pytest.mark.parametrize("arm", ["red", "generic", "placebo", "green"])
+def test_show_prints_every_sample(arm: str) -> None:
+    for scenario in load_scenarios():
+        for pressure in load_pressures():
+            if applies(pressure, scenario.file):
+                record = json.loads(call("show", scenario.id, "--pressure", pressure, "--arm", arm, "--json"))
+                assert record["id"] == f"{scenario.id}/{pressure}/{arm}"
+                assert scenario.file.prompt in record["messages"][1]["content"]
+                assert ("<skill" in record["messages"][0]["content"]) == (arm in ("green", "placebo"))
+
+
+def test_show_is_what_the_model_sees(run_task) -> None:
+    from redgreenbench.tasks.debugging import debugging
+
+    seen = {}
+    run_task(debugging(scenarios="shape-mismatch", arms="green"), lambda s, u: seen.setdefault("both", (s, u))[0] or "x")
+    record = json.loads(call("show", "shape-mismatch", "--arm", "green", "--json"))
+    assert seen["both"] == tuple(m["content"] for m in record["messages"])
+    text = call("show", "shape-mismatch")
+    assert "mat1 and mat2 shapes cannot be multiplied (4x57600 and 64x128)" in text
+    assert "what is right" in text
+
+
+def test_doctor_says_what_works_and_what_to_do() -> None:
+    findings = json.loads(call("doctor", "--json"))
+    assert {"python", "inspect-ai", "torch", "gpu", "isolation", "browser", "git"} <= {f["part"] for f in findings}
+    assert all(f["remedy"] for f in findings if f["status"] == "missing")
+    assert "→" in call("doctor")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "loss-goes-to-nam"], "did you mean training-optimization/loss-goes-to-nan"),
+        (["show", "which-optimizer", "--pressure", "tim"], "did you mean time"),
+        (["show", "which-optimizer", "--arm", "gren"], "did you mean green"),
+        (["show", "*nan*"], "give one id"),
+        (["report", "nowhere"], "there is no .eval log here"),
+        (["run", "--model", "embedded/nope"], "unknown embedded model 'nope'"),
+        (["run", "--model", "mockllm/model", "--tasks", "rooting"], "did you mean routing"),
+        (["run", "--model", "mockllm/model", "--skill", "./nowhere"], "no such folder"),
+        (["dataset", "export", "/proc/nope"], "cannot write the data set"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:
+    output = call(*arguments, code=2)
+    assert message in output
+    assert output.startswith("redgreen: ")
+    assert output.count("\n") == 1
+
+
+def test_a_model_without_a_key_is_one_line(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    output = call("run", "--model", "openai/gpt-5", "--limit", "1", "--tasks", "routing", "-o", str(tmp_path), code=2)
+    assert "OPENAI_API_KEY" in output
+    assert "Traceback" not in output
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(scripted, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    tasks = build_tasks(["routing"], "v2", ["red"], [], [], 1)
+    with pytest.raises(InputError, match="cannot write logs to"):
+        run_tasks(tasks, scripted(lambda s, u: "x"), tmp_path / "file", 1)
+
+
+def test_a_full_disk_stops_the_run_with_one_line(scripted, tmp_path: Path, monkeypatch) -> None:
+    import inspect_ai
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(inspect_ai, "eval_set", full)
+    tasks = build_tasks(["routing"], "v2", ["red"], [], [], 1)
+    with pytest.raises(InputError, match="No space left on device; finished samples are in"):
+        run_tasks(tasks, scripted(lambda s, u: "x"), tmp_path, 1)
+
+
+def test_an_interrupted_run_resumes_where_it_stopped(scripted, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def cut(system: str, user: str) -> str:
+        asked.append(user)
+        if len(asked) == 4:
+            raise RuntimeError("the wire was cut")
+        return "ROUTE: gradient-management"
+
+    options = {"max_samples": 1, "display": "none"}
+    tasks = build_tasks(["routing"], "v2", ["red", "green"], [], [], 3)
+    assert not run_tasks(tasks, scripted(cut), tmp_path, 1, **options)
+    before = len(asked)
+    tasks = build_tasks(["routing"], "v2", ["red", "green"], [], [], 3)
+    assert run_tasks(tasks, scripted(lambda s, u: asked.append(u) or "x"), tmp_path, 1, **options)
+    assert len(asked) - before == 6 - 3
+    report = json.loads(call("report", str(tmp_path / "logs"), "-o", str(tmp_path / "report"), "--json"))
+    assert sum(r["n"] for r in report["results"]) == 6
+    assert Path(report["figure"]).stat().st_size > 10_000
+
+
+def test_equal_configurations_share_a_folder_and_others_do_not(tmp_path: Path, make_skill) -> None:
+    def folder(**changes) -> Path:
+        arguments = {"tasks": ["routing"], "skill": "v2", "arms": ["red", "green"], "pressure": [], "scenarios": [], "limit": 2}
+        return run_folder(tmp_path, "openai/gpt-5", build_tasks(**(arguments | changes)), 1)
+
+    assert folder() == folder()
+    others = [folder(skill="v1"), folder(limit=3), folder(arms=["red"]), folder(pressure=["time"]), folder(tasks=["debugging"])]
+    assert len({folder(), *others}) == 6
+
+
+def test_a_short_run_takes_so_many_scenarios_of_each_task() -> None:
+    routing, debugging = build_tasks(["routing", "debugging"], "v2", ["red", "green"], [], [], 2)
+    assert len(routing.dataset) == len(debugging.dataset) == 4
+    (pressure,) = build_tasks(["pressure"], "v2", ["red"], ["none", "time"], [], 1)
+    assert len(pressure.dataset) == 2
+
+
+def test_the_data_set_is_exported(tmp_path: Path) -> None:
+    written = json.loads(call("dataset", "export", str(tmp_path / "out"), "--json"))
+    assert written["rows"] == len(load_scenarios())
+    assert Path(written["parquet"]).is_file()
+
+
+def test_help_names_examples_and_exit_codes() -> None:
+    assert "Exit codes" in call("--help")
+    for command in ("run", "list", "show", "report", "dataset export"):
+        assert "Example" in call(*command.split(), "--help")

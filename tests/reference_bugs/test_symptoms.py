@@ -1,0 +1,65 @@
+"""The programs really print what their users quote."""
+
+import re
+
+import pytest
+import torch
+
+from redgreenbench.evals.catalogue import load_scenarios
+from redgreenbench.reference_bugs.__main__ import main
+from redgreenbench.reference_bugs.folder import bug_folder, bug_names, record_symptom
+
+WORDS = {
+    "shape-mismatch-after-flatten": "mat1 and mat2 shapes cannot be multiplied (4x57600 and 64x128)",
+    "missing-optimizer-step": "Epoch 10, loss: 2.3",
+    "embedding-index-out-of-range": "IndexError: index out of range in self",
+    "nan-after-five-epochs": "Epoch 6: avg loss = nan",
+    "inplace-dropout-after-relu": "is at version 2; expected version 0 instead",
+}
+
+
+@pytest.mark.parametrize("name", bug_names())
+def test_a_program_prints_its_recorded_symptom(name: str) -> None:
+    bug = bug_folder(name)
+    printed = record_symptom(bug.path / "program.py").rstrip("\n")
+    assert WORDS[name] in printed
+    assert not re.search(r"/(?:root|home|work|usr)/", printed)
+    if torch.__version__.startswith("2.13.0"):
+        assert printed == bug.symptom
+    else:
+        assert printed.splitlines()[-1].partition(":")[0] == bug.symptom.splitlines()[-1].partition(":")[0]
+
+
+def test_five_good_epochs_come_before_nan() -> None:
+    lines = bug_folder("nan-after-five-epochs").symptom.splitlines()
+    losses = [float(line.split("= ")[1]) for line in lines]
+    assert all(b < a for a, b in zip(losses[:4], losses[1:5], strict=True))
+    assert all(loss != loss for loss in losses[5:])
+
+
+def test_one_run_in_ten_fails() -> None:
+    from importlib import util
+
+    spec = util.spec_from_file_location("program", bug_folder("embedding-index-out-of-range").path / "program.py")
+    program = util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    known = set(program.VOCAB)
+    failing = [r for r in range(10) if any(set(t.split()) - known for t, _ in program.make_reviews(160, seed=r + 25))]
+    assert len(failing) == 1
+
+
+def test_every_bug_is_posed_and_every_posed_bug_exists() -> None:
+    posed = {s.file.bug for s in load_scenarios() if s.file.bug}
+    assert posed == set(bug_names()) == set(WORDS)
+
+
+def test_programs_give_no_hint() -> None:
+    for name in bug_names():
+        assert not re.search(r"\b(?:bug|wrong|fixme|todo|fix|error|missing|oops)\b", bug_folder(name).program, re.IGNORECASE), name
+
+
+def test_unknown_bugs_are_named() -> None:
+    with pytest.raises(ValueError, match="the bugs are embedding-index-out-of-range"):
+        bug_folder("nope")
+    with pytest.raises(SystemExit):
+        main(["record", "nope"])
