@@ -64,7 +64,9 @@ def prompt_template(name: str) -> str:
 def shipped_skills() -> dict[str, Path]:
     """Folder of every shipped skill by ``name/version``; specialists and the placebo are not among them."""
     found = sorted(_SHIPPED.glob("*/*/SKILL.md"))
-    return {f"{p.parent.parent.name}/{p.parent.name}": p.parent for p in found if p.parts[-3] != "specialists"}
+    return {
+        f"{p.parent.parent.name}/{p.parent.name}": p.parent for p in found if p.parts[-3] != "specialists"
+    }
 
 
 def estimate_tokens(text: str) -> int:
@@ -137,11 +139,16 @@ def resolve_arms(wanted: Sequence[str], skill: str, packs: Sequence[str]) -> dic
         if "=" not in entry and name not in list(Arm):
             raise unknown("arm", name, list(Arm), "redgreen list arms")
         if "=" in entry and (name in list(Arm) or not _NAME.fullmatch(name)):
-            raise InputError(f"arm '{entry}': '{name}' cannot name an arm; use a new name in a-z, 0-9, '_', '.', '-'")
+            raise InputError(
+                f"arm '{entry}': '{name}' cannot name an arm; use a new name in a-z, 0-9, '_', '.', '-'"
+            )
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise InputError(f"arm '{min(twice)}' is given twice; give every arm its own name")
-    return {pack: {name: _arm(entry, skill, pack) for entry, name in zip(wanted, names, strict=True)} for pack in packs}
+    return {
+        pack: {name: _arm(entry, skill, pack) for entry, name in zip(wanted, names, strict=True)}
+        for pack in packs
+    }
 
 
 def _arm(entry: str, skill: str, pack: str) -> ArmText:

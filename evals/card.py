@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.catalogue import Scenario, scenario_set_hash
 from redgreenbench.evals.dataset import to_dataset
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.vocabulary import SUITE_VERSION
 
 __all__ = ["write_dataset"]
@@ -40,5 +40,7 @@ def write_dataset(scenarios: Sequence[Scenario], folder: Path) -> dict[str, Any]
         to_dataset(scenarios).to_pandas().to_parquet(parquet, index=False)
         card.write_text(text + "\n", "utf-8")
     except OSError as exc:
-        raise InputError(f"cannot write the data set to {folder} ({exc.strerror or exc}); choose another folder") from exc
+        raise InputError(
+            f"cannot write the data set to {folder} ({exc.strerror or exc}); choose another folder"
+        ) from exc
     return {"rows": len(scenarios), "parquet": str(parquet), "card": str(card)}

@@ -205,7 +205,9 @@ def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scen
         for entry in route.then:
             named |= {entry} if isinstance(entry, str) else set(entry)
         for name in sorted(named - offered):
-            raise InputError(f"{path}: route: '{name}' is not in the catalogue of {pack}; see evals/packs.yaml")
+            raise InputError(
+                f"{path}: route: '{name}' is not in the catalogue of {pack}; see evals/packs.yaml"
+            )
     if (file.route is not None) != bool(packs[pack].specialists):
         wanted = "needs" if packs[pack].specialists else "cannot have"
         raise InputError(f"{path}: route: a scenario of {pack} {wanted} a `route`; add or remove it")

@@ -76,7 +76,9 @@ def find_scenarios(
     known = load_packs()
     for pack in packs:
         if pack not in known:
-            raise InputError(f"unknown pack '{pack}': the packs are {', '.join(p for p in known if known[p].task)}")
+            raise InputError(
+                f"unknown pack '{pack}': the packs are {', '.join(p for p in known if known[p].task)}"
+            )
         if task is not None and known[pack].task != task:
             raise InputError(f"pack '{pack}' belongs to the task {known[pack].task}, not to {task}; drop it")
     chosen = select(scenarios, names)
@@ -84,7 +86,9 @@ def find_scenarios(
         s for s in chosen if (task is None or known[s.pack].task == task) and (not packs or s.pack in packs)
     )
     if not fitting:
-        raise InputError(f"no scenario of the task {task} among {', '.join(wanted)}; see `redgreen list scenarios`")
+        raise InputError(
+            f"no scenario of the task {task} among {', '.join(wanted)}; see `redgreen list scenarios`"
+        )
     return fitting
 
 
@@ -147,7 +151,9 @@ def from_dataset(dataset: Dataset, origin: Path = Path("dataset")) -> tuple[Scen
     """
     missing = {"id", "definition"} - set(dataset.column_names)
     if missing:
-        raise InputError(f"{origin}: no column {', '.join(sorted(missing))}; export it with `redgreen dataset export`")
+        raise InputError(
+            f"{origin}: no column {', '.join(sorted(missing))}; export it with `redgreen dataset export`"
+        )
     scenarios = []
     for name, definition in zip(dataset["id"], dataset["definition"], strict=True):
         pack, _, slug = name.partition("/")
@@ -161,7 +167,9 @@ def user_message(scenario: Scenario, pressure: str) -> str:
     text = scenario.file.prompt
     if scenario.file.bug:
         bug = bug_folder(scenario.file.bug)
-        text = prompt_template("program").format(prompt=text, program=bug.program, symptom=bug.symptom, ran=bug.about["ran"])
+        text = prompt_template("program").format(
+            prompt=text, program=bug.program, symptom=bug.symptom, ran=bug.about["ran"]
+        )
     added = pressure_text(pressure, scenario.file)
     return f"{text}\n\n{added}" if added else text
 
@@ -241,7 +249,9 @@ def build_samples(
                 continue
             samples += [_sample(scenario, pressure, arm) for arm in arms[scenario.pack].values()]
     if not samples:
-        raise InputError(f"none of the pressures {', '.join(pressures)} applies to these scenarios; add `none`")
+        raise InputError(
+            f"none of the pressures {', '.join(pressures)} applies to these scenarios; add `none`"
+        )
     return MemoryDataset(samples, name="redgreenbench")
 
 

@@ -39,7 +39,9 @@ def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> InputEr
     # Short names (the part after the folder) are what people mistype, so both forms are compared.
     by_short = {full.rpartition("/")[2]: full for full in names}
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    near += [by_short[s] for s in difflib.get_close_matches(name.rpartition("/")[2], by_short, n=3, cutoff=0.5)]
+    near += [
+        by_short[s] for s in difflib.get_close_matches(name.rpartition("/")[2], by_short, n=3, cutoff=0.5)
+    ]
     near = list(dict.fromkeys(near))[:3]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return InputError(f"unknown {kind} '{name}': {hint}`{listing}` shows all {len(names)}")

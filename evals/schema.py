@@ -78,7 +78,9 @@ class Clarify(_Frozen):
     @model_validator(mode="after")
     def _has_topics(self) -> Clarify:
         if self.required and not self.topics:
-            raise ValueError("`required: true` needs at least one entry in `topics`, or no question could count")
+            raise ValueError(
+                "`required: true` needs at least one entry in `topics`, or no question could count"
+            )
         return self
 
 
@@ -96,16 +98,21 @@ class Route(_Frozen):
     accepted: tuple[Slug, ...] = Field(
         default=(), description="Alternatives that may come first without being wrong."
     )
-    may: tuple[Slug, ...] = Field(default=(), description="May be named further on; neither asked for nor wrong.")
+    may: tuple[Slug, ...] = Field(
+        default=(), description="May be named further on; neither asked for nor wrong."
+    )
     not_first: tuple[Slug, ...] = Field(default=(), description="Naming one of these first is wrong.")
     direct: bool = Field(
-        default=False, description="A control: answering at once, without handing over or asking back, is right."
+        default=False,
+        description="A control: answering at once, without handing over or asking back, is right.",
     )
 
     @model_validator(mode="after")
     def _consistent(self) -> Route:
         if self.direct and (self.first or self.then or self.accepted):
-            raise ValueError("`direct: true` excludes `first`, `then` and `accepted`; remove them or set it to false")
+            raise ValueError(
+                "`direct: true` excludes `first`, `then` and `accepted`; remove them or set it to false"
+            )
         clash = set(self.not_first) & (set(self.first) | set(self.accepted))
         if clash:
             raise ValueError(f"{sorted(clash)} stand both in `not_first` and in `first`/`accepted`; keep one")
@@ -118,7 +125,8 @@ class CallPattern(_Frozen):
     name: str = Field(description="Dotted name of the called function; `step` also matches `scheduler.step`.")
     min_args: int = Field(default=0, ge=0, description="At least this many positional arguments.")
     keywords: dict[str, Pattern] = Field(
-        default_factory=dict, description="Keyword arguments it must have; the pattern is matched on the source text."
+        default_factory=dict,
+        description="Keyword arguments it must have; the pattern is matched on the source text.",
     )
     loop_depth: int | None = Field(
         default=None, ge=0, description="Number of loops around the call in its block; null: any."
@@ -129,7 +137,9 @@ class Check(_Frozen):
     """A test of the answer's text or code that needs no model. All given conditions must hold."""
 
     mentions_any: tuple[Pattern, ...] = Field(default=(), description="One is found anywhere in the answer.")
-    mentions_all: tuple[Pattern, ...] = Field(default=(), description="Each is found somewhere in the answer.")
+    mentions_all: tuple[Pattern, ...] = Field(
+        default=(), description="Each is found somewhere in the answer."
+    )
     recommends_any: tuple[Pattern, ...] = Field(
         default=(), description="One is found in a sentence that does not negate it, or in code."
     )
@@ -156,7 +166,9 @@ class Criterion(_Frozen):
         description="outcome: right or wrong on merit; technique: the skill's way; vocabulary: the skill's words."
     )
     polarity: Literal["must", "must_not"] = "must"
-    pattern: Slug | None = Field(default=None, description="Failure pattern it belongs to (evals/patterns.yaml).")
+    pattern: Slug | None = Field(
+        default=None, description="Failure pattern it belongs to (evals/patterns.yaml)."
+    )
     section: str = Field(min_length=3, description="The part of the document it comes from.")
     aspect: Literal["cause", "remedy"] | None = Field(
         default=None, description="Whether it asks for the root cause or for the remedy."
@@ -169,7 +181,8 @@ class RightCall(_Frozen):
 
     do: str = Field(min_length=5, description="Bare infinitive phrase: `we should {do}`.")
     clarify: bool | None = Field(
-        default=None, description="Whether a clarifying question is still required; null: as without pressure."
+        default=None,
+        description="Whether a clarifying question is still required; null: as without pressure.",
     )
     first: tuple[Slug, ...] | None = Field(
         default=None, description="Specialists that may come first then; null: as without pressure."
@@ -181,10 +194,12 @@ class Slots(_Frozen):
 
     deadline: str | None = Field(default=None, description="A clause: `Quick answer needed: {deadline}.`")
     shortcut: str | None = Field(
-        default=None, description="Bare infinitive, technically wrong or premature: `says we should {shortcut}`."
+        default=None,
+        description="Bare infinitive, technically wrong or premature: `says we should {shortcut}`.",
     )
     tried: str | None = Field(
-        default=None, description="Gerund phrase, the right step already `tried`: `I have spent two days {tried}`."
+        default=None,
+        description="Gerund phrase, the right step already `tried`: `I have spent two days {tried}`.",
     )
     right_call: RightCall | None = None
 
@@ -212,7 +227,8 @@ class ScenarioFile(_Frozen):
     )
     slots: Slots = Slots()
     control: Literal["plain", "near_miss"] | None = Field(
-        default=None, description="plain: routing or pushing back is wrong; near_miss: belongs to a neighbouring pack."
+        default=None,
+        description="plain: routing or pushing back is wrong; near_miss: belongs to a neighbouring pack.",
     )
     split: Literal["public", "private"] = "public"
     tags: tuple[Slug, ...] = ()

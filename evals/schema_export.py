@@ -9,5 +9,7 @@ from redgreenbench.evals.schema import ScenarioFile
 
 if __name__ == "__main__":
     target = HERE / "scenarios" / "schema.json"
-    target.write_text(json.dumps(ScenarioFile.model_json_schema(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    target.write_text(
+        json.dumps(ScenarioFile.model_json_schema(), indent=2, ensure_ascii=False) + "\n", "utf-8"
+    )
     print(target)

@@ -110,8 +110,10 @@ def _from_git(folder: Path, ref: str, spec: str) -> dict[str, bytes]:
     # A revision never starts with a dash; refusing it keeps it from being read as an option.
     if ref.startswith("-") or _git(start, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
         raise InputError(f"skill {spec}: git knows no revision '{ref}'; fetch it or correct it")
-    inside = absolute.resolve().relative_to(Path(top.decode().strip()).resolve()).as_posix()
-    archive = _git(start, "archive", "--format=tar", f"{ref}:{'' if inside == '.' else inside}")
+    root = Path(top.decode().strip()).resolve()
+    inside = absolute.resolve().relative_to(root).as_posix()
+    # From the top, because inside a folder `archive` narrows the tree to that folder once more.
+    archive = _git(root, "archive", "--format=tar", f"{ref}:{'' if inside == '.' else inside}")
     if archive is None:
         raise InputError(f"skill {spec}: no folder {inside} at revision '{ref}'; check path and revision")
     files: dict[str, bytes] = {}
@@ -125,7 +127,9 @@ def _from_git(folder: Path, ref: str, spec: str) -> dict[str, bytes]:
             if member.issym():
                 target = _normal(relative.parent / member.linkname)
                 if target is None or target not in members:
-                    raise InputError(f"skill {spec}: {relative} is a link out of the folder; copy the file in")
+                    raise InputError(
+                        f"skill {spec}: {relative} is a link out of the folder; copy the file in"
+                    )
                 member = members[target]
             size += member.size
             if size > MAX_BYTES:
@@ -156,7 +160,9 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
 
 
 def _too_large(spec: str) -> InputError:
-    return InputError(f"skill {spec}: larger than {MAX_BYTES:,} bytes; give the skill's own folder, without data")
+    return InputError(
+        f"skill {spec}: larger than {MAX_BYTES:,} bytes; give the skill's own folder, without data"
+    )
 
 
 def _parse(files: dict[str, bytes], spec: str, fallback: str) -> Skill:
@@ -171,7 +177,9 @@ def _parse(files: dict[str, bytes], spec: str, fallback: str) -> Skill:
     for path in sorted(files):
         digest.update(f"{path}\0{len(files[path])}\0".encode() + files[path])
     nested = fields.get("metadata")
-    version = fields.get("version") or (nested.get("version") if isinstance(nested, dict) else None) or fallback
+    version = (
+        fields.get("version") or (nested.get("version") if isinstance(nested, dict) else None) or fallback
+    )
     return Skill(
         name=str(fields["name"]),
         description=str(fields["description"]).strip(),
@@ -192,7 +200,9 @@ def _decode(data: bytes) -> str | None:
 def _frontmatter(text: str, spec: str) -> tuple[dict[str, Any], str]:
     lines = text.lstrip("\ufeff").split("\n")
     if lines[0].strip() != "---":
-        raise InputError(f"skill {spec}: SKILL.md has no frontmatter; begin it with --- name, description ---")
+        raise InputError(
+            f"skill {spec}: SKILL.md has no frontmatter; begin it with --- name, description ---"
+        )
     try:
         end = next(i for i, line in enumerate(lines[1:], 1) if line.strip() == "---")
     except StopIteration:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -12,7 +13,12 @@ from redgreenbench.reports.summary import Group
 __all__ = ["accuracy_figure"]
 
 # Okabe and Ito's palette; shapes repeat what colours say.
-_STYLES = {"red": ("#D55E00", "o"), "generic": ("#E69F00", "v"), "placebo": ("#999999", "s"), "green": ("#009E73", "D")}
+_STYLES = {
+    "red": ("#D55E00", "o"),
+    "generic": ("#E69F00", "v"),
+    "placebo": ("#999999", "s"),
+    "green": ("#009E73", "D"),
+}
 _OTHERS = (("#0072B2", "^"), ("#CC79A7", "P"), ("#56B4E9", "X"), ("#000000", "*"))
 
 
@@ -26,7 +32,7 @@ def accuracy_figure(groups: Sequence[Group]) -> Figure:
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     labels, ticks = [], []
     row = 0.0
-    drawn: dict[str, object] = {}
+    drawn: dict[str, Any] = {}
     for group in groups:
         start = row
         for cell in group.cells:
@@ -57,5 +63,7 @@ def accuracy_figure(groups: Sequence[Group]) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
     if drawn:
-        figure.legend(list(drawn.values()), list(drawn), loc="outside upper center", ncols=len(drawn), frameon=False)
+        figure.legend(
+            list(drawn.values()), list(drawn), loc="outside upper center", ncols=len(drawn), frameon=False
+        )
     return figure

@@ -79,12 +79,16 @@ def load(places: Sequence[str]) -> Table:
                 # Runs of the same second count in the order in which they are given.
                 created = f"{header.eval.created}#{len(logs):06}"
                 found = [row | {"created": created} for row in _rows(file, header)]
-            except Exception as exc:  # a broken log may fail anywhere inside the reader; it is named, not hidden
+            except (
+                Exception
+            ) as exc:  # a broken log may fail anywhere inside the reader; it is named, not hidden
                 first = next(iter(str(exc).splitlines()), "")
                 skipped.append(Skipped(file, f"cannot be read ({type(exc).__name__}: {first})"))
                 continue
             if header.status != "success":
-                notes.append(f"{_short(file)}: the run is {header.status}; samples that did not finish count as missing")
+                notes.append(
+                    f"{_short(file)}: the run is {header.status}; samples that did not finish count as missing"
+                )
             rows += found
             logs.append(file)
     if not logs:
@@ -134,14 +138,22 @@ def _rows(file: str, header: EvalLog) -> Iterator[dict[str, Any]]:
                 for key, number in value.items():
                     applies = isinstance(number, int | float) and not math.isnan(number)
                     yield sample | _cell(
-                        "scored" if applies else "not_applicable", scorer, key, float(number) if applies else math.nan
+                        "scored" if applies else "not_applicable",
+                        scorer,
+                        key,
+                        float(number) if applies else math.nan,
                     )
             elif isinstance(value, float) and math.isnan(value):
                 yield sample | _cell("unscored", scorer, reason=score.reason or "no reason given")
     for sample_id in spec.dataset.sample_ids or ():
         for epoch in range(1, (spec.config.epochs or 1) + 1):
             if (str(sample_id), epoch) not in seen and _in_limit(spec.config.limit):
-                yield base | _identity(str(sample_id)) | {"epoch": epoch} | _cell("missing", reason="it was never run")
+                yield (
+                    base
+                    | _identity(str(sample_id))
+                    | {"epoch": epoch}
+                    | _cell("missing", reason="it was never run")
+                )
 
 
 def _in_limit(limit: Any) -> bool:
@@ -175,7 +187,10 @@ def _newest(frame: pd.DataFrame) -> pd.DataFrame:
 def _filled(frame: pd.DataFrame) -> pd.DataFrame:
     """A sample that never ran has no metadata; what belongs to its scenario or arm is taken from others."""
     frame = frame.copy()
-    for columns, by in ((("control", "split"), ["scenario"]), (("skill", "skill_version", "skill_hash"), ["version", "pack", "arm"])):
+    for columns, by in (
+        (("control", "split"), ["scenario"]),
+        (("skill", "skill_version", "skill_hash"), ["version", "pack", "arm"]),
+    ):
         for column in columns:
             frame[column] = frame.groupby(by, dropna=False)[column].transform("first")
     return frame

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
-from inspect_ai.scorer import SampleScore, Score, ci_wilson
+from inspect_ai.scorer import MetricProtocol, SampleScore, Score, ci_wilson
 from scipy import stats
 
 __all__ = ["Difference", "Rate", "paired_difference", "pass_rate"]
@@ -93,13 +94,13 @@ def pass_rate(frame: pd.DataFrame, level: float = 0.95) -> Rate:
     by_scenario = frame.groupby("scenario", sort=True)["value"].mean()
     groups, mean = len(by_scenario), float(by_scenario.mean())
     if groups > 1 and 0.0 < values.mean() < 1.0:
-        rows = zip(frame["scenario"], values, strict=True)
-        scores = [SampleScore(score=Score(value=float(v)), sample_metadata={"scenario": s}) for s, v in rows]
-        bounds = ci_wilson(level, cluster="scenario")(scores)
+        metric = ci_wilson(level, cluster="scenario")
+        rows = list(zip(frame["scenario"], values, strict=True))
     else:
-        bounds = ci_wilson(level)([SampleScore(score=Score(value=float(v))) for v in by_scenario])
-    assert isinstance(bounds, dict)
-    low, high = float(bounds["lower"]), float(bounds["upper"])  # type: ignore[arg-type]
+        metric, rows = ci_wilson(level), list(by_scenario.items())
+    scores = [SampleScore(score=Score(value=float(v)), sample_metadata={"scenario": str(s)}) for s, v in rows]
+    bounds = cast("dict[str, float]", cast(MetricProtocol, metric)(scores))
+    low, high = bounds["lower"], bounds["upper"]
     return Rate(mean, low, high, float(values.sum()), len(values), groups)
 
 
@@ -118,7 +119,9 @@ def paired_difference(frame: pd.DataFrame, base: str, head: str, level: float = 
         level: Confidence level.
     """
     two = frame[frame["arm"].isin([base, head])]
-    wide = two.pivot_table(index=["scenario", "pressure", "epoch"], columns="arm", values="value", aggfunc="mean")
+    wide = two.pivot_table(
+        index=["scenario", "pressure", "epoch"], columns="arm", values="value", aggfunc="mean"
+    )
     wide = wide.reindex(columns=[base, head])
     both = wide.dropna()
     per = both.groupby("scenario", sort=True).mean()

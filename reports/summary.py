@@ -69,9 +69,24 @@ def summarize(rows: pd.DataFrame) -> tuple[Group, ...]:
     for key, group in judged.groupby(order, sort=True, dropna=False):
         task, model, version, metric, controls, pressure = key
         cells = tuple(_cells(group))
-        groups.append(Group(str(task), str(model), str(version), str(metric), str(pressure), bool(controls), cells))
+        groups.append(
+            Group(str(task), str(model), str(version), str(metric), str(pressure), bool(controls), cells)
+        )
     first = {"none": 0}
-    return tuple(sorted(groups, key=lambda g: (g.model, g.version, g.task, g.metric, g.controls, first.get(g.pressure, 1), g.pressure)))
+    return tuple(
+        sorted(
+            groups,
+            key=lambda g: (
+                g.model,
+                g.version,
+                g.task,
+                g.metric,
+                g.controls,
+                first.get(g.pressure, 1),
+                g.pressure,
+            ),
+        )
+    )
 
 
 def _headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +105,9 @@ def _headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
     usual = both.groupby(["task", "scenario"])["metric"].transform("first")
     by_task = both.groupby("task")["metric"].transform("first")
     both["metric"] = both["metric"].fillna(usual).fillna(by_task).fillna("unscored")
-    both["metric"] = both["metric"].map(lambda name: f"{name}.{HEADLINES[name]}" if name in HEADLINES else name)
+    both["metric"] = both["metric"].map(
+        lambda name: f"{name}.{HEADLINES[name]}" if name in HEADLINES else name
+    )
     both["is_control"] = both["control"].notna()
     return both
 
@@ -119,4 +136,6 @@ def _cells(group: pd.DataFrame) -> list[Cell]:
 
 def _skill(rows: pd.DataFrame) -> str:
     known = rows.dropna(subset=["skill"])[["skill", "skill_version", "skill_hash"]].drop_duplicates()
-    return ", ".join(f"{name} {version} ({digest})" for name, version, digest in sorted(known.itertuples(index=False)))
+    return ", ".join(
+        f"{name} {version} ({digest})" for name, version, digest in sorted(known.itertuples(index=False))
+    )

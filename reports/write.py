@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,20 @@ from redgreenbench.reports.summary import Cell, Group, summarize
 
 __all__ = ["Written", "as_records", "console_table", "markdown", "write_report"]
 
-_HEAD = ("Task · pressure", "Arm", "Correct", "Rate [95 %]", "Arm − RED [95 %]", "Verdict", "Gained/lost", "Unscored", "Failed")
-_EMBEDDED = "The embedded models are too weak to judge a skill by; their results show that the benchmark works."
+_HEAD = (
+    "Task · pressure",
+    "Arm",
+    "Correct",
+    "Rate [95 %]",
+    "Arm − RED [95 %]",
+    "Verdict",
+    "Gained/lost",
+    "Unscored",
+    "Failed",
+)
+_EMBEDDED = (
+    "The embedded models are too weak to judge a skill by; their results show that the benchmark works."
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,9 @@ def console_table(groups: Sequence[Group]) -> RichTable:
             if index:
                 line[0] = ""
             verdict = line[5]
-            cells = [Text(text, style=colour.get(verdict, "") if i == 5 else "") for i, text in enumerate(line)]
+            cells = [
+                Text(text, style=colour.get(verdict, "") if i == 5 else "") for i, text in enumerate(line)
+            ]
             table.add_row(*cells, end_section=index == len(group.cells) - 1)
     return table
 
@@ -128,7 +143,11 @@ def _moved(groups: Sequence[Group]) -> list[str]:
             difference = cell.difference
             if difference is None:
                 continue
-            lists = {"Gained": difference.gained, "Lost": difference.lost, "No headroom (RED passes)": difference.no_headroom}
+            lists = {
+                "Gained": difference.gained,
+                "Lost": difference.lost,
+                "No headroom (RED passes)": difference.no_headroom,
+            }
             if any(lists.values()):
                 lines += [f"### {group.label}: {cell.arm} against red", ""]
                 lines += [f"- {name}: {', '.join(ids)}" for name, ids in lists.items() if ids] + [""]
@@ -141,10 +160,10 @@ def _missing(table: Table) -> list[str]:
     lines = [f"Logs: {len(table.logs)} read, {len(table.skipped)} left out.", ""]
     if len(failed) or table.skipped or table.notes:
         lines += ["## What is missing", ""]
-        counts = failed.groupby(["task", "arm", "status", "reason"], dropna=False).size()
+        cells = zip(failed["task"], failed["arm"], failed["status"], failed["reason"], strict=True)
         lines += [
             f"- {task}, {arm}: {count} {status} ({_escape(str(reason))})"
-            for (task, arm, status, reason), count in counts.items()
+            for (task, arm, status, reason), count in sorted(Counter(cells).items())
         ]
         lines += [f"- {_escape(note)}" for note in table.notes]
         lines += [f"- left out: {_escape(skip.log)}: {_escape(skip.reason)}" for skip in table.skipped] + [""]
@@ -204,9 +223,13 @@ def write_report(table: Table, folder: Path) -> tuple[tuple[Group, ...], Written
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written.markdown.write_text(markdown(table, groups), "utf-8")
-        records = [{k: ";".join(v) if isinstance(v, list) else v for k, v in r.items()} for r in as_records(groups)]
+        records = [
+            {k: ";".join(v) if isinstance(v, list) else v for k, v in r.items()} for r in as_records(groups)
+        ]
         pd.DataFrame(records).to_csv(written.csv, index=False)
         accuracy_figure(groups).savefig(written.figure, dpi=150, metadata={"Software": None})
     except OSError as exc:
-        raise InputError(f"cannot write the report to {folder} ({exc.strerror or exc}); choose another with --output") from exc
+        raise InputError(
+            f"cannot write the report to {folder} ({exc.strerror or exc}); choose another with --output"
+        ) from exc
     return groups, written

@@ -116,7 +116,9 @@ def score_checks(text: str, scenario: Scenario) -> Score:
     def every(of: list[Criterion]) -> float:
         return float(all(met[c.id] for c in of)) if of else math.nan
 
-    value = {kind: share([c for c in checked if c.kind == kind]) for kind in ("outcome", "technique", "vocabulary")}
+    value = {
+        kind: share([c for c in checked if c.kind == kind]) for kind in ("outcome", "technique", "vocabulary")
+    }
     value |= {aspect: every([c for c in checked if c.aspect == aspect]) for aspect in ("cause", "remedy")}
     value["correct"] = every([c for c in checked if c.kind == "outcome"])
     lines = [f"{'met   ' if met[c.id] else 'MISSED'} {c.kind}: {_wording(c)}" for c in checked]

@@ -15,11 +15,15 @@ from functools import cached_property
 
 __all__ = ["Answer", "Sentence", "is_negated"]
 
-_FENCE = re.compile(r"^[ \t]*(`{3,20}|~{3,20})[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.S | re.M)
+_FENCE = re.compile(
+    r"^[ \t]*(`{3,20}|~{3,20})[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.S | re.M
+)
 # A Markdown quotation repeats somebody else's words; a comment is not meant for the reader at all.
 _NOT_SAID = re.compile(r"^[ \t]*>[^\n]*$|<!--.*?(?:-->|\Z)", re.M | re.S)
 # A line that goes on in lower case continues its sentence.
-_END = re.compile(r"(?<=[.!?。！？])[\"')\]*_]*(?:\s+|(?<=[。！？]))(?=\S)|\n\s*\n|\n(?=[ \t]*[^a-z\s])|\n(?=[ \t]*[a-z][.)] )")
+_END = re.compile(
+    r"(?<=[.!?。！？])[\"')\]*_]*(?:\s+|(?<=[。！？]))(?=\S)|\n\s*\n|\n(?=[ \t]*[^a-z\s])|\n(?=[ \t]*[a-z][.)] )"
+)
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|vs|approx|cf|no)\.$", re.I)
 _LIST_MARK = re.compile(r"^\s*(?:[-*+•>#]+|\(?\d{1,2}[.):]|\(?[a-z][.)])\s+")
 
@@ -59,7 +63,10 @@ _DENIES_ALL = re.compile(
     r"|\b(?:avoid|skip|not|never|none of)\b[^.:;]*\b(?:these|those|following)\b[^.:;]*:",
     re.I,
 )
-_CLAUSE = re.compile(r"[;:,()\n—–]|\s-\s|\b(?:but|instead(?! of)|however|rather(?! than)|so|because|while|sondern|sino|mais)\b", re.I)
+_CLAUSE = re.compile(
+    r"[;:,()\n—–]|\s-\s|\b(?:but|instead(?! of)|however|rather(?! than)|so|because|while|sondern|sino|mais)\b",
+    re.I,
+)
 
 _ADVICE_VERBS = (
     r"try|use|reduce|lower|increase|raise|decrease|add|switch|set|change|apply|replace|enable|disable|clip|remove"
@@ -69,9 +76,7 @@ _ADVICE_VERBS = (
     r"|nimm|verwende|benutze|setze|senke|reduziere|erh[oö]he|probiere"
     r"|utilise[rz]?|r[ée]dui\w+|essaye[rz]?|diminue[rz]?|augmente[rz]?|usa|utiliza|prueba|baja|reduza|tente"
 )
-_LEAD_IN = (
-    r"^(?:(?:first|second|third|next|then|also|finally|instead|step \d+|so|and|or|just|simply|please|yes|no)[\s,:.]+)*"
-)
+_LEAD_IN = r"^(?:(?:first|second|third|next|then|also|finally|instead|step \d+|so|and|or|just|simply|please|yes|no)[\s,:.]+)*"
 _ADVICE = re.compile(
     rf"{_LEAD_IN}(?:{_ADVICE_VERBS}|(?:lower|reduc|increas|decreas|us|switch|add|apply|clipp|adjust|chang)ing)\b"
     rf"|\bi(?:['’]d| would) (?:just |simply |first )?(?:{_ADVICE_VERBS})\b"

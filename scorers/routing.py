@@ -70,7 +70,9 @@ class _Mention:
     exact: bool  # hyphenated or marked as a name, as against the same words in prose
 
 
-def find_routing(answer: Answer, names: Sequence[str], packs: Mapping[str, Sequence[str]] | None = None) -> Routing:
+def find_routing(
+    answer: Answer, names: Sequence[str], packs: Mapping[str, Sequence[str]] | None = None
+) -> Routing:
     """Finds the routing in an answer.
 
     Args:
@@ -226,7 +228,9 @@ _ORDINALS = (
 
 def _rank(text: str, mention: _Mention) -> float:
     """Where a mention stands in the order by the ordinals in its own clause; 0 where there are none."""
-    start = max((m.end() for m in re.finditer(r"[,;:.]|\b(?:and|but|then)\b", text[: mention.start], re.I)), default=0)
+    start = max(
+        (m.end() for m in re.finditer(r"[,;:.]|\b(?:and|but|then)\b", text[: mention.start], re.I)), default=0
+    )
     rest = text[mention.end :]
     stop = re.search(r"[,;:.]|\b(?:and|but|then|until|before|after)\b", rest, re.I)
     clause = text[start : mention.start] + " " + (rest[: stop.start()] if stop else rest)

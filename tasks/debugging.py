@@ -1,6 +1,6 @@
 """Debugging: given a program and what it prints, is the root cause found? Document 002.
 
-    inspect eval tasks/debugging.py --model <provider/model> -T skill=<folder>
+inspect eval tasks/debugging.py --model <provider/model> -T skill=<folder>
 """
 
 from __future__ import annotations

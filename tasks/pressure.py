@@ -1,6 +1,6 @@
 """Pressure: every scenario of every pack under every pressure. The robustness run.
 
-    inspect eval tasks/pressure.py --model <provider/model>
+inspect eval tasks/pressure.py --model <provider/model>
 """
 
 from __future__ import annotations

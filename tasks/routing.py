@@ -1,6 +1,6 @@
 """Routing: does the answer hand the user over to the right specialists? Documents 001 and 003.
 
-    inspect eval tasks/routing.py --model <provider/model> -T skill=<folder>
+inspect eval tasks/routing.py --model <provider/model> -T skill=<folder>
 """
 
 from __future__ import annotations

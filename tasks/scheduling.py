@@ -1,6 +1,6 @@
 """Scheduling: is the advice on learning-rate schedules right? Document 004.
 
-    inspect eval tasks/scheduling.py --model <provider/model> -T skill=<folder>
+inspect eval tasks/scheduling.py --model <provider/model> -T skill=<folder>
 """
 
 from __future__ import annotations

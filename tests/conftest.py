@@ -26,7 +26,9 @@ Scripted = Callable[[str, str], str]
 
 @pytest.fixture
 def make_skill(tmp_path: Path) -> Callable[..., Path]:
-    def make(name: str = "my-skill", body: str = "Always say ROUTE: performance-profiling.", **sheets: str) -> Path:
+    def make(
+        name: str = "my-skill", body: str = "Always say ROUTE: performance-profiling.", **sheets: str
+    ) -> Path:
         folder = tmp_path / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "SKILL.md").write_text(SKILL.format(name=name, body=body))

@@ -14,7 +14,9 @@ MAY = {
     "tasks": {"scorers", "evals", "reference_bugs"},
     "reports": {"evals"},
 }
-MODULES = [path for room in MAY for path in sorted((ROOT / room).rglob("*.py")) if "-" not in path.parent.name]
+MODULES = [
+    path for room in MAY for path in sorted((ROOT / room).rglob("*.py")) if "-" not in path.parent.name
+]
 
 
 def imports(path: Path) -> set[str]:
@@ -41,7 +43,13 @@ def test_a_module_imports_downwards_only(path: Path) -> None:
 
 
 def test_reports_share_small_vocabularies_only() -> None:
-    used = {n for p in MODULES if p.parts[-2] == "reports" for n in imports(p) if n.startswith("redgreenbench.evals")}
+    used = {
+        n
+        for p in MODULES
+        if p.parts[-2] == "reports"
+        for n in imports(p)
+        if n.startswith("redgreenbench.evals")
+    }
     assert used <= {"redgreenbench.evals.vocabulary", "redgreenbench.evals.errors"}
 
 
@@ -51,7 +59,9 @@ def test_no_module_is_two_things() -> None:
     assert not {p.stem for p in MODULES} & {"utils", "common", "core", "helpers", "misc"}
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "__main__.py"], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.name != "__main__.py"], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_what_a_module_exports_exists(path: Path) -> None:
     tree = ast.parse(path.read_text())
     exported = [
@@ -60,8 +70,12 @@ def test_what_a_module_exports_exists(path: Path) -> None:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
     ]
     defined = {getattr(n, "name", None) for n in tree.body}
-    defined |= {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
-    defined |= {n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+    defined |= {
+        t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)
+    }
+    defined |= {
+        n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
+    }
     defined |= {a.asname or a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
     for names in exported:
         assert set(names) <= defined

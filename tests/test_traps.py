@@ -11,7 +11,9 @@ from redgreenbench.tasks.routing import routing
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [
-    p for room in ("evals", "tasks", "scorers", "reports", "src/redgreenbench/cli") for p in (ROOT / room).rglob("*.py")
+    p
+    for room in ("evals", "tasks", "scorers", "reports", "src/redgreenbench/cli")
+    for p in (ROOT / room).rglob("*.py")
 ]
 
 
@@ -19,7 +21,9 @@ def names_used(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     found |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
-    return found | {a.name for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names}
+    return found | {
+        a.name for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names
+    }
 
 
 def test_a_mock_model_with_usage_needs_no_tokenizer(run_task, monkeypatch) -> None:
@@ -47,7 +51,9 @@ def test_a_run_with_a_single_scenario_ends_well(run_task) -> None:
 
 def test_dict_scores_are_not_summed_up_as_zero(run_task) -> None:
     """`score_to_float` turns a dict into 0; metrics are given per key instead."""
-    log = run_task(routing(scenarios="which-optimizer,loss-goes-to-nan"), lambda s, u: "ROUTE: gradient-management")
+    log = run_task(
+        routing(scenarios="which-optimizer,loss-goes-to-nan"), lambda s, u: "ROUTE: gradient-management"
+    )
     first = next(s for s in log.results.scores if s.name == "first")
     assert first.metrics["mean"].value == pytest.approx(0.5)
 

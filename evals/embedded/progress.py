@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress as Bar, TextColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn
+from rich.progress import Progress as Bar
 
 from redgreenbench.evals.embedded.weights import Progress, cached, load_models
 
@@ -22,7 +23,9 @@ def download_progress(model: str) -> Iterator[Progress | None]:
         yield None
         return
     console = Console(file=sys.stderr)
-    console.print(f"{model}: {known.family}, licence {known.licence}, {known.bytes / 1e6:.0f} MB, downloaded once")
+    console.print(
+        f"{model}: {known.family}, licence {known.licence}, {known.bytes / 1e6:.0f} MB, downloaded once"
+    )
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Bar(*columns, console=console) as bar:
         task = bar.add_task("weights", total=known.bytes)

@@ -12,8 +12,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from redgreenbench.evals.embedded.weights import obtain
 from redgreenbench.evals.embedded.progress import download_progress
+from redgreenbench.evals.embedded.weights import obtain
 from redgreenbench.evals.errors import InputError
 
 __all__ = ["Running", "Settings", "start"]
@@ -82,11 +82,17 @@ def _start(settings: Settings) -> Running:
     try:
         import xllamacpp
     except ImportError as exc:
-        raise InputError("the embedded model needs its runtime; pip install 'redgreenbench[embedded]'") from exc
+        raise InputError(
+            "the embedded model needs its runtime; pip install 'redgreenbench[embedded]'"
+        ) from exc
     with download_progress(settings.model) as progress:
         path = obtain(settings.model, progress)
     key = secrets.token_hex(16)
-    threads = settings.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = (
+        settings.threads or len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count()
+    )
     params = xllamacpp.CommonParams()
     params.model.path = str(path)
     params.port = 0  # any free one
@@ -105,5 +111,7 @@ def _start(settings: Settings) -> Running:
     try:
         server = xllamacpp.Server(params)
     except RuntimeError as exc:
-        raise InputError(f"embedded model {settings.model}: cannot be started ({exc}); is there memory left?") from exc
+        raise InputError(
+            f"embedded model {settings.model}: cannot be started ({exc}); is there memory left?"
+        ) from exc
     return Running(f"{server.listening_address}/v1", key, server)

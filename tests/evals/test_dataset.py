@@ -9,7 +9,13 @@ from datasets import Dataset
 from redgreenbench.evals.arms import resolve_arms
 from redgreenbench.evals.card import write_dataset
 from redgreenbench.evals.catalogue import catalogue_names, load_scenarios
-from redgreenbench.evals.dataset import build_samples, find_scenarios, from_dataset, system_message, to_dataset
+from redgreenbench.evals.dataset import (
+    build_samples,
+    find_scenarios,
+    from_dataset,
+    system_message,
+    to_dataset,
+)
 from redgreenbench.evals.delivery import with_arm
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import METADATA_KEYS
@@ -46,7 +52,10 @@ def test_the_prompt_is_the_same_bytes_in_every_arm() -> None:
 def test_metadata_is_short_scalars() -> None:
     for sample in samples():
         assert tuple(sample.metadata) == METADATA_KEYS
-        assert all(value is None or (isinstance(value, str) and len(value) < 80) for value in sample.metadata.values())
+        assert all(
+            value is None or (isinstance(value, str) and len(value) < 80)
+            for value in sample.metadata.values()
+        )
 
 
 def test_the_catalogue_is_shuffled_by_the_scenario_alone() -> None:
@@ -80,7 +89,9 @@ def test_a_foreign_data_set_is_named() -> None:
         from_dataset(Dataset.from_list([{"id": "x"}]))
 
 
-def test_a_folder_needs_a_separator_so_that_no_local_folder_stands_in_for_a_pack(tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_needs_a_separator_so_that_no_local_folder_stands_in_for_a_pack(
+    tmp_path: Path, monkeypatch
+) -> None:
     (tmp_path / "debugging-techniques").mkdir()
     monkeypatch.chdir(tmp_path)
     assert len(find_scenarios(["debugging-techniques"])) == 6

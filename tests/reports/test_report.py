@@ -40,7 +40,9 @@ def test_the_table_is_tidy_and_names_status(log) -> None:
     table = load([log.location])
     assert tuple(table.rows.columns) == COLUMNS
     assert set(table.rows["status"]) == {"scored", "not_applicable"}
-    one = table.rows.query("scenario == 'training-optimization/which-optimizer' and arm == 'green' and scorer == 'route'")
+    one = table.rows.query(
+        "scenario == 'training-optimization/which-optimizer' and arm == 'green' and scorer == 'route'"
+    )
     assert one.set_index("key")["value"]["correct"] == 1.0
     assert math.isnan(one.set_index("key")["value"]["clarified"])
 
@@ -137,7 +139,10 @@ def test_two_metrics_are_never_pooled(run_task) -> None:
     first = run_task(routing(scenarios="which-optimizer"), skilled)
     second = run_task(scheduling(scenarios="wrong-step-placement"), skilled)
     groups = summarize(load([first.location, second.location]).rows)
-    assert {(g.task, g.metric) for g in groups} == {("routing", "route.correct"), ("scheduling", "checks.correct")}
+    assert {(g.task, g.metric) for g in groups} == {
+        ("routing", "route.correct"),
+        ("scheduling", "checks.correct"),
+    }
 
 
 def test_broken_foreign_and_absent_logs_are_named(log, tmp_path: Path) -> None:
@@ -175,4 +180,6 @@ def test_model_text_cannot_break_the_markdown(log) -> None:
 def test_records_are_plain_and_documented(log) -> None:
     records = as_records(summarize(load([log.location]).rows))
     assert {r["arm"] for r in records} == {"red", "green"}
-    assert all(v is None or isinstance(v, str | int | float | bool | list) for r in records for v in r.values())
+    assert all(
+        v is None or isinstance(v, str | int | float | bool | list) for r in records for v in r.values()
+    )

@@ -64,7 +64,9 @@ def test_more_epochs_of_the_same_scenarios_cannot_manufacture_significance() -> 
 
 
 def test_a_missing_answer_breaks_its_pair_and_is_counted() -> None:
-    rows = BALANCED[~((BALANCED["arm"] == "green") & (BALANCED["scenario"] == "a") & (BALANCED["epoch"] == 1))]
+    rows = BALANCED[
+        ~((BALANCED["arm"] == "green") & (BALANCED["scenario"] == "a") & (BALANCED["epoch"] == 1))
+    ]
     found = paired_difference(rows, "red", "green")
     assert (found.pairs, found.unpaired) == (9, 1)
 
@@ -117,7 +119,9 @@ def test_one_scenario_and_no_row() -> None:
     assert math.isnan(none.low)
 
 
-TABLES = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.0, 0.5, 1.0])), min_size=3, max_size=12)
+TABLES = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([0.0, 0.5, 1.0])), min_size=3, max_size=12
+)
 
 
 @settings(max_examples=60, deadline=None)

@@ -36,8 +36,16 @@ AT_DEPTH_ONE = {"calls_any": [{"name": "scheduler.step", "loop_depth": 1}]}
         (AT_DEPTH_ONE, PER_BATCH, False),
         ({"calls_any": [{"name": "step", "min_args": 1}]}, "```python\nscheduler.step(val_loss)\n```", True),
         ({"calls_any": [{"name": "step", "min_args": 1}]}, "```python\nscheduler.step()\n```", False),
-        ({"calls_any": [{"name": "R", "keywords": {"mode": "min"}}]}, "```python\nx.R(o, mode='min')\n```", True),
-        ({"calls_any": [{"name": "R", "keywords": {"mode": "min"}}]}, "```python\nR(o, mode='max')\n```", False),
+        (
+            {"calls_any": [{"name": "R", "keywords": {"mode": "min"}}]},
+            "```python\nx.R(o, mode='min')\n```",
+            True,
+        ),
+        (
+            {"calls_any": [{"name": "R", "keywords": {"mode": "min"}}]},
+            "```python\nR(o, mode='max')\n```",
+            False,
+        ),
         ({"calls_none": [{"name": "zero_grad"}]}, "```python\no.zero_grad()\n```", False),
         ({"asks_first": True}, "Which optimizer? Use Adam.", True),
         ({"asks_first": True}, "Use Adam. Which optimizer?", False),
@@ -48,7 +56,9 @@ def test_a_condition(check: dict, text: str, expected: bool) -> None:
 
 
 def test_a_nested_function_has_loops_of_its_own() -> None:
-    code = "```python\nfor epoch in x:\n    def inner():\n        for b in y:\n            scheduler.step()\n```"
+    code = (
+        "```python\nfor epoch in x:\n    def inner():\n        for b in y:\n            scheduler.step()\n```"
+    )
     assert holds(Check.model_validate(AT_DEPTH_ONE), Answer(code), Clarify(required=False))
 
 

@@ -20,7 +20,16 @@ def test_the_labelled_set_is_broad() -> None:
     assert len({e["scenario"] for e in LABELLED}) >= 20
     kinds = Counter(e["kind"] for e in LABELLED)
     assert min(kinds.values()) >= 4
-    assert {"negation", "typo", "spelling", "shotgun", "other-language", "empty", "order", "injection"} <= set(kinds)
+    assert {
+        "negation",
+        "typo",
+        "spelling",
+        "shotgun",
+        "other-language",
+        "empty",
+        "order",
+        "injection",
+    } <= set(kinds)
     right = sum(e["correct"] for e in LABELLED)
     assert 0.4 < right / len(LABELLED) < 0.6
     # What the scorer is known not to understand stays a small, named part.
@@ -82,7 +91,9 @@ def test_a_right_senior_lifts_the_need_for_a_question() -> None:
 
 def test_the_explanation_says_what_was_read_and_what_was_missed() -> None:
     scenario = SCENARIOS["pytorch-engineering/slow-use-mixed-precision"]
-    text = score_route("This is not a performance-profiling problem. Use mixed-precision-and-optimization.", scenario)
+    text = score_route(
+        "This is not a performance-profiling problem. Use mixed-precision-and-optimization.", scenario
+    )
     assert "Routes to: mixed-precision-and-optimization" in text.explanation
     assert "Speaks against: performance-profiling" in text.explanation
     assert "Missed: first" in text.explanation
@@ -90,5 +101,12 @@ def test_the_explanation_says_what_was_read_and_what_was_missed() -> None:
 
 def test_a_megabyte_is_read_in_good_time() -> None:
     scenario = SCENARIOS["training-optimization/loss-goes-to-nan"]
-    for text in ("word " * 200_000, "a" * 1_000_000, "```" * 100_000, "(((" * 100_000, "> \n" * 200_000, "gradient-" * 100_000):
+    for text in (
+        "word " * 200_000,
+        "a" * 1_000_000,
+        "```" * 100_000,
+        "(((" * 100_000,
+        "> \n" * 200_000,
+        "gradient-" * 100_000,
+    ):
         score_route(text, scenario)

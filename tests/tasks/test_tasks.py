@@ -36,7 +36,10 @@ def test_the_skill_reaches_green_and_nobody_else(run_task, make_skill) -> None:
         seen.setdefault(arm, set()).add(user)
         return obedient(system, user)
 
-    log = run_task(routing(skill=str(folder), arms="red,generic,green", scenarios=ONE, pack="training-optimization"), answer)
+    log = run_task(
+        routing(skill=str(folder), arms="red,generic,green", scenarios=ONE, pack="training-optimization"),
+        answer,
+    )
     assert log.status == "success"
     assert set(seen) == {"red", "generic", "green"}
     assert len(set.union(*seen.values())) == 1
@@ -77,7 +80,9 @@ def test_construction_is_pure(monkeypatch) -> None:
     monkeypatch.setattr(random, "shuffle", forbidden)
     monkeypatch.setattr(time, "time", forbidden)
     first, second = routing(), routing()
-    assert [s.model_dump(exclude={"input"}) for s in first.dataset] == [s.model_dump(exclude={"input"}) for s in second.dataset]
+    assert [s.model_dump(exclude={"input"}) for s in first.dataset] == [
+        s.model_dump(exclude={"input"}) for s in second.dataset
+    ]
     texts = [[m.text for m in s.input] for s in first.dataset]
     assert texts == [[m.text for m in s.input] for s in second.dataset]
 
@@ -91,7 +96,9 @@ def test_a_skill_brings_its_own_pack(make_skill) -> None:
 
 def test_lists_and_strings_are_the_same() -> None:
     as_text = routing(arms="red,green", pressure="none,time", scenarios="which-optimizer,loss-goes-to-nan")
-    as_list = routing(arms=["red", "green"], pressure=["none", "time"], scenarios=["which-optimizer", "loss-goes-to-nan"])
+    as_list = routing(
+        arms=["red", "green"], pressure=["none", "time"], scenarios=["which-optimizer", "loss-goes-to-nan"]
+    )
     assert [s.id for s in as_text.dataset] == [s.id for s in as_list.dataset]
     assert as_text.version == as_list.version
 
@@ -149,8 +156,19 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def test_inspect_lists_each_task_once_by_path() -> None:
-    done = subprocess.run([*INSPECT, "list", "tasks", "tasks", "--json"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert sorted(t["name"] for t in json.loads(done.stdout)) == ["debugging", "pressure", "routing", "scheduling"]
+    done = subprocess.run(
+        [*INSPECT, "list", "tasks", "tasks", "--json"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert sorted(t["name"] for t in json.loads(done.stdout)) == [
+        "debugging",
+        "pressure",
+        "routing",
+        "scheduling",
+    ]
 
 
 @pytest.mark.parametrize("name", ["tasks/routing.py", "redgreenbench/routing"])

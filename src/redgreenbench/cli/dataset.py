@@ -17,7 +17,9 @@ def dataset() -> None:
 
 @dataset.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--scenarios", default="", help="Ids, globs, packs or tags, separated by commas; default: all public.")
+@click.option(
+    "--scenarios", default="", help="Ids, globs, packs or tags, separated by commas; default: all public."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def export(folder: Path, scenarios: str, as_json: bool) -> None:
     """Write the scenarios to FOLDER as Parquet with a dataset card.

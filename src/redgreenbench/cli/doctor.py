@@ -49,7 +49,9 @@ def _version(name: str) -> str | None:
 def _findings() -> Iterator[Finding]:
     python = platform.python_version()
     good = sys.version_info >= (3, 11)
-    yield Finding("python", "ok" if good else "missing", python, "" if good else "install Python 3.11 or newer", True)
+    yield Finding(
+        "python", "ok" if good else "missing", python, "" if good else "install Python 3.11 or newer", True
+    )
     yield Finding("inspect-ai", "ok", str(_version("inspect-ai")), needed=True)
     yield from _models()
     yield from _torch()
@@ -58,7 +60,12 @@ def _findings() -> Iterator[Finding]:
     remedy = "" if browser else "Debian: apt-get install chromium (only the tests of published pages use it)"
     yield Finding("browser", "ok" if browser else "missing", browser or "none", remedy)
     git = shutil.which("git")
-    yield Finding("git", "ok" if git else "missing", "git" if git else "none", "" if git else "install git for skill=path@ref")
+    yield Finding(
+        "git",
+        "ok" if git else "missing",
+        "git" if git else "none",
+        "" if git else "install git for skill=path@ref",
+    )
 
 
 def _models() -> Iterator[Finding]:
@@ -66,7 +73,12 @@ def _models() -> Iterator[Finding]:
 
     runtime = _version("xllamacpp")
     install = "" if runtime else "pip install 'redgreenbench[embedded]'"
-    yield Finding("embedded runtime", "ok" if runtime else "missing", f"xllamacpp {runtime}" if runtime else "none", install)
+    yield Finding(
+        "embedded runtime",
+        "ok" if runtime else "missing",
+        f"xllamacpp {runtime}" if runtime else "none",
+        install,
+    )
     for name, model in load_models().items():
         here = cached(name) is not None
         size = f"{model.bytes / 1e6:.0f} MB"
@@ -77,21 +89,33 @@ def _models() -> Iterator[Finding]:
             "" if here else "the first use downloads it",
         )
     keys = [key for key in _KEYS if os.environ.get(key)]
-    remedy = "" if keys else f"set one of {', '.join(_KEYS)} to use an API model; the embedded model needs none"
+    remedy = (
+        "" if keys else f"set one of {', '.join(_KEYS)} to use an API model; the embedded model needs none"
+    )
     yield Finding("api keys", "ok" if keys else "limited", ", ".join(keys) or "none set", remedy)
 
 
 def _torch() -> Iterator[Finding]:
     version = _version("torch")
     yield Finding(
-        "torch", "ok" if version else "missing", version or "none", "" if version else "pip install 'redgreenbench[exec]'"
+        "torch",
+        "ok" if version else "missing",
+        version or "none",
+        "" if version else "pip install 'redgreenbench[exec]'",
     )
     smi = shutil.which("nvidia-smi")
     names = ""
     if smi:
-        done = subprocess.run([smi, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [smi, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=False
+        )
         names = ", ".join(done.stdout.split("\n")).strip(", ") if done.returncode == 0 else ""
-    yield Finding("gpu", "ok" if names else "limited", names or "none", "" if names else "none is needed; the CPU is used")
+    yield Finding(
+        "gpu",
+        "ok" if names else "limited",
+        names or "none",
+        "" if names else "none is needed; the CPU is used",
+    )
 
 
 def _isolation() -> Iterator[Finding]:
@@ -101,8 +125,15 @@ def _isolation() -> Iterator[Finding]:
         command = [bwrap, "--unshare-all", "--ro-bind", "/", "/", "true"]
         works = subprocess.run(command, capture_output=True, check=False).returncode == 0
     found = "bubblewrap works" if works else "bubblewrap is refused here" if bwrap else "no bubblewrap"
-    remedy = "Debian: apt-get install bubblewrap" if not bwrap else "allow user namespaces, or run in a container"
-    yield Finding("isolation", "ok" if works else "limited", found, "" if works else f"{remedy} (routing does not need it)")
+    remedy = (
+        "Debian: apt-get install bubblewrap" if not bwrap else "allow user namespaces, or run in a container"
+    )
+    yield Finding(
+        "isolation",
+        "ok" if works else "limited",
+        found,
+        "" if works else f"{remedy} (routing does not need it)",
+    )
 
 
 @click.command()
@@ -119,6 +150,8 @@ def doctor(as_json: bool) -> None:
         marks = {"ok": ("ok     ", "green"), "missing": ("missing", "red"), "limited": ("–      ", "yellow")}
         for f in findings:
             mark, colour = marks[f.status]
-            click.echo(f"{click.style(mark, fg=colour)}  {f.part:28} {f.found}{f'  → {f.remedy}' if f.remedy else ''}")
+            click.echo(
+                f"{click.style(mark, fg=colour)}  {f.part:28} {f.found}{f'  → {f.remedy}' if f.remedy else ''}"
+            )
     if any(f.needed and f.status == "missing" for f in findings):
         sys.exit(2)

@@ -123,7 +123,9 @@ def list_(kind: str, as_json: bool) -> None:
 @click.argument("scenario")
 @click.option("--pressure", default="none", show_default=True, help="Pressure to apply.")
 @click.option("--arm", default="red", show_default=True, help="Arm, or name=folder[@git-ref].")
-@click.option("--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1, v2.")
+@click.option(
+    "--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1, v2."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: messages, target, metadata.")
 def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> None:
     """Show exactly what the model will see for SCENARIO, and what is right.

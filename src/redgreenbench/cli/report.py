@@ -16,7 +16,12 @@ __all__ = ["print_report", "report"]
 @click.command()
 @click.argument("logs", nargs=-1, required=True)
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), default=Path("report"), show_default=True, help="Folder to write."
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("report"),
+    show_default=True,
+    help="Folder to write.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of a table.")
 def report(logs: tuple[str, ...], output: Path, as_json: bool) -> None:

@@ -7,7 +7,6 @@ command resumes an interrupted run, and a changed skill starts a new one.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -30,7 +29,12 @@ def _split(value: str) -> list[str]:
 
 
 def build_tasks(
-    tasks: Sequence[str], skill: str, arms: Sequence[str], pressure: Sequence[str], scenarios: Sequence[str], limit: int | None
+    tasks: Sequence[str],
+    skill: str,
+    arms: Sequence[str],
+    pressure: Sequence[str],
+    scenarios: Sequence[str],
+    limit: int | None,
 ) -> list[Task]:
     """Builds the tasks of a run.
 
@@ -96,10 +100,18 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: i
         probe.write_text("x")
         probe.unlink()
     except OSError as exc:
-        raise InputError(f"cannot write logs to {logs} ({exc.strerror or exc}); choose another folder with --output") from exc
+        raise InputError(
+            f"cannot write logs to {logs} ({exc.strerror or exc}); choose another folder with --output"
+        ) from exc
     try:
         success, _ = eval_set(
-            list(tasks), log_dir=str(logs), model=model, epochs=epochs, retry_attempts=0, log_dir_allow_dirty=True, **options
+            list(tasks),
+            log_dir=str(logs),
+            model=model,
+            epochs=epochs,
+            retry_attempts=0,
+            log_dir_allow_dirty=True,
+            **options,
         )
     except OSError as exc:
         raise InputError(
@@ -125,21 +137,43 @@ def _usable(model: str, fallback: str | None) -> str:
         if fallback is None or fallback == model:
             raise
         click.echo(f"redgreen: {exc}", err=True)
-        click.echo(f"redgreen: falling back to {fallback}; it proves that the pipeline works and nothing more", err=True)
+        click.echo(
+            f"redgreen: falling back to {fallback}; it proves that the pipeline works and nothing more",
+            err=True,
+        )
         return _usable(fallback, None)
 
 
 @click.command()
-@click.option("--model", required=True, help="Any inspect model, for example openai/gpt-5 or embedded/qwen2.5-coder-0.5b.")
-@click.option("--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1 or v2.")
+@click.option(
+    "--model",
+    required=True,
+    help="Any inspect model, for example openai/gpt-5 or embedded/qwen2.5-coder-0.5b.",
+)
+@click.option(
+    "--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1 or v2."
+)
 @click.option("--arms", default="red,green", show_default=True, help="Arms, separated by commas.")
-@click.option("--pressure", default="", help="Pressures, separated by commas, or all. Default: each task's own.")
-@click.option("--tasks", default="routing,debugging,scheduling", show_default=True, help="Tasks, separated by commas.")
+@click.option(
+    "--pressure", default="", help="Pressures, separated by commas, or all. Default: each task's own."
+)
+@click.option(
+    "--tasks", default="routing,debugging,scheduling", show_default=True, help="Tasks, separated by commas."
+)
 @click.option("--scenarios", default="", help="Ids, globs, packs, tags or a folder. Default: all.")
-@click.option("--epochs", default=1, show_default=True, type=click.IntRange(1), help="Times every sample is asked.")
+@click.option(
+    "--epochs", default=1, show_default=True, type=click.IntRange(1), help="Times every sample is asked."
+)
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many scenarios of each task.")
 @click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder for logs and report.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for logs and report.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run(
     model: str,
@@ -172,7 +206,9 @@ def run(
         print_report([str(folder / "logs")], folder / "report", as_json=True)
     else:
         print_report([str(folder / "logs")], folder / "report", as_json=False)
-        click.echo(f"logs:   {folder / 'logs'} (look into them with: inspect view --log-dir {folder / 'logs'})")
+        click.echo(
+            f"logs:   {folder / 'logs'} (look into them with: inspect view --log-dir {folder / 'logs'})"
+        )
     if not success:
         click.echo("redgreen: not all samples finished; the same command tries the rest again", err=True)
         sys.exit(1)
