@@ -15,15 +15,17 @@ import ast
 import math
 import re
 from collections.abc import Iterator
+from functools import cache
 
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.dataset import find_scenarios
 from redgreenbench.evals.schema import CallPattern, Check, Clarify, Criterion
 from redgreenbench.scorers.clarification import find_clarification
-from redgreenbench.scorers.reading import Answer, is_negated
+from redgreenbench.scorers.means import means
+from redgreenbench.scorers.reading import Answer, is_negated, read
 
 __all__ = ["KEYS", "SCORER_VERSION", "checks", "holds", "score_checks"]
 
@@ -45,15 +47,22 @@ def holds(check: Check, answer: Answer, clarify: Clarify) -> bool:
     return all(found)
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    # re's own cache is smaller than the number of patterns in the scenarios.
+    return re.compile(pattern, re.I | re.M)
+
+
 def _mentions(pattern: str, answer: Answer) -> bool:
-    return re.search(pattern, answer.text, re.I | re.M) is not None
+    return _compiled(pattern).search(answer.text) is not None
 
 
 def _recommends(pattern: str, answer: Answer) -> bool:
-    if any(re.search(pattern, block, re.I | re.M) for _, block in answer.code_blocks):
+    compiled = _compiled(pattern)
+    if any(compiled.search(block) for _, block in answer.code_blocks):
         return True
     for sentence in answer.sentences:
-        for match in re.finditer(pattern, sentence.text, re.I):
+        for match in compiled.finditer(sentence.text):
             if not is_negated(sentence.text, match.start(), match.end()):
                 return True
     return False
@@ -105,7 +114,7 @@ def score_checks(text: str, scenario: Scenario) -> Score:
 
     An empty answer meets nothing, not even what must not happen.
     """
-    answer = Answer(text)
+    answer = read(text)
     clarify = scenario.file.clarify
     checked = [c for c in scenario.file.rubric if c.check is not None]
     met = {c.id: bool(text.strip()) and _met(c, answer, clarify) for c in checked}
@@ -137,7 +146,7 @@ def _wording(criterion: Criterion) -> str:
     return f"{'(must not) ' if criterion.polarity == 'must_not' else ''}{criterion.statement}"
 
 
-@scorer(metrics={key: [mean()] for key in KEYS})
+@scorer(metrics=[means()])
 def checks(scenarios: list[str] | None = None) -> Scorer:
     """Runs the deterministic checks of each sample's scenario.
 

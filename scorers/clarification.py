@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass
+from functools import cache
 
 from redgreenbench.evals.schema import Clarify
 from redgreenbench.scorers.reading import Answer
@@ -32,6 +33,11 @@ class Clarification:
         return bool(self.topics)
 
 
+@cache
+def _compiled(term: str) -> re.Pattern[str]:
+    return re.compile(term, re.I)
+
+
 def find_clarification(answer: Answer, clarify: Clarify, handovers: Container[int] = ()) -> Clarification:
     """Finds the clarifying questions of an answer.
 
@@ -46,7 +52,7 @@ def find_clarification(answer: Answer, clarify: Clarify, handovers: Container[in
     for question in answer.questions():
         before = first_advice is None or question.position < first_advice
         for topic in clarify.topics:
-            if any(re.search(term, question.text, re.I) for term in topic.terms):
+            if any(_compiled(term).search(question.text) for term in topic.terms):
                 (early if before else late).setdefault(topic.id, question.text)
     quoted = [*early.values(), *late.values()]
     return Clarification(tuple(early), tuple(t for t in late if t not in early), quoted[0] if quoted else "")

@@ -18,14 +18,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.catalogue import Scenario, catalogue_names, load_packs
 from redgreenbench.evals.dataset import find_scenarios
 from redgreenbench.evals.schema import Clarify, RightCall, Route
 from redgreenbench.scorers.clarification import Clarification, find_clarification
-from redgreenbench.scorers.reading import Answer
+from redgreenbench.scorers.means import means
+from redgreenbench.scorers.reading import Answer, read
 from redgreenbench.scorers.routing import Routing, find_routing
 
 __all__ = ["KEYS", "SCORER_VERSION", "expected_under", "route", "score_route"]
@@ -66,7 +67,7 @@ def score_route(text: str, scenario: Scenario, pressure: str = "none") -> Score:
         pressure: The pressure it was given under.
     """
     expected, clarify = expected_under(scenario, pressure)
-    answer = Answer(text)
+    answer = read(text)
     offered = tuple(catalogue_names(scenario.pack))
     packs = {name: tuple(pack.specialists) for name, pack in load_packs().items() if pack.specialists}
     routing = find_routing(answer, offered, packs)
@@ -191,7 +192,7 @@ def _short(text: str, limit: int = 160) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-@scorer(metrics={key: [mean()] for key in KEYS})
+@scorer(metrics=[means()])
 def route(scenarios: list[str] | None = None) -> Scorer:
     """Scores the routing of an answer.
 

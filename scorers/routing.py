@@ -26,6 +26,7 @@ _HANDOVER = re.compile(
     re.I,
 )
 _GUIDE_NOUN = re.compile(r"^[\s\"'`*_)]*(?:\w+ )?(?:skill|specialist|guide|sheet|pack)s?\b", re.I)
+_GUIDE_NOUN_ANYWHERE = re.compile(r"\b(?:skill|specialist|guide|sheet|pack)s?\b", re.I)
 _ECHO = re.compile(
     r"^\W*(?:(?:so|and|i see(?: that)?|ok(?:ay)?|well|since|as|while|although)\b\W*)?"
     r"\b(?:you|the user|your (?:tech )?lead|your colleague)(?:['’](?:ve|re|d))?(?: have| are| were| had)?(?: been| already)* "
@@ -83,7 +84,7 @@ def find_routing(
     Returns:
         The routing; empty ``names`` where the answer routes nowhere.
     """
-    every = [*names, *(name for name in packs or {} if name not in names)]
+    every = (*names, *(name for name in packs or {} if name not in names))
     named = {s.position: _mentions(_text(s), every) for s in answer.sentences}
     handovers = frozenset(s.position for s in answer.sentences if _hands_over(s, named[s.position]))
     on_lines: list[str] = []
@@ -108,7 +109,7 @@ def find_routing(
 
 
 def _text(sentence: Sentence) -> str:
-    return sentence.text.translate(_HYPHENS)
+    return sentence.text if sentence.text.isascii() else sentence.text.translate(_HYPHENS)
 
 
 def _counts(sentence: Sentence, text: str, mention: _Mention) -> bool:
@@ -156,14 +157,21 @@ def _named(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w-])(?:using-)?{_spelled(name)}(?!\w|-\w|\s*/\s*\w)", re.I)
 
 
-def _mentions(text: str, names: Sequence[str]) -> list[_Mention]:
+def _mentions(text: str, names: tuple[str, ...]) -> list[_Mention]:
     found: list[_Mention] = []
+    folded = text.lower()
+    speaks_of_guides = bool(_GUIDE_NOUN_ANYWHERE.search(text))
     for name in names:
+        # Most sentences hold no word of most names, and one look tells.
+        if name.partition("-")[0] not in folded:
+            continue
         for match in _named(name).finditer(text):
             exact = not re.search(r"\s", match[0]) or _is_marked(text, match)
             found.append(_Mention(name, match.start(), match.end(), exact))
-        found += _short_forms(text, name)
-    found += _typos(text, names, found)
+        if speaks_of_guides:
+            found += _short_forms(text, name)
+    if "-" in text or "_" in text:
+        found += _typos(text, names, found)
     # Of two overlapping names, the longer one is meant.
     found.sort(key=lambda m: (m.start, -(m.end - m.start)))
     kept: list[_Mention] = []
@@ -182,12 +190,17 @@ def _is_marked(text: str, match: re.Match[str]) -> bool:
     return before in ("`", '"', "“", "'") and after in ("`", '"', "”", "'")
 
 
+@cache
+def _short(name: str) -> tuple[re.Pattern[str], ...]:
+    words = name.split("-")
+    heads = ["-".join(words[:length]) for length in range(len(words) - 1, 1, -1)]
+    return tuple(re.compile(rf"(?<![\w-]){_spelled(head)}(?![\w-])", re.I) for head in heads)
+
+
 def _short_forms(text: str, name: str) -> Iterator[_Mention]:
     """The first two words or more of a long name, where a word like `guide` or `skill` follows."""
-    words = name.split("-")
-    for length in range(len(words) - 1, 1, -1):
-        pattern = rf"(?<![\w-]){_spelled('-'.join(words[:length]))}(?![\w-])"
-        for match in re.finditer(pattern, text, re.I):
+    for pattern in _short(name):
+        for match in pattern.finditer(text):
             if _GUIDE_NOUN.match(text[match.end() :]):
                 yield _Mention(name, match.start(), match.end(), exact=True)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from inspect_ai import Task, task
 
 from redgreenbench.evals.arms import DEFAULT_SKILL
-from redgreenbench.scorers.checks import checks
 from redgreenbench.scorers.route import route
 from redgreenbench.tasks.assemble import assemble, external_folders
 
@@ -31,4 +30,4 @@ def routing(
         pack: Packs to run; by default the pack that the skill belongs to by its name, else all.
     """
     folders = external_folders(scenarios)
-    return assemble("routing", [route(folders), checks(folders)], skill, arms, pressure, scenarios, pack)
+    return assemble("routing", [route(folders)], skill, arms, pressure, scenarios, pack)

@@ -46,7 +46,8 @@ def test_a_run_with_a_single_scenario_ends_well(run_task) -> None:
     """A clustered interval among a scorer's metrics kills such a run; ours are plain means."""
     log = run_task(routing(scenarios="which-optimizer"), lambda s, u: "ROUTE: optimization-algorithms")
     assert log.status == "success"
-    assert {name for s in log.results.scores for name in s.metrics} == {"mean"}
+    assert {s.name for s in log.results.scores} == {"route"}
+    assert {m.group for s in log.results.scores for m in s.metrics.values()} == {"means"}
 
 
 def test_dict_scores_are_not_summed_up_as_zero(run_task) -> None:
@@ -54,8 +55,8 @@ def test_dict_scores_are_not_summed_up_as_zero(run_task) -> None:
     log = run_task(
         routing(scenarios="which-optimizer,loss-goes-to-nan"), lambda s, u: "ROUTE: gradient-management"
     )
-    first = next(s for s in log.results.scores if s.name == "first")
-    assert first.metrics["mean"].value == pytest.approx(0.5)
+    (route,) = [s for s in log.results.scores if s.name == "route"]
+    assert {m.name: m.value for m in route.metrics.values()}["first"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("name", ["bootstrap_stderr", "score_to_float"])

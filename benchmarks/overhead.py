@@ -1,0 +1,145 @@
+"""What the suite costs on top of bare inspect: CPU seconds per sample, and import time. Ratios, side by side.
+
+    python benchmarks/overhead.py [--rounds 5] [--json]
+
+Per sample: the routing task with all pressures against a bare inspect task with the same messages, the same
+mock model and a trivial scorer, in turn in one process. Import: `redgreenbench.tasks` and everything it needs
+against inspect-ai alone, each in processes of their own, in turn. Medians; the ratio is taken pair by pair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from inspect_ai import Task, eval
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageSystem,
+    ChatMessageUser,
+    Model,
+    ModelOutput,
+    ModelUsage,
+    get_model,
+)
+from inspect_ai.scorer import includes
+from inspect_ai.solver import generate
+
+from redgreenbench.evals.arms import DEFAULT_SKILL, resolve_arms
+from redgreenbench.evals.delivery import with_arm
+from redgreenbench.tasks.routing import routing
+
+ANSWER = """To narrow this down, a few things matter before any setting is changed. Is the loss flat from the very first
+step, or did it fall and then stop? Which optimizer and learning rate do you use?
+
+If it is flat from the start, this belongs to gradient-management: print the norm of every layer's gradient once per
+epoch and see whether it vanishes. If it fell first, learning-rate-scheduling is the better place to look, since a
+constant rate often stalls late in training. I would not start with batch-size-and-memory-tradeoffs.
+
+1. Log the loss of every step, not of every epoch.
+2. Overfit a single batch; if that fails, the model or the loss is at fault.
+3. Compare the gradient norms before and after clipping.
+
+```python
+for name, parameter in model.named_parameters():
+    print(name, parameter.grad.norm())
+```
+"""
+
+
+def mock() -> Model:
+    """A model that always answers the same, with usage, so that no tokens are counted."""
+
+    numbers = itertools.count()
+
+    def reply(messages: list[ChatMessage], *_: object) -> ModelOutput:
+        # No two answers are equal, so that nothing gains from having read one before.
+        output = ModelOutput.from_content("mockllm/fixed", f"{ANSWER}\nThis is answer {next(numbers)}.")
+        output.usage = ModelUsage(input_tokens=500, output_tokens=200, total_tokens=700)
+        return output
+
+    return get_model("mockllm/fixed", custom_outputs=reply)
+
+
+def cpu_of(task: Task) -> float:
+    """CPU seconds that one eval of the task takes, all threads of this process."""
+    with tempfile.TemporaryDirectory() as logs:
+        start = time.process_time()
+        (log,) = eval(task, model=mock(), log_dir=logs, display="none")
+        used = time.process_time() - start
+    assert log.status == "success", log.error
+    return used
+
+
+def bare_of(task: Task) -> Task:
+    """A bare inspect task in which the model sees the very same messages, the arm's text included."""
+    packs = sorted({s.metadata["pack"] for s in task.dataset})
+    arms = resolve_arms(["red", "green"], DEFAULT_SKILL, packs)
+    samples = []
+    for s in task.dataset:
+        system, user = s.input
+        text = arms[s.metadata["pack"]][s.metadata["arm"]].text
+        messages = [ChatMessageSystem(content=with_arm(system.text, text)), ChatMessageUser(content=user.text)]
+        samples.append(Sample(id=s.id, input=messages, target="the"))
+    return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=includes())
+
+
+def import_cpu(code: str) -> float:
+    """CPU seconds of a fresh Python that runs ``code``."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+
+
+def pairs(first: object, second: object, rounds: int) -> list[tuple[float, float]]:
+    """Calls both in turn, once unmeasured and then ``rounds`` times."""
+    first(), second()  # type: ignore[operator]
+    return [(first(), second()) for _ in range(rounds)]  # type: ignore[operator]
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    task = routing(pressure="all")
+    count = len(task.dataset)
+    bare = bare_of(task)
+    per_sample = pairs(lambda: cpu_of(task), lambda: cpu_of(bare), options.rounds)
+    every_task = "import redgreenbench.tasks." + ", redgreenbench.tasks.".join(
+        ("routing", "debugging", "scheduling", "pressure")
+    )
+    # Tasks bring inspect's task, solver, scorer, dataset and model modules with them; so does the baseline.
+    plain = "import inspect_ai, inspect_ai.scorer, inspect_ai.solver, inspect_ai.dataset, inspect_ai.model"
+    imports = pairs(lambda: import_cpu(every_task), lambda: import_cpu(plain), options.rounds)
+    result = {
+        "python": sys.version.split()[0],
+        "cores": os.cpu_count(),
+        "samples": count,
+        "suite_ms_per_sample": round(1000 * statistics.median(a for a, _ in per_sample) / count, 2),
+        "bare_ms_per_sample": round(1000 * statistics.median(b for _, b in per_sample) / count, 2),
+        "ratio": round(statistics.median(a / b for a, b in per_sample), 3),
+        "import_suite_s": round(statistics.median(a for a, _ in imports), 3),
+        "import_inspect_s": round(statistics.median(b for _, b in imports), 3),
+        "import_extra_s": round(statistics.median(a - b for a, b in imports), 3),
+    }
+    if options.json:
+        print(json.dumps(result, indent=2))
+        return
+    for name, value in result.items():
+        print(f"{name:22} {value}")
+
+
+if __name__ == "__main__":
+    main()
