@@ -58,7 +58,6 @@ for name, parameter in model.named_parameters():
 
 def mock() -> Model:
     """A model that always answers the same, with usage, so that no tokens are counted."""
-
     numbers = itertools.count()
 
     def reply(messages: list[ChatMessage], *_: object) -> ModelOutput:
@@ -88,7 +87,10 @@ def bare_of(task: Task) -> Task:
     for s in task.dataset:
         system, user = s.input
         text = arms[s.metadata["pack"]][s.metadata["arm"]].text
-        messages = [ChatMessageSystem(content=with_arm(system.text, text)), ChatMessageUser(content=user.text)]
+        messages = [
+            ChatMessageSystem(content=with_arm(system.text, text)),
+            ChatMessageUser(content=user.text),
+        ]
         samples.append(Sample(id=s.id, input=messages, target="the"))
     return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=includes())
 

@@ -27,7 +27,6 @@ def accuracy_figure(groups: Sequence[Group]) -> Figure:
     arms = list(dict.fromkeys(cell.arm for group in groups for cell in group.cells))
     others = [arm for arm in arms if arm not in _STYLES]
     styles = _STYLES | {arm: _OTHERS[i % len(_OTHERS)] for i, arm in enumerate(others)}
-    many_models = len({(g.model, g.version) for g in groups}) > 1
     figure = Figure(figsize=(10, 1.6 + 0.3 * sum(len(g.cells) + 1 for g in groups)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     labels, ticks = [], []
@@ -49,16 +48,15 @@ def accuracy_figure(groups: Sequence[Group]) -> Figure:
                 if not math.isnan(difference.low):
                     right.hlines(row, 100 * difference.low, 100 * difference.high, color=colour)
             row += 1
-        name = f"{group.label}\n{group.model} {group.version}" if many_models else group.label
-        labels.append(name)
+        labels.append(group.label_among(groups))
         ticks.append((start + row - 1) / 2)
         row += 1
         left.axhline(row - 1, color="0.9", linewidth=0.8)
         right.axhline(row - 1, color="0.9", linewidth=0.8)
-    left.set(xlim=(-0.02, 1.02), xlabel="share of correct answers (95 % interval)", ylim=(row - 0.5, -0.8))
+    left.set(xlim=(-0.02, 1.02), xlabel="share correct, 95 % interval", ylim=(row - 0.5, -0.8))
     left.set_yticks(ticks, labels)
     right.axvline(0, color="0.4", linewidth=0.8)
-    right.set(xlabel="arm − RED, percentage points (95 % interval)")
+    right.set(xlabel="arm − RED in points, 95 % interval")
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(axis="y", length=0)

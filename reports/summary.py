@@ -5,11 +5,12 @@ Controls are counted apart from scenarios (they measure over-firing), and two me
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from redgreenbench.evals.vocabulary import Arm
+from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.statistics import Difference, Rate, paired_difference, pass_rate
 
 __all__ = ["HEADLINES", "Cell", "Group", "summarize"]
@@ -56,6 +57,15 @@ class Group:
         """The group's name in tables and figures."""
         return f"{self.task}{' controls' if self.controls else ''} · {self.pressure}"
 
+    def label_among(self, groups: Sequence[Group]) -> str:
+        """The label, with model and version where ``groups`` hold several of them."""
+        label = self.label
+        if len({g.version for g in groups if (g.model, g.task) == (self.model, self.task)}) > 1:
+            label += f" · {self.version}"
+        if len({g.model for g in groups}) > 1:
+            label += f"\n{self.model}"
+        return label
+
 
 def summarize(rows: pd.DataFrame) -> tuple[Group, ...]:
     """Groups the tidy table and computes each group's cells.
@@ -72,21 +82,13 @@ def summarize(rows: pd.DataFrame) -> tuple[Group, ...]:
         groups.append(
             Group(str(task), str(model), str(version), str(metric), str(pressure), bool(controls), cells)
         )
-    first = {"none": 0}
-    return tuple(
-        sorted(
-            groups,
-            key=lambda g: (
-                g.model,
-                g.version,
-                g.task,
-                g.metric,
-                g.controls,
-                first.get(g.pressure, 1),
-                g.pressure,
-            ),
-        )
-    )
+    return tuple(sorted(groups, key=_place))
+
+
+def _place(group: Group) -> tuple[object, ...]:
+    """Models apart, tasks together, scenarios before controls, no pressure before any."""
+    pressed = group.pressure != NO_PRESSURE
+    return (group.model, group.task, group.version, group.metric, group.controls, pressed, group.pressure)
 
 
 def _headline_rows(rows: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from redgreenbench.reports.load import Table
 from redgreenbench.reports.statistics import Difference, Rate
 from redgreenbench.reports.summary import Cell, Group, summarize
 
-__all__ = ["Written", "as_records", "console_table", "markdown", "write_report"]
+__all__ = ["Written", "as_records", "caveats", "console_table", "markdown", "write_report"]
 
 _HEAD = (
     "Task · pressure",
@@ -32,9 +32,7 @@ _HEAD = (
     "Unscored",
     "Failed",
 )
-_EMBEDDED = (
-    "The embedded models are too weak to judge a skill by; their results show that the benchmark works."
-)
+_EMBEDDED = "The embedded models are too weak to judge a skill by, and unfit as graders; they show that the benchmark works."
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,11 @@ class Written:
     markdown: Path
     csv: Path
     figure: Path
+
+
+def caveats(groups: Sequence[Group]) -> list[str]:
+    """What has to be said wherever these results are shown."""
+    return [_EMBEDDED] if any("embedded/" in group.model for group in groups) else []
 
 
 def _percent(value: float, sign: bool = False) -> str:
@@ -70,12 +73,12 @@ def _difference(difference: Difference | None) -> str:
     return f"{_percent(difference.value, True)} [{low}, {high}]"
 
 
-def _line(group: Group, cell: Cell) -> tuple[str, ...]:
+def _line(group: Group, cell: Cell, among: Sequence[Group]) -> tuple[str, ...]:
     difference = cell.difference
     moved = f"{len(difference.gained)}/{len(difference.lost)}" if difference else ""
     verdict = difference.verdict if difference else ""
     numbers = (_count(cell.rate), _rate(cell.rate), _difference(difference), verdict, moved)
-    return (group.label, cell.arm, *numbers, str(cell.unscored), str(cell.errors))
+    return (group.label_among(among), cell.arm, *numbers, str(cell.unscored), str(cell.errors))
 
 
 def console_table(groups: Sequence[Group]) -> RichTable:
@@ -87,7 +90,7 @@ def console_table(groups: Sequence[Group]) -> RichTable:
     colour = {"better": "green", "worse": "red"}
     for group in groups:
         for index, cell in enumerate(group.cells):
-            line = list(_line(group, cell))
+            line = list(_line(group, cell, groups))
             if index:
                 line[0] = ""
             verdict = line[5]
@@ -109,15 +112,16 @@ def _row(cells: Iterable[str]) -> str:
 def markdown(table: Table, groups: Sequence[Group]) -> str:
     """The whole report as Markdown: table, scenarios gained and lost, what is missing, how to read it."""
     lines = ["# RED against GREEN", ""]
-    if any(group.model.startswith(("embedded/", "redgreenbench/embedded/")) for group in groups):
-        lines += [f"> {_EMBEDDED}", ""]
-    for model, version in sorted({(g.model, g.version) for g in groups}):
-        mine = [g for g in groups if (g.model, g.version) == (model, version)]
-        lines += [f"## {_escape(model)} (task version {_escape(version)})", ""]
-        skills = sorted({(c.arm, c.skill) for g in mine for c in g.cells if c.skill})
-        lines += [f"- arm `{arm}`: {_escape(skill)}" for arm, skill in skills] + [""]
+    lines += [line for caveat in caveats(groups) for line in (f"> {caveat}", "")]
+    for model in dict.fromkeys(group.model for group in groups):
+        mine = [group for group in groups if group.model == model]
+        lines += [f"## {_escape(model)}", ""]
+        skills = dict.fromkeys((g.task, g.version, c.arm, c.skill) for g in mine for c in g.cells if c.skill)
+        lines += [
+            f"- {task} ({version}), `{arm}`: {_escape(skill)}" for task, version, arm, skill in skills
+        ] + [""]
         lines += [_row(_HEAD), "|---|---|" + "---:|" * 3 + "---|" + "---:|" * 3]
-        lines += [_row(_line(group, cell)) for group in mine for cell in group.cells] + [""]
+        lines += [_row(_line(group, cell, mine)) for group in mine for cell in group.cells] + [""]
         lines += _moved(mine)
     lines += ["![Accuracy by arm with intervals, and paired differences](report.png)", ""]
     lines += _missing(table)
@@ -149,7 +153,7 @@ def _moved(groups: Sequence[Group]) -> list[str]:
                 "No headroom (RED passes)": difference.no_headroom,
             }
             if any(lists.values()):
-                lines += [f"### {group.label}: {cell.arm} against red", ""]
+                lines += [f"### {_escape(group.label_among(groups))}: {cell.arm} against red", ""]
                 lines += [f"- {name}: {', '.join(ids)}" for name, ids in lists.items() if ids] + [""]
     return lines
 

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
@@ -113,14 +111,15 @@ def _judge(
     if expected.not_first:
         value["no_forbidden_first"] = float(not names or not is_any(names[0], expected.not_first))
     later = [(entry,) if isinstance(entry, str) else entry for entry in expected.then]
-    groups = [(*expected.first, *expected.accepted), *later] if expected.first else later
-    spots = [_spots(names, group, is_any) for group in groups]
+    # An alternative that is asked for further on as well does not stand for the first specialist, it only goes ahead.
+    instead = [name for name in expected.accepted if not any(name in group for group in later)]
+    groups = [(*expected.first, *instead), *later] if expected.first else later
+    spots = [[i for i, name in enumerate(names) if is_any(name, group)] for group in groups]
     if groups:
-        value["covered"] = float(all(spots))
+        value["covered"] = float(_assignable(spots))
     if len(groups) > 1:
-        # An accepted alternative that comes first is where it belongs, also if it is asked for later on.
-        rest = [group for group in spots[1:] if not (expected.first and spots[0][:1] == group[:1] == [0])]
-        value["order"] = float(all(spots) and _ordered([spots[0], *rest], expected.ordered))
+        leads = not expected.first or value["first"] == 1.0
+        value["order"] = float(leads and _assignable(spots, ordered=expected.ordered))
     if clarify.required:
         value["clarified"] = float(asked.asked_first)
     # Where nothing particular has to come first, an answer may name what each reply would lead to.
@@ -134,22 +133,18 @@ def _only_asks(answer: Answer) -> bool:
     return bool(answer.sentences) and all(s.is_question for s in answer.sentences) and not answer.code_blocks
 
 
-def _spots(names: Sequence[str], group: Sequence[str], is_any: Any) -> list[int]:
-    return [i for i, name in enumerate(names) if is_any(name, group)]
+def _assignable(spots: Sequence[Sequence[int]], ordered: bool = False, taken: tuple[int, ...] = ()) -> bool:
+    """Whether every group can be met by a name of its own.
 
-
-def _ordered(spots: Sequence[Sequence[int]], strictly: bool) -> bool:
-    """Whether the groups can be met in their order, each by a name of its own."""
-    first, *later = spots
-    at = first[0]
-    if not strictly:
-        return all(any(spot > at for spot in group) for group in later)
-    for group in later:
-        following = [spot for spot in group if spot > at]
-        if not following:
-            return False
-        at = following[0]
-    return True
+    Args:
+        spots: Positions of the names that meet each group.
+        ordered: Whether the positions have to rise.
+        taken: Positions that earlier groups use.
+    """
+    if not spots:
+        return True
+    free = [i for i in spots[0] if i not in taken and not (ordered and taken and i < taken[-1])]
+    return any(_assignable(spots[1:], ordered, (*taken, i)) for i in free)
 
 
 def _explain(

@@ -63,6 +63,8 @@ class EmbeddedAPI(OpenAICompatibleAPI):
         self.settings = Settings(model_name, slots, context, threads, deterministic)
         self._started = False
         self._lock = anyio.Lock()
+        # inspect adapts the number of connections to what a remote service bears; this one bears its slots.
+        self._slots = anyio.Semaphore(self.settings.parallel)
         defaults = GenerateConfig(temperature=0.0, seed=_SEED)
         super().__init__(
             model_name=model_name,
@@ -82,7 +84,8 @@ class EmbeddedAPI(OpenAICompatibleAPI):
                 self.client.base_url, self.client.api_key = running.url, running.key
                 self._started = True
         defaults = GenerateConfig(temperature=0.0, seed=_SEED)
-        return await super().generate(input, tools, tool_choice, defaults.merge(config))
+        async with self._slots:
+            return await super().generate(input, tools, tool_choice, defaults.merge(config))
 
     def handle_bad_request(self, ex: APIStatusError) -> ModelOutput | Exception:
         """A prompt that does not fit is trouble of the set-up, so it fails the sample instead of being scored."""

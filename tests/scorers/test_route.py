@@ -64,7 +64,11 @@ def test_gold_passes_null_and_shotgun_fail(scenario) -> None:
     if route.direct:
         gold = "It is 0.01 by default."
     else:
-        steps = [*route.first[:1], *(s if isinstance(s, str) else s[0] for s in route.then)]
+        steps = list(route.first[:1])
+        for entry in route.then:
+            steps.append(
+                entry if isinstance(entry, str) else next(name for name in entry if name not in steps)
+            )
         gold = f"ROUTE: {', '.join(steps) or 'none'}"
     if clarify.required:
         pytest.skip("the question's wording is the scenario's own; labelled answers cover it")
@@ -78,6 +82,13 @@ def test_keys_are_the_same_everywhere_and_what_does_not_apply_is_nan() -> None:
     value = score_route("It is 0.01.", plain).value
     assert value["restraint"] == value["correct"] == 1.0
     assert all(math.isnan(value[key]) for key in ("first", "covered", "order", "clarified", "focused"))
+
+
+def test_one_name_does_not_stand_for_two() -> None:
+    scenario = SCENARIOS["training-optimization/multiple-concurrent-issues"]
+    short = "ROUTE: gradient-management, overfitting-prevention, data-augmentation-strategies"
+    assert score_route(short, scenario).value["covered"] == 0.0
+    assert score_route(short + ", learning-rate-scheduling", scenario).value["correct"] == 1.0
 
 
 def test_a_right_senior_lifts_the_need_for_a_question() -> None:

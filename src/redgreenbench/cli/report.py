@@ -38,7 +38,7 @@ def report(logs: tuple[str, ...], output: Path, as_json: bool) -> None:
 def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
     """Writes the report of ``logs`` to ``output`` and shows it."""
     from redgreenbench.reports.load import load
-    from redgreenbench.reports.write import as_records, console_table, write_report
+    from redgreenbench.reports.write import as_records, caveats, console_table, write_report
 
     table = load(logs)
     groups, written = write_report(table, output)
@@ -47,7 +47,7 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
             "results": as_records(groups),
             "logs": list(table.logs),
             "left_out": [{"log": s.log, "reason": s.reason} for s in table.skipped],
-            "notes": list(table.notes),
+            "notes": [*caveats(groups), *table.notes],
             "markdown": str(written.markdown),
             "csv": str(written.csv),
             "figure": str(written.figure),
@@ -57,6 +57,6 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
     wide_console().print(console_table(groups))
     for skip in table.skipped:
         click.echo(f"left out: {skip.log}: {skip.reason}", err=True)
-    for note in table.notes:
+    for note in (*caveats(groups), *table.notes):
         click.echo(f"note: {note}", err=True)
     click.echo(f"report: {written.markdown}, {written.csv}, {written.figure}")
