@@ -179,6 +179,24 @@ def test_the_data_set_is_exported(tmp_path: Path) -> None:
     assert Path(written["parquet"]).is_file()
 
 
+def test_every_key_of_the_json_is_documented(tmp_path: Path, run_task) -> None:
+    from redgreenbench.tasks.routing import routing
+
+    text = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    log = run_task(routing(scenarios="which-optimizer"), lambda s, u: "x")
+    report = json.loads(call("report", log.location, "-o", str(tmp_path / "r"), "--json"))
+    outputs = [report, report["results"][0], json.loads(call("show", "which-optimizer", "--json"))]
+    outputs += [
+        json.loads(call("list", kind, "--json"))[0]
+        for kind in ("scenarios", "pressures", "arms", "skills", "bugs")
+    ]
+    outputs += [
+        json.loads(call("doctor", "--json"))[0],
+        json.loads(call("dataset", "export", str(tmp_path / "d"), "--json")),
+    ]
+    assert not {key for output in outputs for key in output if f"`{key}`" not in text}
+
+
 def test_help_names_examples_and_exit_codes() -> None:
     assert "Exit codes" in call("--help")
     for command in ("run", "list", "show", "report", "dataset export"):
