@@ -26,6 +26,7 @@ from redgreenbench.evals.schema import CallPattern, Check, Clarify, Criterion
 from redgreenbench.scorers.clarification import find_clarification
 from redgreenbench.scorers.means import means
 from redgreenbench.scorers.reading import Answer, is_negated, read
+from redgreenbench.scorers.rescoring import findable
 
 __all__ = ["KEYS", "SCORER_VERSION", "checks", "holds", "score_checks"]
 
@@ -159,3 +160,6 @@ def checks(scenarios: list[str] | None = None) -> Scorer:
         return score_checks(state.output.completion, known[state.metadata["scenario"]])
 
     return score
+
+
+findable(checks)

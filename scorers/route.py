@@ -26,6 +26,7 @@ from redgreenbench.evals.schema import Clarify, RightCall, Route
 from redgreenbench.scorers.clarification import Clarification, find_clarification
 from redgreenbench.scorers.means import means
 from redgreenbench.scorers.reading import Answer, read
+from redgreenbench.scorers.rescoring import findable
 from redgreenbench.scorers.routing import Routing, find_routing
 
 __all__ = ["KEYS", "SCORER_VERSION", "expected_under", "route", "score_route"]
@@ -204,3 +205,6 @@ def route(scenarios: list[str] | None = None) -> Scorer:
         return score_route(state.output.completion, scenario, state.metadata["pressure"])
 
     return score
+
+
+findable(route)

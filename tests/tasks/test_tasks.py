@@ -202,3 +202,16 @@ def test_aborted_runs_keep_their_finished_samples(run_task, tmp_path: Path) -> N
 def test_posing_routing_does_not_import_torch() -> None:
     code = "import sys; from redgreenbench.tasks.routing import routing; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_inspect_score_finds_the_scorers_of_a_log_by_itself(run_task, tmp_path: Path) -> None:
+    """The log names scorers without their package, in a run by path as in one by name."""
+    log = run_task(routing(scenarios=ONE), obedient)
+    out = tmp_path / "again.eval"
+    done = subprocess.run(
+        [*INSPECT, "score", log.location, "--action", "overwrite", "--output-file", str(out), "--display", "plain"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    by_arm = {s.metadata["arm"]: s.scores["route"].value["correct"] for s in read_eval_log(str(out)).samples}
+    assert by_arm == {"red": 0.0, "green": 1.0}
