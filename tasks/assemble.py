@@ -21,7 +21,7 @@ from redgreenbench.evals.pressures import select_pressures
 from redgreenbench.evals.skillfolder import read_skill
 from redgreenbench.evals.vocabulary import SUITE_VERSION
 
-__all__ = ["Names", "assemble", "names"]
+__all__ = ["Names", "assemble", "external_folders", "names", "packs_of"]
 
 Names = str | Sequence[str] | None
 """A parameter that takes names: ``a,b`` or a list."""
@@ -59,7 +59,7 @@ def assemble(
         InputError: Anything that is wrong with the arguments or files.
     """
     wanted = names(scenarios)
-    packs = names(pack) or _packs_of(skill, task)
+    packs = names(pack) or packs_of(skill, task)
     chosen = find_scenarios(wanted, task, packs)
     by_pack = resolve_arms(names(arms), skill, tuple(dict.fromkeys(s.pack for s in chosen)))
     pressures = select_pressures(names(pressure))
@@ -81,7 +81,7 @@ def external_folders(scenarios: Names) -> list[str]:
     return [name for name in names(scenarios) if is_external(name)]
 
 
-def _packs_of(skill: str, task: str | None) -> tuple[str, ...]:
+def packs_of(skill: str, task: str | None) -> tuple[str, ...]:
     """The packs that a skill of this name is tested on; none if its name says nothing."""
     packs = load_packs()
     shipped_name = skill.partition("/")[0]
