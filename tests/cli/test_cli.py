@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from redgreenbench.cli import main
-from redgreenbench.cli.run import build_tasks, run_folder, run_tasks
+from redgreenbench.cli.run import build_tasks, default_tasks, run_folder, run_tasks
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.pressures import applies, load_pressures
@@ -171,6 +171,13 @@ def test_a_short_run_takes_so_many_scenarios_of_each_task() -> None:
     assert len(routing.dataset) == len(debugging.dataset) == 4
     (pressure,) = build_tasks(["pressure"], "v2", ["red"], ["none", "time"], [], 1)
     assert len(pressure.dataset) == 2
+
+
+def test_a_skill_runs_on_the_tasks_it_is_made_for(make_skill) -> None:
+    assert default_tasks("v2") == ["routing", "debugging", "scheduling"]
+    assert default_tasks(str(make_skill(name="anything"))) == ["routing", "debugging", "scheduling"]
+    assert default_tasks(str(make_skill(name="learning-rate-scheduling"))) == ["scheduling"]
+    assert default_tasks("using-pytorch-engineering/v1") == ["routing"]
 
 
 def test_the_data_set_is_exported(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.model import Model
 
-__all__ = ["build_tasks", "run", "run_folder", "run_tasks"]
+__all__ = ["build_tasks", "default_tasks", "run", "run_folder", "run_tasks"]
 
 _TASKS = ("routing", "debugging", "scheduling", "pressure")
 
@@ -72,6 +72,19 @@ def build_tasks(
         module = importlib.import_module(f"redgreenbench.tasks.{name}")
         built.append(getattr(module, name)(**arguments))
     return built
+
+
+def default_tasks(skill: str) -> list[str]:
+    """The tasks of the packs that the skill belongs to by its name; all but the pressure run if it says nothing.
+
+    Raises:
+        InputError: The skill cannot be read.
+    """
+    from redgreenbench.evals.catalogue import load_packs
+    from redgreenbench.tasks.assemble import packs_of
+
+    own = {load_packs()[pack].task for pack in packs_of(skill, None)}
+    return [name for name in _TASKS if name != "pressure" and (not own or name in own)]
 
 
 def run_folder(output: Path, model: str, tasks: Sequence[Task], epochs: int) -> Path:
@@ -158,7 +171,9 @@ def _usable(model: str, fallback: str | None) -> str:
     "--pressure", default="", help="Pressures, separated by commas, or all. Default: each task's own."
 )
 @click.option(
-    "--tasks", default="routing,debugging,scheduling", show_default=True, help="Tasks, separated by commas."
+    "--tasks",
+    default="",
+    help="Tasks, separated by commas. Default: those of the skill's pack, else all but pressure.",
 )
 @click.option("--scenarios", default="", help="Ids, globs, packs, tags or a folder. Default: all.")
 @click.option(
@@ -197,7 +212,9 @@ def run(
     """
     from redgreenbench.cli.report import print_report
 
-    built = build_tasks(_split(tasks), skill, _split(arms), _split(pressure), _split(scenarios), limit)
+    built = build_tasks(
+        _split(tasks) or default_tasks(skill), skill, _split(arms), _split(pressure), _split(scenarios), limit
+    )
     chosen = _usable(model, fallback_model)
     folder = run_folder(output, chosen, built, epochs)
     options: dict[str, Any] = {"display": "none"} if as_json else {}
