@@ -96,8 +96,11 @@ def run_folder(output: Path, model: str, tasks: Sequence[Task], epochs: int) -> 
     return output / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', model)}-{digest}"
 
 
-def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: int, **options: Any) -> bool:
-    """Runs the tasks into ``folder/logs``, reusing what is finished there. True if all samples finished.
+def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: int, **options: Any) -> int:
+    """Runs the tasks into ``folder/logs``, reusing what is finished there.
+
+    Returns:
+        The exit code: 0 if all samples finished, 130 if the run was interrupted, else 1.
 
     Raises:
         InputError: The folder cannot be written.
@@ -117,7 +120,7 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: i
             f"cannot write logs to {logs} ({exc.strerror or exc}); choose another folder with --output"
         ) from exc
     try:
-        success, _ = eval_set(
+        success, done = eval_set(
             list(tasks),
             log_dir=str(logs),
             model=model,
@@ -130,7 +133,9 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: i
         raise InputError(
             f"the run stopped: {exc.strerror or exc}; finished samples are in {logs}, the same command resumes"
         ) from exc
-    return success
+    if success:
+        return 0
+    return 130 if any(log.status == "cancelled" for log in done) else 1
 
 
 def _usable(model: str, fallback: str | None) -> str:
@@ -218,14 +223,12 @@ def run(
     chosen = _usable(model, fallback_model)
     folder = run_folder(output, chosen, built, epochs)
     options: dict[str, Any] = {"display": "none"} if as_json else {}
-    success = run_tasks(built, chosen, folder, epochs, **options)
-    if as_json:
-        print_report([str(folder / "logs")], folder / "report", as_json=True)
-    else:
-        print_report([str(folder / "logs")], folder / "report", as_json=False)
+    code = run_tasks(built, chosen, folder, epochs, **options)
+    print_report([str(folder / "logs")], folder / "report", as_json)
+    if not as_json:
         click.echo(
             f"logs:   {folder / 'logs'} (look into them with: inspect view --log-dir {folder / 'logs'})"
         )
-    if not success:
+    if code:
         click.echo("redgreen: not all samples finished; the same command tries the rest again", err=True)
-        sys.exit(1)
+        sys.exit(code)
