@@ -264,6 +264,7 @@ def _sample(scenario: Scenario, pressure: str, arm: ArmText) -> Sample:
             ChatMessageUser(content=user_message(scenario, pressure)),
         ],
         target=describe_target(scenario),
+        description=f"{scenario.file.title} · pressure {pressure} · arm {arm.arm}",
         metadata={
             "scenario": scenario.id,
             "pressure": pressure,
