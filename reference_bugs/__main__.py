@@ -1,43 +1,88 @@
-"""`python -m redgreenbench.reference_bugs`: records what the programs print.
+"""`python -m redgreenbench.reference_bugs`: verifies the bugs, grades fixes by hand, records symptoms.
 
-`record` runs every program (or those named) and writes its `symptom.txt`; with `--check` it writes
-nothing and fails where the text no longer comes out.
+It needs torch, numpy, safetensors and PyYAML, and runs from a bare checkout with `PYTHONPATH=src`.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import json
+import os
 import sys
+from pathlib import Path
 
-from redgreenbench.reference_bugs.folder import HERE, bug_folder, bug_names, record_symptom
+from redgreenbench.reference_bugs.folder import HERE, bug_names, record_symptom
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns 0, or 1 where `--check` finds a difference."""
+    """Runs the command line; returns 0, 1 where something does not hold, or 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m redgreenbench.reference_bugs", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+
+    prove = commands.add_parser("verify", help="prove that bugs are live, fixes right and workarounds caught")
+    prove.add_argument("--bug", action="append", help="name or folder of a bug; default: all")
+    prove.add_argument("--seeds", type=int, default=5, help="seeds per program (default 5)")
+    prove.add_argument("--threads", default="1,2", help="thread counts (default 1,2)")
+    prove.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")
+    prove.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+
+    grade = commands.add_parser("grade", help="grade answers or programs")
+    grade.add_argument("bug", help="name or folder of a bug")
+    grade.add_argument(
+        "file", nargs="+", help="an answer (.md, .txt), a program (.py), or - for standard input"
+    )
+    grade.add_argument("--seed", type=int, default=0, help="seed of the inputs (default 0)")
+    grade.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")
+
+    for command in (prove, grade):
+        command.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where torch runs")
+        command.add_argument(
+            "--mode", help="isolation: full, landlock or unsafe; default: the strongest that works"
+        )
+        command.add_argument("--json", action="store_true", help="print JSON")
+
     record = commands.add_parser("record", help="run the programs and write down what they print")
     record.add_argument("bug", nargs="*", help="names of bugs; default: all")
     record.add_argument("--check", action="store_true", help="write nothing, compare with what is recorded")
+
     options = parser.parse_args(arguments)
-    unknown = set(options.bug) - set(bug_names())
-    if unknown:
-        parser.error(f"no bug named {', '.join(sorted(unknown))}; the bugs are {', '.join(bug_names())}")
+    try:
+        if options.command == "record":
+            return _record(options)
+        from redgreenbench.reference_bugs import by_hand
+
+        return (
+            by_hand.verify_command(options) if options.command == "verify" else by_hand.grade_command(options)
+        )
+    except (ValueError, OSError) as error:
+        if options.command != "record" and options.json:
+            print(json.dumps({"error": str(error)}))
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _record(options: argparse.Namespace) -> int:
     differing = 0
     for name in options.bug or bug_names():
-        text = record_symptom(HERE / name / "program.py")
+        # A folder of one's own is recorded before it is complete, so nothing but the program is asked of it.
+        folder = Path(name).resolve() if os.sep in name else HERE / name
+        if not (folder / "program.py").is_file():
+            raise ValueError(f"no bug named {name}; the bugs are {', '.join(bug_names())}")
+        text = record_symptom(folder / "program.py")
+        target = folder / "symptom.txt"
         if not options.check:
-            (HERE / name / "symptom.txt").write_text(text, "utf-8")
+            target.write_text(text, "utf-8")
             print(f"{name}: recorded {len(text.splitlines())} lines")
             continue
-        recorded = bug_folder(name).symptom
+        recorded = target.read_text("utf-8").rstrip("\n")
         same = recorded == text.rstrip("\n")
         differing += not same
         print(f"{name}: {'as recorded' if same else 'prints something else now'}")
         if not same:
             sys.stdout.writelines(
-                f"  {line}\n" for line in difflib.unified_diff(recorded.splitlines(), text.splitlines(), lineterm="")
+                f"  {line}\n"
+                for line in difflib.unified_diff(recorded.splitlines(), text.splitlines(), lineterm="")
             )
     return 1 if differing else 0
 

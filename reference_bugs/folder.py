@@ -1,11 +1,14 @@
 """A reference bug's folder: the only place that knows the names of the files in it.
 
-`program.py` is the program as its user has it, `bug.yaml` describes it, and `symptom.txt` is what
-the program printed when it was recorded by running it (`record_symptom`), never text typed by hand.
+``program.py`` is the program as its user has it, ``bug.yaml`` describes it, and ``symptom.txt`` is what the
+program printed when it was recorded by running it (`record_symptom`), never text typed by hand. ``fixes`` and
+``workarounds`` hold patches, ``probe.py`` says what is done with a program behind the wall, and ``checks.py``
+what must come out; the latter never goes there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -17,20 +20,79 @@ from typing import Any
 
 import yaml
 
-__all__ = ["HERE", "BugFolder", "bug_folder", "bug_names", "record_symptom"]
+__all__ = [
+    "HERE",
+    "IMAGES",
+    "NAME",
+    "BugFolder",
+    "Patch",
+    "bug_folder",
+    "bug_names",
+    "read_folder",
+    "record_symptom",
+]
 
 HERE = Path(__file__).resolve().parent
+IMAGES = HERE / "engine" / "images"
+"""What other sandboxes are made from: a Dockerfile, a compose file, and values for Kubernetes."""
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+"""Names of bugs: small words joined by hyphens, at least two, which tells them from packages."""
+
+FAMILIES = (
+    "shape",
+    "indexing",
+    "device-dtype",
+    "autograd",
+    "numerics",
+    "training-loop",
+    "schedule",
+    "loss",
+    "evaluation",
+    "memory",
+)
+# The top categories of Humbatova et al., "Taxonomy of Real Faults in Deep Learning Systems", ICSE 2020.
+TAXONOMY = ("model", "tensors-and-inputs", "training", "gpu-usage", "api")
 _FIELDS = {
     "title": "what is wrong, in a few words",
+    "family": f"one of {', '.join(FAMILIES)}",
+    "taxonomy": f"one of {', '.join(TAXONOMY)}",
     "document": "number of the source document",
     "section": "its heading, word for word",
     "ran": "how the user came to what it printed, before the colon",
+    "shows": "a regular expression that what it prints must match as long as the bug is live",
     "root_cause": "why it happens, in one or two sentences",
     "location": "class or function whose code has to change",
     "error_pattern": "the well-known pattern that the symptom belongs to",
     "tools": "PyTorch debugging tools that fit",
+    "contract": "the names that a fixed program must keep, each with how it is called",
+    "seconds": "wall-clock seconds that one grade of it may take",
+    "memory_mb": "megabytes that a program may take beyond the warm process",
+    "fails": "id of the first check that the buggy program fails",
+    "fixes": "a mapping of patch names in fixes/ to one line each, 'reference' among them",
+    "workarounds": "a mapping of patch names in workarounds/ to `about` and `fails`",
 }
-_OPTIONAL = {"deviation": "where the program departs from the document"}
+_OPTIONAL = {
+    "deviation": "where the program departs from the document",
+    "intro": "how the user hands the program over, before the colon; default: This is `program.py`",
+    "device": "'cuda' where the bug lives on a GPU alone",
+}
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A change to the program, as a unified diff.
+
+    Attributes:
+        name: Its file name without ``.patch``.
+        about: What it does, in one line.
+        text: The diff.
+        fails: For a workaround, the check at which it fails first; empty for a fix.
+    """
+
+    name: str
+    about: str
+    text: str
+    fails: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +105,9 @@ class BugFolder:
         program: Source text of the buggy program, without the final newline.
         symptom: What the program printed when it was recorded, without the final newline.
         about: The fields of ``bug.yaml``.
+        reference: The reference fix.
+        fixes: Other fixes that are as right.
+        workarounds: Changes that hide the symptom or part of it.
     """
 
     name: str
@@ -50,6 +115,31 @@ class BugFolder:
     program: str
     symptom: str
     about: dict[str, Any]
+    reference: Patch
+    fixes: tuple[Patch, ...]
+    workarounds: tuple[Patch, ...]
+
+    @property
+    def probe(self) -> str:
+        """Source text of its probes."""
+        return (self.path / "probe.py").read_text("utf-8")
+
+    @property
+    def checks(self) -> Path:
+        """The file of its checks."""
+        return self.path / "checks.py"
+
+    @property
+    def digest(self) -> str:
+        """Hash of what is posed and of what is checked, 64 hex digits."""
+        posed = [self.program, self.symptom, str(self.about["ran"]), str(self.about.get("intro"))]
+        parts = [*posed, self.probe, self.checks.read_text("utf-8"), self.reference.text]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @property
+    def needs_cuda(self) -> bool:
+        """Whether the bug exists on a GPU alone."""
+        return self.about.get("device") == "cuda"
 
 
 def bug_names() -> tuple[str, ...]:
@@ -64,35 +154,103 @@ def bug_folder(name: str) -> BugFolder:
     Raises:
         ValueError: There is no such bug, or a file or field of it is missing; the message says which.
     """
-    path = HERE / name
     if name not in bug_names():
         raise ValueError(f"no reference bug '{name}'; the bugs are {', '.join(bug_names())}")
-    for needed in ("program.py", "symptom.txt"):
+    return read_folder(HERE / name)
+
+
+def read_folder(path: Path) -> BugFolder:
+    """Reads a folder of this form, wherever it is.
+
+    Raises:
+        ValueError: A file or field of it is missing or wrong; the message says which and what to do.
+    """
+    if not NAME.fullmatch(path.name):
+        raise ValueError(f"{path.name}: a bug's name is at least two small words joined by hyphens")
+    remedies = {
+        "bug.yaml": "describe the bug in it",
+        "program.py": "write the program",
+        "symptom.txt": f"record it: python -m redgreenbench.reference_bugs record {path.name}",
+        "probe.py": "write what is done with a program",
+        "checks.py": "write what must come out",
+    }
+    for needed, remedy in remedies.items():
         if not (path / needed).is_file():
-            raise ValueError(f"{path / needed} is missing; write the program, then record its symptom")
-    about = yaml.safe_load((path / "bug.yaml").read_text("utf-8"))
-    for field in _FIELDS.keys() - set(about):
-        raise ValueError(f"{path / 'bug.yaml'}: {field}: this field is required; add {_FIELDS[field]}")
-    for field in set(about) - _FIELDS.keys() - _OPTIONAL.keys():
-        raise ValueError(f"{path / 'bug.yaml'}: {field}: no such field; correct its name or remove it")
+            raise ValueError(f"{path / needed} is missing; {remedy}")
+    about = _about(path / "bug.yaml")
+    fixes = [
+        Patch(name, str(text), _patch(path / "fixes" / f"{name}.patch"))
+        for name, text in about["fixes"].items()
+    ]
+    workarounds = [
+        Patch(name, entry["about"], _patch(path / "workarounds" / f"{name}.patch"), entry["fails"])
+        for name, entry in about["workarounds"].items()
+    ]
+    for folder, named in (("fixes", about["fixes"]), ("workarounds", about["workarounds"])):
+        for file in sorted((path / folder).glob("*.patch")):
+            if file.stem not in named:
+                raise ValueError(
+                    f"{path / 'bug.yaml'}: {folder}: {file.name} is not described; add {file.stem}"
+                )
     return BugFolder(
-        name=name,
+        name=path.name,
         path=path,
         program=(path / "program.py").read_text("utf-8").rstrip("\n"),
         symptom=(path / "symptom.txt").read_text("utf-8").rstrip("\n"),
         about=about,
+        reference=fixes[0],
+        fixes=tuple(fixes[1:]),
+        workarounds=tuple(workarounds),
     )
 
 
-def record_symptom(program: Path, timeout: float = 120.0) -> str:
+def _about(path: Path) -> dict[str, Any]:
+    about = yaml.safe_load(path.read_text("utf-8"))
+    if not isinstance(about, dict):
+        raise ValueError(f"{path}: a mapping is expected; start with title:")
+    for field in _FIELDS.keys() - set(about):
+        raise ValueError(f"{path}: {field}: this field is required; add {_FIELDS[field]}")
+    for field in set(about) - _FIELDS.keys() - _OPTIONAL.keys():
+        raise ValueError(f"{path}: {field}: no such field; correct its name or remove it")
+    for field, allowed in (("family", FAMILIES), ("taxonomy", TAXONOMY)):
+        if about[field] not in allowed:
+            raise ValueError(f"{path}: {field}: no '{about[field]}'; take one of {', '.join(allowed)}")
+    for field in ("seconds", "memory_mb"):
+        if not isinstance(about[field], int | float) or about[field] <= 0:
+            raise ValueError(f"{path}: {field}: a number above 0 is expected; give {_FIELDS[field]}")
+    try:
+        re.compile(about["shows"])
+    except (re.error, TypeError) as error:
+        raise ValueError(f"{path}: shows: not a regular expression ({error}); correct it") from None
+    fixes, workarounds = about["fixes"], about["workarounds"]
+    if not isinstance(fixes, dict) or next(iter(fixes), None) != "reference" or len(fixes) < 2:
+        raise ValueError(f"{path}: fixes: name 'reference' first, and at least one fix that is as right")
+    if not isinstance(workarounds, dict) or len(workarounds) < 2:
+        raise ValueError(f"{path}: workarounds: name at least two changes that do not mend the cause")
+    for name, entry in workarounds.items():
+        if not isinstance(entry, dict) or set(entry) != {"about", "fails"}:
+            raise ValueError(f"{path}: workarounds.{name}: give it `about` and `fails`, and nothing else")
+    return about
+
+
+def _patch(path: Path) -> str:
+    if not path.is_file():
+        raise ValueError(
+            f"{path} is missing; write the patch (diff -u program.py fixed.py) or remove its name"
+        )
+    return path.read_text("utf-8")
+
+
+def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False) -> str:
     """Runs a program as its user would and returns what it prints.
 
-    The program runs in its own folder under this Python on the CPU with one thread. Paths of this
-    machine are cut out of tracebacks, so that the text is the same everywhere.
+    The program runs in its own folder under this Python with one thread. Paths of this machine are cut out of
+    tracebacks, so that the text is the same everywhere.
 
     Args:
         program: The file to run.
         timeout: Seconds until the run is given up.
+        cuda: Whether it sees a GPU.
 
     Raises:
         subprocess.TimeoutExpired: The program did not end in time.
@@ -100,10 +258,11 @@ def record_symptom(program: Path, timeout: float = 120.0) -> str:
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
-        "CUDA_VISIBLE_DEVICES": "",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    if not cuda:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     done = subprocess.run(
         [sys.executable, program.name],
         cwd=program.parent,

@@ -1,0 +1,153 @@
+"""The commands `verify` and `grade` of `python -m redgreenbench.reference_bugs`, for a person at a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, examine
+from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
+from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names, read_folder
+from redgreenbench.reference_bugs.verdict import Verdict, grade_answer, grade_program
+from redgreenbench.reference_bugs.verify import Outcome, verify
+
+__all__ = ["grade_command", "verify_command"]
+
+_HEADINGS = ("bug", "result", "fixes", "workarounds", "grades", "program s", "grade ms", "CPU ms", "peak MB")
+
+
+def _folder(name: str) -> BugFolder:
+    return read_folder(Path(name).resolve()) if os.sep in name or Path(name).is_dir() else bug_folder(name)
+
+
+def _no_cuda() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        return "no GPU: torch sees no CUDA device, so nothing was verified on one"
+    return ""
+
+
+def verify_command(options: argparse.Namespace) -> int:
+    """Verifies bugs and prints a table; returns 1 where something does not hold."""
+    bugs = [_folder(name) for name in options.bug or bug_names()]
+    if options.device == "cuda" and (reason := _no_cuda()):
+        print(json.dumps({"skipped": reason}) if options.json else f"skipped: {reason}")
+        return 0
+    host = examine()
+    if host.mode == "unsafe" and options.mode is None:
+        # These are our own programs; what is refused is running somebody else's without a wall.
+        os.environ[UNSAFE] = "1"
+    mode = choose_mode(options.mode)
+    if not options.json:
+        print(f"isolation: {mode} ({host})", flush=True)
+    threads = [int(count) for count in options.threads.split(",")]
+    outcomes = []
+    with Pool(options.workers, mode, options.device) as pool:
+        for bug in bugs:
+            outcome = verify(bug, pool, options.seeds, threads, options.device, options.workers)
+            outcomes.append(outcome)
+            if not options.json and not options.markdown:
+                _tell(outcome)
+    if options.json:
+        print(
+            json.dumps(
+                {"mode": mode, "device": options.device, "bugs": [dataclasses.asdict(o) for o in outcomes]}
+            )
+        )
+    elif options.markdown:
+        print(_markdown(outcomes))
+    else:
+        print(_table(outcomes))
+    return 1 if any(outcome.problems for outcome in outcomes) else 0
+
+
+def _tell(outcome: Outcome) -> None:
+    word = outcome.skipped or ("holds" if not outcome.problems else "DOES NOT HOLD")
+    print(f"{outcome.bug}: {word}", flush=True)
+    for problem in outcome.problems:
+        print(f"    {problem}", flush=True)
+
+
+def _row(outcome: Outcome) -> list[str]:
+    result = "unverified" if outcome.skipped else "FAILS" if outcome.problems else "holds"
+    numbers = [
+        f"{outcome.seconds:.1f}",
+        f"{outcome.grade_ms:.0f}",
+        f"{outcome.cpu_ms:.0f}",
+        f"{outcome.peak_mb:.0f}",
+    ]
+    counts = [str(outcome.fixes), str(outcome.workarounds), str(outcome.grades)]
+    return [outcome.bug, result, *counts, *(numbers if not outcome.skipped else ["–"] * 4)]
+
+
+def _table(outcomes: Sequence[Outcome]) -> str:
+    rows = [list(_HEADINGS), *map(_row, outcomes)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADINGS))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(w) if i < 2 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+def _markdown(outcomes: Sequence[Outcome]) -> str:
+    lines = [list(_HEADINGS), ["---", "---", *["---:"] * (len(_HEADINGS) - 2)], *map(_row, outcomes)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def grade_command(options: argparse.Namespace) -> int:
+    """Grades files and prints verdicts; returns 1 where one of them is not correct or not graded."""
+    bug = _folder(options.bug)
+    texts = []
+    for name in options.file:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        texts.append((name, data.decode("utf-8", errors="replace")))
+    if options.device == "cuda" and (reason := _no_cuda()):
+        raise ValueError(reason)
+    mode = choose_mode(options.mode)
+    verdicts: list[tuple[str, Verdict | str]] = []
+
+    def one(item: tuple[str, str]) -> tuple[str, Verdict | str]:
+        name, text = item
+        grade = grade_program if name.endswith(".py") else grade_answer
+        try:
+            return name, grade(bug, text, pool, options.seed)
+        except GraderError as error:
+            return name, str(error)
+
+    with (
+        Pool(min(options.workers, len(texts)), mode, options.device) as pool,
+        ThreadPoolExecutor(options.workers) as many,
+    ):
+        for name, verdict in many.map(one, texts):
+            verdicts.append((name, verdict))
+            if not options.json:
+                _print(name, verdict)
+    if options.json:
+        print(
+            json.dumps(
+                [
+                    {"file": name, **verdict.as_dict()}
+                    if isinstance(verdict, Verdict)
+                    else {"file": name, "unscored": verdict}
+                    for name, verdict in verdicts
+                ]
+            )
+        )
+    return 0 if all(isinstance(v, Verdict) and v.correct for _, v in verdicts) else 1
+
+
+def _print(name: str, verdict: Verdict | str) -> None:
+    if isinstance(verdict, str):
+        print(f"{name}: not graded: {verdict}", flush=True)
+        return
+    print(f"{name}: " + "\n    ".join(verdict.lines()), flush=True)

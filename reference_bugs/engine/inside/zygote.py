@@ -1,0 +1,148 @@
+"""The warm process: torch loaded, no secrets, one thread. It forks a child per grade and cleans up after it.
+
+It never reads a byte of a submission. Commands come on its control socket as lines of JSON, a fork's two
+descriptors (the child's channel and its output) with them; one child at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import child
+import confine
+import driver  # noqa: F401 - loaded here so that no child has to
+import wire  # noqa: F401
+
+_OUT_OF_CHILD = 70  # exit status of a child that could not confine itself: the machinery's fault
+
+
+def warm() -> None:
+    """Loads all that a first optimizer, loader or message would load, and runs one small operation."""
+    import numpy
+    import safetensors.torch
+    import torch
+    import torch._dynamo
+    import torch.nn.functional
+    import torch.profiler._cupti_monitor
+    import torch.utils.data
+
+    torch.set_num_threads(1)
+    layer = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(layer.parameters())
+    torch.nn.functional.cross_entropy(layer(torch.ones(1, 2)), torch.tensor([1])).backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    safetensors.torch.load(safetensors.torch.save({"a": torch.ones(1)}))
+    numpy.ones(1).sum()
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        raise RuntimeError("CUDA was touched before the fork")
+    # A forked child of a process with threads can hang for ever; /proc is not there in the full jail.
+    if os.path.isdir("/proc/self/task") and len(os.listdir("/proc/self/task")) != 1:
+        raise RuntimeError("more than one thread before the fork")
+    gc.collect()
+    gc.freeze()
+
+
+def main(control: socket.socket, plan: dict[str, Any]) -> None:
+    """Serves commands until the control socket closes.
+
+    Args:
+        control: A stream socket to the checker.
+        plan: What the checker decided: readable, listed, scratch, devices, cuda, confine, optional modules.
+    """
+    warm()
+    wall = None
+    try:
+        if plan["confine"]:
+            wall = confine.Wall(
+                plan["readable"], plan["listed"], plan["scratch"], plan["devices"], plan["cuda"]
+            )
+    except (confine.CannotConfine, OSError) as error:
+        _say(control, {"error": str(error)})
+        return
+    _say(control, {"ready": True, "landlock": confine.landlock_abi()})
+    pid = 0
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, 4096, 2)
+        if not data:
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+            return
+        command = json.loads(data)
+        if command["do"] == "fork":
+            pid = _fork(wall, plan, command, *descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            _say(control, {"pid": pid})
+        elif command["do"] == "end":
+            _say(control, _end(pid, plan["scratch"], command["kill"]))
+            pid = 0
+
+
+def _fork(
+    wall: confine.Wall | None, plan: dict[str, Any], command: dict[str, Any], channel: int, output: int
+) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    # From here on this is the child, and it never returns.
+    try:
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        os.dup2(channel, child.CHANNEL)
+        confine.only(0, 1, 2, child.CHANNEL, *([wall.descriptor] if wall else []))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        limits = confine.Limits(command["address_space"], command["cpu_seconds"])
+        if wall:
+            wall.enter(limits)
+        else:
+            os.chdir(plan["scratch"])
+    except BaseException as error:
+        os.write(2, f"cannot confine: {error!r}".encode())
+        os._exit(_OUT_OF_CHILD)
+    child.serve()
+    os._exit(_OUT_OF_CHILD)
+
+
+def _end(pid: int, scratch: str, kill: bool) -> dict[str, Any]:
+    if kill:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _, status, usage = os.wait4(pid, 0)
+    # Flat by construction: a child can make neither folders nor links.
+    with os.scandir(scratch) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)
+    return {
+        "status": os.waitstatus_to_exitcode(status),
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "peak": usage.ru_maxrss * 1024,
+    }
+
+
+def _say(control: socket.socket, message: dict[str, Any]) -> None:
+    control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def start(descriptor: int, plan: str) -> None:
+    """Entry point: takes the control socket's descriptor and the plan as JSON."""
+    nothing = os.open("/dev/null", os.O_RDWR)
+    # The child's channel will be put there; nothing that must survive may have that number.
+    control = socket.socket(fileno=fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, child.CHANNEL + 1))
+    os.dup2(nothing, child.CHANNEL)
+    os.dup2(nothing, 0)
+    main(control, json.loads(plan))
+
+
+if __name__ == "__main__":
+    start(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,101 @@
+"""How running a submission can end, sorted by whose fault it is.
+
+`SubmissionFailed`: the submission raised, ran too long, took too much memory, died, or broke the protocol; that
+is a failed fix. `EngineError`: the machinery failed; nothing is scored then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from redgreenbench.reference_bugs.engine.inside import wire
+
+__all__ = ["Budget", "EngineError", "SubmissionFailed", "Usage", "answered", "raised"]
+
+
+class EngineError(Exception):
+    """The machinery failed; the submission is neither right nor wrong by it."""
+
+
+class SubmissionFailed(Exception):
+    """A submission did not answer a request.
+
+    Attributes:
+        kind: ``raises``, ``timeout``, ``memory``, ``crash``, ``exit``, ``disk`` or ``protocol``.
+        fatal: Whether its process is gone.
+    """
+
+    def __init__(self, kind: str, message: str, fatal: bool = True, line: int = 0) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.fatal = fatal
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one grade of a submission may use: seconds of wall clock, and bytes beyond the warm process."""
+
+    seconds: float = 20.0
+    memory: int = 1 << 30
+
+
+@dataclass
+class Usage:
+    """What the kernel says that a finished child used: seconds of CPU, bytes at the peak, exit status."""
+
+    cpu: float = 0.0
+    peak: int = 0
+    status: int = 0
+
+
+def answered(outcome: str, frame: bytes, nonce: str, seconds: float) -> dict[str, Any]:
+    """The value in an answer that came from another sandbox.
+
+    Args:
+        outcome: ``done``, ``timeout``, ``gone`` (it ended without an answer) or ``large``.
+        frame: The answer.
+        nonce: What the answer must repeat.
+        seconds: The time limit, for the words.
+
+    Raises:
+        SubmissionFailed: Whatever is wrong with it.
+    """
+    if outcome == "timeout":
+        raise SubmissionFailed("timeout", f"the program was not done after {seconds:.0f} s")
+    if outcome == "gone":
+        raise SubmissionFailed("exit", "the program ended its own process instead of returning")
+    if outcome == "large":
+        raise SubmissionFailed("protocol", "the program answered with more bytes than are allowed")
+    try:
+        answer = wire.unpack(frame)
+    except wire.WireError as error:
+        raise SubmissionFailed("protocol", f"the program tampered with its channel: {error}") from None
+    if answer.get("nonce") != nonce or len(answer) != 2:
+        raise SubmissionFailed(
+            "protocol", "the program tampered with its channel: an answer to another question"
+        )
+    if "error" in answer:
+        raise raised(answer["error"])
+    if not isinstance(answer.get("value"), dict):
+        raise SubmissionFailed("protocol", "the program tampered with its channel: not an answer")
+    value: dict[str, Any] = answer["value"]
+    return value
+
+
+def raised(error: Any) -> SubmissionFailed:
+    """What a submission says that it raised, as a failure; believed for the words alone."""
+    if not isinstance(error, dict) or not isinstance(error.get("type"), str):
+        return SubmissionFailed("protocol", "the program tampered with its channel: not an error")
+    kind, message = error["type"], str(error.get("message", ""))
+    line = error.get("line") if isinstance(error.get("line"), int) else 0
+    where = f" (line {line}: {error.get('text', '')})" if line else ""
+    if kind == "MemoryError" or "can't allocate memory" in message or "out of memory" in message:
+        return SubmissionFailed(
+            "memory", f"the program ran out of memory{where}", fatal=False, line=line or 0
+        )
+    if kind in ("SystemExit", "KeyboardInterrupt"):
+        return SubmissionFailed("exit", f"the program ends itself with {kind}{where}", fatal=False)
+    text = f"it raises {kind}: {message}"[:600] + where
+    return SubmissionFailed("raises", text, fatal=False, line=line or 0)

@@ -1,0 +1,22 @@
+"""What must come out. This file never reaches a submission."""
+
+from redgreenbench.reference_bugs.checking import Grade, check, close, expect
+
+
+def _inputs(grade: Grade) -> dict[str, object]:
+    data = grade.normal(64, 4)
+    state = {"weight": grade.normal(1, 4), "bias": grade.normal(1)}
+    return {"state": state, "data": data, "targets": data.sum(1, keepdim=True)}
+
+
+@check("symptom", "training comes close to the solution")
+def it_converges(grade: Grade) -> None:
+    weights = grade.ask("train", **_inputs(grade))["weights"]
+    error = float((weights["weight"] - 1).abs().max())
+    expect(error < 0.15, f"after training a weight is still off by {error:.2f}")
+
+
+@check("cause", "every step uses its own gradient alone")
+def steps_use_their_own_gradient(grade: Grade) -> None:
+    got, want = grade.both("train", **_inputs(grade))
+    close(got["weights"], want["weights"], "weights")

@@ -1,0 +1,253 @@
+"""Starts a zygote behind its outer wall, has it fork children, and hears from the kernel what they used."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from redgreenbench.reference_bugs.engine.child import Child
+from redgreenbench.reference_bugs.engine.host import INSIDE, PythonPaths, device_files, python_paths
+from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, Usage
+
+__all__ = ["Zygote"]
+
+SCRATCH_BYTES = 64 * 1024 * 1024
+_START_SECONDS = 120
+_CONTROL_SECONDS = 30
+
+
+class Zygote:
+    """A warm process behind its outer wall.
+
+    Args:
+        mode: ``full``, ``landlock`` or ``unsafe``.
+        cuda: Whether children may use a GPU.
+
+    Raises:
+        EngineError: It did not start.
+    """
+
+    def __init__(self, mode: str, cuda: bool = False) -> None:
+        self.mode = mode
+        self.cuda = cuda
+        self._folder = tempfile.mkdtemp(prefix="redgreen-")
+        self._info = -1
+        ours, theirs = socket.socketpair()
+        self._control = ours
+        self._pending = b""
+        try:
+            self._process = self._start(theirs)
+            theirs.close()
+            answer = self._hear(_START_SECONDS)
+            if "error" in answer:
+                raise EngineError(f"submissions cannot be confined here: {answer['error']}")
+            self.pid = self._find_pid()
+            self.address_space = _address_space(self.pid)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        paths = python_paths()
+        scratch = "/scratch" if self.mode == "full" else self._folder
+        inside = "/engine" if self.mode == "full" else str(INSIDE)
+        devices = device_files() if self.cuda else ()
+        search = [inside if path == str(INSIDE) else path for path in paths.path]
+        plan = {
+            "readable": [inside if path == str(INSIDE) else path for path in paths.readable]
+            + (["/proc", "/sys"] if self.cuda else []),
+            "listed": list(paths.listed),
+            "scratch": scratch,
+            "devices": list(devices),
+            "cuda": self.cuda,
+            "confine": self.mode != "unsafe",
+        }
+        boot = f"import sys; sys.path[:] = {search!r}; import zygote; zygote.start(int(sys.argv[1]), sys.argv[2])"
+        python = [paths.executable, "-I", "-S", "-B", "-c", boot, str(theirs.fileno()), json.dumps(plan)]
+        environment = {
+            "OMP_NUM_THREADS": "1",
+            "GOMP_SPINCOUNT": "2000",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            "TORCHINDUCTOR_CACHE_DIR": scratch,
+            "HOME": scratch,
+            "TMPDIR": scratch,
+            "MPLCONFIGDIR": scratch,
+            "LANG": "C.UTF-8",
+            "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+            "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0") if self.cuda else "",
+            "USER": "nobody",
+        }
+        passed = [theirs.fileno()]
+        command = python
+        if self.mode == "full":
+            read, write = os.pipe()
+            self._info = read
+            passed.append(write)
+            command = [*self._bubblewrap(paths, devices, environment, write), *python]
+        try:
+            return subprocess.Popen(
+                command,
+                env=environment,
+                pass_fds=passed,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._log(),
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        finally:
+            if self.mode == "full":
+                os.close(passed[1])
+
+    def _log(self) -> int:
+        # Removed at once and read from the descriptor: no name that anybody could follow elsewhere.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the zygote
+        return self._errors.fileno()
+
+    def _bubblewrap(
+        self, paths: PythonPaths, devices: tuple[str, ...], environment: dict[str, str], info: int
+    ) -> list[str]:
+        command = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--as-pid-1"]
+        command += ["--new-session", "--cap-drop", "ALL", "--uid", "65534", "--gid", "65534"]
+        command += ["--hostname", "sandbox", "--info-fd", str(info), "--clearenv"]
+        for name, value in environment.items():
+            command += ["--setenv", name, value]
+        for path in paths.bound:
+            # A system folder that is a link is made as a link, so that the loader finds the same names.
+            if os.path.islink(path) and os.path.isdir(path):
+                command += ["--symlink", os.readlink(path), path]
+            elif path != str(INSIDE):
+                command += ["--ro-bind", path, path]
+        for path in paths.hidden:
+            command += ["--tmpfs", path]
+        command += ["--ro-bind", str(INSIDE), "/engine", "--dev", "/dev"]
+        for path in devices:
+            command += ["--dev-bind", path, path]
+        if self.cuda:
+            command += ["--proc", "/proc", "--ro-bind", "/sys", "/sys"]
+        command += [
+            "--size",
+            str(SCRATCH_BYTES),
+            "--tmpfs",
+            "/scratch",
+            "--remount-ro",
+            "/",
+            "--chdir",
+            "/scratch",
+        ]
+        return [*command, "--"]
+
+    def _find_pid(self) -> int:
+        if self.mode != "full":
+            return self._process.pid
+        with os.fdopen(self._info, "rb") as info:
+            self._info = -1
+            return int(json.loads(info.read())["child-pid"])
+
+    def fork(self, budget: Budget) -> Child:
+        """A fresh child, confined, that waits for its program.
+
+        Raises:
+            EngineError: The zygote does not answer.
+        """
+        ours, theirs = socket.socketpair()
+        read, write = os.pipe()
+        limits = {
+            "do": "fork",
+            # CUDA reserves huge ranges of addresses, so that this limit cannot serve there.
+            "address_space": 0 if self.cuda else self.address_space + budget.memory,
+            "cpu_seconds": int(budget.seconds) + 2,
+        }
+        try:
+            self._tell(limits, theirs.fileno(), write)
+            self._hear(_CONTROL_SECONDS)
+        except BaseException:
+            ours.close()
+            os.close(read)
+            raise
+        finally:
+            theirs.close()
+            os.close(write)
+        return Child(self, ours, read, budget, SCRATCH_BYTES)
+
+    def end(self, kill: bool) -> Usage:
+        """Ends the child, waits for it, empties the scratch folder, and says what it used."""
+        self._tell({"do": "end", "kill": kill})
+        answer = self._hear(_CONTROL_SECONDS)
+        if answer["status"] == 70:
+            raise EngineError(f"a child could not confine itself: {self.errors()}")
+        return Usage(answer["cpu"], answer["peak"], answer["status"])
+
+    def scratch_bytes(self) -> int:
+        """Bytes in the scratch folder, where it is a folder of this machine; the full mode has a quota."""
+        if self.mode == "full":
+            return 0
+        total = 0
+        with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+        return total
+
+    def errors(self) -> str:
+        """What the zygote itself printed, in case of trouble."""
+        self._errors.seek(0)
+        return self._errors.read()[-2000:].decode(errors="replace").strip()
+
+    def _tell(self, message: dict[str, Any], *descriptors: int) -> None:
+        data = json.dumps(message).encode()
+        ancillary = (
+            [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+        )
+        try:
+            self._control.settimeout(_CONTROL_SECONDS)
+            self._control.sendmsg([data], ancillary)
+        except OSError as error:
+            raise EngineError(f"the sandbox is gone: {self.errors() or error}") from error
+
+    def _hear(self, seconds: float) -> dict[str, Any]:
+        self._control.settimeout(seconds)
+        try:
+            while b"\n" not in self._pending:
+                part = self._control.recv(65536)
+                if not part:
+                    raise EngineError(f"the sandbox ended: {self.errors() or 'without a word'}")
+                self._pending += part
+        except TimeoutError as error:
+            raise EngineError(f"the sandbox did not answer within {seconds:.0f} s") from error
+        except OSError as error:
+            raise EngineError(f"the sandbox is gone: {error}") from error
+        line, _, self._pending = self._pending.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """Ends the zygote and everything in it."""
+        self._control.close()
+        process = getattr(self, "_process", None)
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+        if self._info >= 0:
+            os.close(self._info)
+            self._info = -1
+        if hasattr(self, "_errors"):
+            self._errors.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _address_space(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    return pages * os.sysconf("SC_PAGE_SIZE")

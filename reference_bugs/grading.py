@@ -1,0 +1,200 @@
+"""Judges one program against the checks of one bug, and says in words what it found.
+
+This runs in the checker, which is trusted: the reference and the checks live here, the submission behind its
+wall. The verdict is never a single bit.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from redgreenbench.reference_bugs.checking import STAGES, Check, Failed, Grade, Program
+from redgreenbench.reference_bugs.engine.inside import driver, probing
+from redgreenbench.reference_bugs.engine.outcome import SubmissionFailed
+from redgreenbench.reference_bugs.extraction import apply_patch
+from redgreenbench.reference_bugs.folder import BugFolder
+
+__all__ = ["CheckResult", "Findings", "Trusted", "judge", "load_checks", "patched"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check said.
+
+    Attributes:
+        outcome: ``pass``, ``fail``, or ``not run`` after something that ended the grade.
+        message: Why it failed, in one line.
+    """
+
+    id: str
+    stage: str
+    title: str
+    outcome: str
+    message: str = ""
+
+
+@dataclass
+class Findings:
+    """What running a program showed.
+
+    Attributes:
+        imports: Whether it could be loaded.
+        outcome: ``pass``, ``fail``, or how it ended instead: ``timeout``, ``memory``, ``crash``, ``exit``, ``disk``
+            or ``protocol``.
+        message: Why it could not be loaded, or how it ended.
+        checks: All checks of the bug, in their order.
+    """
+
+    imports: bool = True
+    outcome: str = "pass"
+    message: str = ""
+    checks: list[CheckResult] = field(default_factory=list)
+
+    def stage(self, name: str) -> bool | None:
+        """Whether all checks of a stage passed; None where the bug has none."""
+        outcomes = [check.outcome for check in self.checks if check.stage == name]
+        return all(outcome == "pass" for outcome in outcomes) if outcomes else None
+
+    @property
+    def first_failed(self) -> CheckResult | None:
+        """The first check that failed, in the order of the stages."""
+        return next((check for check in self.checks if check.outcome == "fail"), None)
+
+    @property
+    def correct(self) -> bool:
+        """Whether every check passed."""
+        return self.imports and all(check.outcome == "pass" for check in self.checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The findings as plain values."""
+        return asdict(self)
+
+
+class Trusted:
+    """A program of ours, run in this process.
+
+    Args:
+        source: Its text; must be one of our own.
+        probe: The text of its bug's probes.
+        threads: Threads of torch.
+        device: Where inputs are put.
+    """
+
+    def __init__(self, source: str, probe: str, threads: int = 1, device: str = "cpu") -> None:
+        sys.modules["probing"] = probing
+        self._program = driver.load_module("program", source, driver.PROGRAM)
+        self._probe = driver.load_module("probe", probe, "probe.py")
+        self._threads = threads
+        self._device = device
+        self.returns: dict[str, dict[str, str]] = self._probe.RETURNS
+
+    def ask(self, probe: str, inputs: dict[str, Any], seed: int) -> dict[str, Any]:
+        """Runs a probe.
+
+        Raises:
+            SubmissionFailed: The program raised, as a submission of it would.
+        """
+        sys.modules["program"] = self._program
+        try:
+            answer = driver.run_probe(
+                self._program, self._probe, probe, driver.to_device(inputs, self._device), seed, self._threads
+            )
+        except driver.ProgramError as error:
+            raise SubmissionFailed("raises", f"it raises {error}", fatal=False) from error
+        cpu: dict[str, Any] = driver.to_device(answer, "cpu") if self._device == "cpu" else _to_cpu(answer)
+        return cpu
+
+
+def _to_cpu(value: Any) -> Any:
+    if hasattr(value, "cpu"):
+        return value.cpu()
+    if isinstance(value, dict):
+        return {key: _to_cpu(item) for key, item in value.items()}
+    return [_to_cpu(item) for item in value] if isinstance(value, list) else value
+
+
+def patched(bug: BugFolder, patch: str) -> str:
+    """The bug's program with a patch of ours applied.
+
+    Raises:
+        PatchError: It does not fit.
+    """
+    return apply_patch(bug.program, patch)
+
+
+def load_checks(path: Path) -> list[Check]:
+    """The checks of a file, by stage and then in the file's order.
+
+    Raises:
+        ValueError: There are none, or none on the root cause.
+    """
+    spec = importlib.util.spec_from_file_location(
+        f"redgreenbench_checks_{path.parent.name.replace('-', '_')}", path
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = [value for value in vars(module).values() if isinstance(value, Check)]
+    if not any(check.stage == "cause" for check in found):
+        raise ValueError(
+            f"{path}: no check of the stage 'cause'; add one that only a mended root cause passes"
+        )
+    return sorted(found, key=lambda check: STAGES.index(check.stage))
+
+
+def judge(
+    bug: BugFolder,
+    submission: Callable[[], Program],
+    reference: Trusted,
+    checks: list[Check],
+    key: str,
+    device: str = "cpu",
+) -> Findings:
+    """Runs the checks of a bug on a submission.
+
+    Args:
+        bug: The bug.
+        submission: Loads the submission; called once.
+        reference: The bug's reference fix.
+        checks: What `load_checks` gave for the bug.
+        key: What the random numbers of this grade depend on.
+        device: Where tensors live while probes run.
+
+    Raises:
+        EngineError: The machinery failed; there is no verdict.
+    """
+    findings = Findings()
+    try:
+        program = submission()
+    except SubmissionFailed as failure:
+        findings.imports = False
+        findings.outcome = "fail" if failure.kind == "raises" else failure.kind
+        findings.message = str(failure)
+        findings.checks = [CheckResult(c.id, c.stage, c.title, "not run") for c in checks]
+        return findings
+    for check in checks:
+        if findings.message:
+            findings.checks.append(CheckResult(check.id, check.stage, check.title, "not run"))
+            continue
+        grade = Grade(program, reference, reference.returns, f"{key}:{bug.name}:{check.id}", device)
+        outcome, message = "pass", ""
+        try:
+            check.run(grade)
+        except Failed as failure:
+            outcome, message = "fail", str(failure)
+        except SubmissionFailed as failure:
+            outcome, message = "fail", str(failure)
+            if failure.kind != "raises":
+                findings.outcome = failure.kind
+            if failure.fatal:
+                findings.message = message
+        findings.checks.append(CheckResult(check.id, check.stage, check.title, outcome, message))
+    if findings.outcome == "pass" and not findings.correct:
+        findings.outcome = "fail"
+    return findings

@@ -1,0 +1,184 @@
+"""Proves that each reference bug is what its folder says: live, mended by its fixes, not by its workarounds.
+
+Every program of a folder is graded with several seeds and thread counts in the same way as a submission.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
+from redgreenbench.reference_bugs.extraction import PatchError, apply_patch
+from redgreenbench.reference_bugs.folder import BugFolder, record_symptom
+
+__all__ = ["Outcome", "Program", "programs_of", "verify"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program of a bug's folder and what must become of it.
+
+    Attributes:
+        kind: ``buggy``, ``reference``, ``fix`` or ``workaround``.
+        name: Its patch; empty for the buggy program.
+        source: Its text.
+        fails: The check that it must fail first; empty where it must pass them all.
+    """
+
+    kind: str
+    name: str
+    source: str
+    fails: str
+
+
+@dataclass
+class Outcome:
+    """What verifying one bug showed.
+
+    Attributes:
+        problems: What is not as its folder says, one line each; empty where all is.
+        skipped: Why it was not verified; empty where it was.
+        seconds: Wall-clock seconds of one run of the buggy program, as its user runs it.
+        grade_ms: Median wall-clock milliseconds of one grade of a fix.
+        cpu_ms: Median CPU milliseconds that the fix's process used in one grade.
+        peak_mb: Highest memory of a fix's process in megabytes, the warm process's share included.
+        grades: Number of grades.
+    """
+
+    bug: str
+    problems: list[str] = field(default_factory=list)
+    skipped: str = ""
+    seconds: float = 0.0
+    grade_ms: float = 0.0
+    cpu_ms: float = 0.0
+    peak_mb: float = 0.0
+    grades: int = 0
+    fixes: int = 0
+    workarounds: int = 0
+
+
+def programs_of(bug: BugFolder) -> Iterator[Program]:
+    """The programs of a folder.
+
+    Raises:
+        PatchError: A patch does not fit the program.
+    """
+    yield Program("buggy", "", bug.program, bug.about["fails"])
+    yield Program("reference", "reference", apply_patch(bug.program, bug.reference.text), "")
+    for kind, patches in (("fix", bug.fixes), ("workaround", bug.workarounds)):
+        for patch in patches:
+            try:
+                source = apply_patch(bug.program, patch.text)
+            except PatchError as error:
+                raise PatchError(f"{patch.name}.patch: {error}") from None
+            yield Program(kind, patch.name, source, patch.fails)
+
+
+def verify(
+    bug: BugFolder,
+    pool: Pool,
+    seeds: int = 5,
+    threads: Sequence[int] = (1, 2),
+    device: str = "cpu",
+    workers: int = 2,
+) -> Outcome:
+    """Verifies one bug.
+
+    Args:
+        bug: The bug.
+        pool: Graders, on the device.
+        seeds: How many seeds to grade each program with.
+        threads: Thread counts of torch to grade each program with.
+        device: ``cpu`` or ``cuda``.
+        workers: Grades at a time.
+    """
+    outcome = Outcome(bug.name, fixes=1 + len(bug.fixes), workarounds=len(bug.workarounds))
+    try:
+        programs = list(programs_of(bug))
+    except PatchError as error:
+        outcome.problems.append(str(error))
+        return outcome
+    if bug.needs_cuda and device == "cpu":
+        outcome.skipped = "needs a GPU; unverified here"
+        return outcome
+    outcome.seconds, shown = _shows(bug, device)
+    if shown:
+        outcome.problems.append(shown)
+    jobs: list[tuple[Program, int, int]] = []
+    results: list[tuple[float, dict[str, Any] | str]] = []
+    for count in threads:
+        batch = [(program, seed, count) for program in programs for seed in range(seeds)]
+        # Threads that wait for each other spin, so that more of them than cores take many times as long.
+        with ThreadPoolExecutor(max(1, workers // count)) as executor:
+            results += executor.map(lambda job: _grade(pool, bug, *job), batch)
+        jobs += batch
+    outcome.grades = len(results)
+    seen: set[str] = set()
+    for (program, seed, count), (_, answer) in zip(jobs, results, strict=True):
+        problem = _problem(program, answer)
+        if problem and problem not in seen:
+            seen.add(problem)
+            outcome.problems.append(f"{problem} [seed {seed}, {count} threads]")
+    fixes = [
+        (seconds, answer)
+        for (program, _, _), (seconds, answer) in zip(jobs, results, strict=True)
+        if program.kind in ("reference", "fix") and isinstance(answer, dict)
+    ]
+    if fixes:
+        outcome.grade_ms = _median([1000 * seconds for seconds, _ in fixes])
+        outcome.cpu_ms = _median([1000 * answer["usage"]["cpu"] for _, answer in fixes])
+        outcome.peak_mb = max(answer["usage"]["peak"] for _, answer in fixes) / 1e6
+    return outcome
+
+
+def _shows(bug: BugFolder, device: str) -> tuple[float, str]:
+    start = time.monotonic()
+    try:
+        text = record_symptom(bug.path / "program.py", cuda=device == "cuda")
+    except subprocess.TimeoutExpired:
+        return 120.0, "the buggy program did not end within 120 s"
+    seconds = time.monotonic() - start
+    if not re.search(bug.about["shows"], text):
+        return seconds, f"the symptom is gone: nothing that the program prints matches {bug.about['shows']!r}"
+    return seconds, ""
+
+
+def _grade(
+    pool: Pool, bug: BugFolder, program: Program, seed: int, threads: int
+) -> tuple[float, dict[str, Any] | str]:
+    start = time.monotonic()
+    try:
+        answer: dict[str, Any] | str = pool.grade(str(bug.path), program.source, seed=seed, threads=threads)
+    except GraderError as error:
+        answer = str(error)
+    return time.monotonic() - start, answer
+
+
+def _problem(program: Program, answer: dict[str, Any] | str) -> str:
+    who = f"{program.kind} {program.name}".strip()
+    if isinstance(answer, str):
+        return f"{who}: not graded: {answer}"
+    findings = answer["findings"]
+    failed = next((check for check in findings["checks"] if check["outcome"] == "fail"), None)
+    known = [check["id"] for check in findings["checks"]]
+    if program.fails and program.fails not in known:
+        return f"{who}: bug.yaml names the check {program.fails}, the checks are {', '.join(known)}"
+    if not findings["imports"]:
+        return f"{who}: cannot be loaded: {findings['message']}"
+    if failed is None:
+        return f"{who}: passes every check, but must fail {program.fails}" if program.fails else ""
+    if failed["id"] != program.fails:
+        expected = f"must first fail {program.fails}" if program.fails else "must pass"
+        return f"{who}: fails {failed['id']} ({failed['message']}), but {expected}"
+    return ""
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]

@@ -1,0 +1,5 @@
+"""It prints without end."""
+
+def train(model, loader, epochs=10):
+    while True:
+        print("x" * 100000)

@@ -1,0 +1,297 @@
+"""The engine: what it isolates with, what it calls whose fault, and that it recovers."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from redgreenbench.reference_bugs.engine import host
+from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine, python_paths
+from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Worker
+from redgreenbench.reference_bugs.extraction import apply_patch
+from redgreenbench.reference_bugs.folder import bug_folder, read_folder
+from redgreenbench.reference_bugs.verdict import grade_answer, grade_program
+
+BUG = "missing-optimizer-step"
+confined = pytest.mark.skipif(bool(examine().inner), reason="this machine cannot confine submissions")
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    there = Worker(choose_mode())
+    yield there
+    there.close()
+
+
+def reference() -> str:
+    bug = bug_folder(BUG)
+    return apply_patch(bug.program, bug.reference.text)
+
+
+@confined
+def test_a_fix_passes_and_the_bug_does_not(worker: Worker) -> None:
+    bug = bug_folder(BUG)
+    verdict = grade_program(bug, reference(), worker)
+    assert verdict.correct
+    assert verdict.minimal
+    assert all(state in (True, None) for state in verdict.steps.values())
+    assert verdict.engine["mode"] == choose_mode()
+    assert verdict.usage["cpu"] > 0
+    verdict = grade_program(bug, bug.program, worker)
+    assert not verdict.correct
+    assert verdict.steps["imports"]
+    assert verdict.steps["symptom_gone"] is False
+    assert verdict.failed_check == "it-learns"
+    assert "of its own training data are classified right" in verdict.reason
+
+
+@confined
+def test_an_answer_is_graded_by_what_it_proposes(worker: Worker) -> None:
+    bug = bug_folder(BUG)
+    good = "Gradients are never applied.\n\n```python\n            loss.backward()\n            optimizer.step()\n```\n"
+    verdict = grade_answer(bug, good, worker)
+    assert verdict.correct, verdict.lines()
+    assert grade_answer(bug, "Add `optimizer.step()`.", worker).steps["applies"] is False
+    nothing = grade_answer(bug, "Have you tried another learning rate?", worker)
+    assert not nothing.correct
+    assert nothing.failed_check == "extracted"
+    assert nothing.lines()[0].startswith("not correct: no code")
+
+
+@confined
+def test_the_same_seed_gives_the_same_verdict(worker: Worker) -> None:
+    one, two = (worker.grade(BUG, reference(), seed=3) for _ in range(2))
+    assert one["findings"] == two["findings"]
+
+
+@confined
+@pytest.mark.parametrize(
+    ("code", "outcome", "words"),
+    [
+        ("raise ValueError('as it is')", "fail", "ValueError: as it is (line 44"),
+        ("def broken(:", "fail", "SyntaxError"),
+        ("import nonexistent_module", "fail", "No module named 'nonexistent_module'"),
+        ("raise SystemExit(0)", "exit", "SystemExit"),
+    ],
+)
+def test_a_program_that_cannot_be_loaded_says_why(worker: Worker, code: str, outcome: str, words: str) -> None:
+    bug = bug_folder(BUG)
+    verdict = grade_program(bug, f"{reference()}\n{code}\n", worker)
+    assert verdict.steps["imports"] is False
+    assert verdict.outcome == outcome
+    assert words in verdict.reason
+    assert verdict.failed_check == "imports"
+
+
+@confined
+def test_what_a_program_raises_is_told_with_its_line(worker: Worker) -> None:
+    source = reference().replace("            loss.backward()\n", "            loss.backwards()\n")
+    verdict = grade_program(bug_folder(BUG), source, worker)
+    assert re.search(r"has no attribute 'backwards' \(line \d+: loss.backwards\(\)\)", verdict.reason)
+    assert verdict.outcome == "fail"
+
+
+@confined
+def test_output_is_shown_and_unicode_survives(worker: Worker) -> None:
+    verdict = grade_program(bug_folder(BUG), reference() + "\nprint('größer 🔥 \\ud800'.encode('utf-8', 'replace'))\n", worker)
+    assert verdict.correct, verdict.lines()
+    verdict = grade_program(bug_folder(BUG), reference() + "\nprint('größer 🔥')\n", worker)
+    assert "größer 🔥" in verdict.output
+
+
+@confined
+def test_a_dead_sandbox_is_replaced_and_the_grade_repeated() -> None:
+    with Pool(1, choose_mode()) as pool:
+        assert pool.grade(BUG, reference())["findings"]["outcome"] == "pass"
+        (worker,) = pool._workers
+        for pid in worker.pids:
+            os.kill(pid, signal.SIGKILL)
+        assert pool.grade(BUG, reference())["findings"]["outcome"] == "pass"
+
+
+@confined
+def test_a_dead_zygote_alone_is_the_graders_fault() -> None:
+    worker = Worker(choose_mode())
+    os.kill(worker.pids[1], signal.SIGKILL)
+    with pytest.raises(GraderError, match="sandbox"):
+        worker.grade(BUG, reference())
+    worker.close()
+
+
+@confined
+def test_a_grader_that_takes_too_long_gives_no_verdict(worker: Worker) -> None:
+    slow = Worker(choose_mode())
+    with pytest.raises(GraderError, match="took too long"):
+        slow.grade(BUG, reference() + "\nimport time\ntime.sleep(1)\n", seconds=0.3)
+    slow.close()
+
+
+@confined
+def test_a_flaw_in_a_check_is_no_verdict_on_the_fix(worker: Worker, tmp_path: Path) -> None:
+    folder = tmp_path / BUG
+    shutil.copytree(bug_folder(BUG).path, folder)
+    text = (folder / "checks.py").read_text().replace("    images, targets = _data(grade, 256)\n", "    1 / 0\n")
+    (folder / "checks.py").write_text(text)
+    with pytest.raises(GraderError, match="ZeroDivisionError"):
+        worker.grade(str(folder), reference())
+
+
+@confined
+def test_nothing_is_left_when_a_pool_closes() -> None:
+    before = set(Path("/tmp").glob("redgreen-*"))
+    with Pool(2, choose_mode()) as pool, ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda seed: pool.grade(BUG, reference(), seed=seed), range(4)))
+        pids = [pid for worker in pool._workers for pid in worker.pids]
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert set(Path("/tmp").glob("redgreen-*")) <= before
+
+
+@confined
+def test_a_zygote_does_not_outlive_its_checker() -> None:
+    worker = Worker("landlock")
+    checker, zygote = worker.pids
+    os.kill(checker, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{zygote}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{zygote}").exists()
+    worker.close()
+
+
+def test_the_caller_needs_no_torch() -> None:
+    code = (
+        "import sys; import redgreenbench.reference_bugs.engine.pool, redgreenbench.reference_bugs.verdict, "
+        "redgreenbench.scorers.execution; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_ground_floor_runs_from_a_bare_checkout(tmp_path: Path) -> None:
+    """Without this distribution, inspect-ai or pydantic."""
+    code = (
+        "import sys\n"
+        "class Block:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('inspect_ai', 'pydantic', 'click', 'rich'):\n"
+        "            raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Block())\n"
+        "from redgreenbench.reference_bugs import by_hand\n"
+        "from redgreenbench.reference_bugs.engine import checker\n"
+        "from redgreenbench.reference_bugs.__main__ import main\n"
+        "main(['record', '--check', 'missing-optimizer-step'])\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(root / "src")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "as recorded" in done.stdout, done.stderr
+
+
+def test_a_gpu_run_without_a_gpu_is_skipped_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    from redgreenbench.reference_bugs.__main__ import main
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    assert main(["verify", "--device", "cuda"]) == 0
+    assert capsys.readouterr().out.startswith("skipped: no GPU")
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "words"),
+    [
+        (Host("no bwrap", "", 7), "full", "use the mode 'landlock'"),
+        (Host("no bwrap", "no Landlock", 0), None, "set REDGREEN_UNSAFE_EXEC=1"),
+        (Host("", "no Landlock", 0), "landlock", "cannot be confined here: no Landlock"),
+        (Host("", "", 7), "unsafe", "set REDGREEN_UNSAFE_EXEC=1"),
+        (Host("", "", 7), "chroot", "the modes are full, landlock, unsafe"),
+    ],
+)
+def test_a_machine_that_cannot_isolate_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, found: Host, wanted: str | None, words: str
+) -> None:
+    monkeypatch.setattr(host, "examine", lambda: found)
+    monkeypatch.delenv(host.UNSAFE, raising=False)
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
+        choose_mode(wanted)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_strongest_mode_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host.UNSAFE, "1")
+    for found, mode in ((Host("", "", 7), "full"), (Host("x", "", 7), "landlock"), (Host("x", "y", 0), "unsafe")):
+        monkeypatch.setattr(host, "examine", lambda found=found: found)
+        assert choose_mode() == mode
+
+
+def test_the_sandbox_reads_torch_and_nothing_of_ours() -> None:
+    import torch
+
+    paths = python_paths()
+    ours = Path(__file__).parents[2]
+    for path in paths.readable:
+        inside = path == str(host.INSIDE)
+        assert inside or not Path(path).name.lower().startswith("redgreen"), path
+        assert inside or not (ours / "reference_bugs" / BUG).is_relative_to(path), path
+    folder = Path(torch.__file__).parent
+    assert any(folder.is_relative_to(path) for path in paths.readable)
+
+
+@confined
+def test_the_unsafe_mode_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host.UNSAFE, "1")
+    worker = Worker(choose_mode("unsafe"))
+    answer = worker.grade(BUG, reference())
+    worker.close()
+    assert answer["engine"]["mode"] == "unsafe"
+    assert answer["findings"]["outcome"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("bug.yaml", "family: training-loop", "family: mystery", "family: no 'mystery'; take one of shape"),
+        ("bug.yaml", "seconds: 20", "seconds: soon", "seconds: a number above 0"),
+        ("bug.yaml", "  reference:", "  first:", "name 'reference' first"),
+        ("bug.yaml", "title:", "titel:", "this field is required"),
+        ("bug.yaml", "location: train", "location: train\nplace: here", "place: no such field"),
+        ("bug.yaml", "    fails: it-learns\n  step-once", "  step-once", "give it `about` and `fails`"),
+        ("bug.yaml", "  zero-grad-after-step: ", "  another: ", "another.patch is missing"),
+        ("bug.yaml", "shows: '(?s)", "shows: '((?s)", "not a regular expression"),
+    ],
+)
+def test_a_flawed_folder_is_told_so(tmp_path: Path, file: str, old: str, new: str, words: str) -> None:
+    folder = tmp_path / BUG
+    shutil.copytree(bug_folder(BUG).path, folder)
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1))
+    with pytest.raises(ValueError, match=re.escape(words)):
+        read_folder(folder)
+
+
+@pytest.mark.parametrize("file", ["probe.py", "checks.py", "symptom.txt", "program.py"])
+def test_a_missing_file_is_named(tmp_path: Path, file: str) -> None:
+    folder = tmp_path / BUG
+    shutil.copytree(bug_folder(BUG).path, folder)
+    (folder / file).unlink()
+    with pytest.raises(ValueError, match=f"{file} is missing"):
+        read_folder(folder)

@@ -1,0 +1,89 @@
+"""Messages: what is written comes back, and nothing else is believed."""
+
+import json
+import os
+import struct
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redgreenbench.reference_bugs.engine.inside import wire
+from redgreenbench.reference_bugs.engine.inside.limits import MAX_DEPTH, MAX_JSON, MAX_TENSORS
+
+
+def frame(text: bytes, blob: bytes = b"") -> bytes:
+    return struct.pack(">4sIQ", b"RGB1", len(text), len(blob)) + text + blob
+
+
+def test_a_message_survives_the_way() -> None:
+    message = {
+        "n": 1.5,
+        "nan": float("nan"),
+        "text": "ü\ud800",
+        "list": [1, [True, None]],
+        "weights": {"a": torch.randn(2, 3), "b": torch.arange(4), "empty": torch.zeros(0)},
+    }
+    again = wire.unpack(wire.pack(message))
+    assert torch.equal(again["weights"]["a"], message["weights"]["a"])
+    assert torch.equal(again["weights"]["b"], message["weights"]["b"])
+    assert again["weights"]["empty"].shape == (0,)
+    assert again["list"] == [1, [True, None]]
+    assert again["nan"] != again["nan"]
+    assert again["text"] == message["text"]
+
+
+def test_views_that_share_storage_can_be_sent() -> None:
+    whole = torch.arange(6.0)
+    again = wire.unpack(wire.pack({"a": whole[:3], "b": whole[3:], "t": whole.view(2, 3).T}))
+    assert again["t"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert again["b"].tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize("value", [object(), {1: 2}, {"$tensor": "t0"}, {3.0}, b"x", 1j])
+def test_what_cannot_be_sent_is_named(value: object) -> None:
+    with pytest.raises(TypeError, match="message"):
+        wire.pack({"key": value})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"RGB1",
+        frame(b"{"),
+        frame(b"[]"),
+        frame(b"1"),
+        frame(b'{"a":{"$tensor":"t0"}}'),
+        frame(b'{"a":{"$tensor":["t0"]}}'),
+        frame(b"{}", b"x" * 100),
+        frame(b'{"a":1}', wire.save({"t0": torch.ones(1)})),
+        frame(b'{"a":{"$tensor":"t0"}}', wire.save({"t0": torch.ones(1, dtype=torch.complex64)})),
+        frame(json.dumps({"a": 10**5000}).encode().replace(b"1", b"9") if False else b'{"a":' + b"9" * 5000 + b"}"),
+        frame(b"[" * 10000 + b"]" * 10000),
+        frame(b'{"a":' * (MAX_DEPTH + 2) + b"1" + b"}" * (MAX_DEPTH + 2)),
+        struct.pack(">4sIQ", b"RGB1", MAX_JSON + 1, 0),
+        struct.pack(">4sIQ", b"RGB1", 1, MAX_TENSORS + 1),
+    ],
+)  # fmt: skip
+def test_what_is_no_message_is_refused(data: bytes) -> None:
+    with pytest.raises(wire.WireError):
+        wire.unpack(data)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=60))
+def test_any_bytes_are_refused_or_understood(text: bytes, blob: bytes) -> None:
+    try:
+        assert isinstance(wire.unpack(frame(text, blob)), dict)
+    except wire.WireError:
+        pass
+
+
+def test_a_reader_notices_that_the_other_side_is_gone() -> None:
+    read, write = os.pipe()
+    os.write(write, b"RGB1\0")
+    os.close(write)
+    with pytest.raises(wire.Closed):
+        wire.receive(read)
+    os.close(read)
