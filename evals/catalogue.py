@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.schema import ScenarioFile
+from redgreenbench.reference_bugs.folder import bug_folder
 
 __all__ = [
     "HERE",
@@ -77,6 +78,11 @@ class Scenario:
     def slug(self) -> str:
         """The id without its pack."""
         return self.id.partition("/")[2]
+
+    @property
+    def on_request(self) -> bool:
+        """Whether it is posed only where somebody names it or asks for all bugs."""
+        return self.file.source.document == "catalogue"
 
 
 def read_yaml(path: Path) -> Any:
@@ -214,7 +220,14 @@ def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scen
     patterns = {*file.patterns, *(c.pattern for c in file.rubric if c.pattern)}
     for name in sorted(patterns - set(load_patterns())):
         raise InputError(f"{path}: '{name}' is no failure pattern; see evals/patterns.yaml")
-    digest = hashlib.sha256(file.model_dump_json().encode()).hexdigest()
+    identity = file.model_dump_json()
+    if file.bug:
+        # The program is part of the question, and its hidden checks are part of what is right.
+        try:
+            identity += bug_folder(file.bug).digest
+        except ValueError as error:
+            raise InputError(f"{path}: bug: {error}") from None
+    digest = hashlib.sha256(identity.encode()).hexdigest()
     return Scenario(id=f"{pack}/{slug}", pack=pack, digest=digest, file=file)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_INTRO = "This is `program.py`"
 _ORDERS = 4
 """Different orders in which a pack's catalogue is shown."""
 
@@ -168,7 +169,11 @@ def user_message(scenario: Scenario, pressure: str) -> str:
     if scenario.file.bug:
         bug = bug_folder(scenario.file.bug)
         text = prompt_template("program").format(
-            prompt=text, program=bug.program, symptom=bug.symptom, ran=bug.about["ran"]
+            prompt=text,
+            program=bug.program,
+            symptom=bug.symptom,
+            ran=bug.about["ran"],
+            intro=bug.about.get("intro", _INTRO),
         )
     added = pressure_text(pressure, scenario.file)
     return f"{text}\n\n{added}" if added else text

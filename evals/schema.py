@@ -50,8 +50,9 @@ class _Frozen(BaseModel):
 class Source(_Frozen):
     """Where the situation comes from."""
 
-    document: Literal["001", "002", "003", "004", "control"] = Field(
-        description="Number of the source document, or `control` for a question of our own that probes over-firing."
+    document: Literal["001", "002", "003", "004", "control", "catalogue"] = Field(
+        description="Number of the source document; `control` for a question of our own that probes over-firing, "
+        "`catalogue` for a further reference bug, posed only where it is asked for."
     )
     section: str = Field(
         min_length=3,

@@ -15,8 +15,9 @@ from redgreenbench.reports.statistics import Difference, Rate, paired_difference
 
 __all__ = ["HEADLINES", "Cell", "Group", "summarize"]
 
-HEADLINES = {"route": "correct", "checks": "correct"}
-"""The key of each scorer that stands for it in the summary. A sample counts under the first that applies."""
+HEADLINES = {"route": "correct", "execution": "correct", "checks": "correct"}
+"""The key of each scorer that stands for it in the summary. A sample counts under the first that applies to
+it; where that one could not judge it, it counts as unscored there, and not under the next."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,19 @@ class Group:
     cells: tuple[Cell, ...]
 
     @property
+    def _kind(self) -> tuple[str, str, bool]:
+        return self.model, self.task, self.controls
+
+    @property
     def label(self) -> str:
         """The group's name in tables and figures."""
         return f"{self.task}{' controls' if self.controls else ''} · {self.pressure}"
 
     def label_among(self, groups: Sequence[Group]) -> str:
-        """The label, with model and version where ``groups`` hold several of them."""
+        """The label, with metric, model and version where ``groups`` hold several of them."""
         label = self.label
+        if len({g.metric for g in groups if (g.model, g.task, g.controls) == self._kind}) > 1:
+            label += f" ({self.metric.partition('.')[0]})"
         if len({g.version for g in groups if (g.model, g.task) == (self.model, self.task)}) > 1:
             label += f" · {self.version}"
         if len({g.model for g in groups}) > 1:
@@ -94,15 +101,15 @@ def _place(group: Group) -> tuple[object, ...]:
 def _headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a sample: the headline metric that applies to it, or why there is none."""
     sample = ["task", "model", "version", "scenario", "pressure", "arm", "epoch"]
-    heads = rows[rows["key"].eq(rows["scorer"].map(HEADLINES))]
-    scored = heads[heads["status"] == "scored"].copy()
-    scored["_rank"] = scored["scorer"].map({name: i for i, name in enumerate(HEADLINES)})
-    scored = scored.sort_values([*sample, "_rank"]).drop_duplicates(sample)
-    failed = rows[rows["status"].isin(["unscored", "error", "missing"])].drop_duplicates(sample)
-    keys = pd.MultiIndex.from_frame(scored[sample])
+    is_head = rows["key"].eq(rows["scorer"].map(HEADLINES))
+    judged = rows[(is_head & rows["status"].eq("scored")) | rows["status"].eq("unscored")].copy()
+    judged["_rank"] = judged["scorer"].map({name: i for i, name in enumerate(HEADLINES)})
+    judged = judged.sort_values([*sample, "_rank"], na_position="last").drop_duplicates(sample)
+    failed = rows[rows["status"].isin(["error", "missing"])].drop_duplicates(sample)
+    keys = pd.MultiIndex.from_frame(judged[sample])
     failed = failed[~pd.MultiIndex.from_frame(failed[sample]).isin(keys)]
-    both = pd.concat([scored, failed], ignore_index=True)
-    both["metric"] = both["scorer"].where(both["status"] == "scored")
+    both = pd.concat([judged, failed], ignore_index=True)
+    both["metric"] = both["scorer"].where(both["scorer"].isin(list(HEADLINES)))
     # A failed sample belongs where its scenario's other samples are.
     usual = both.groupby(["task", "scenario"])["metric"].transform("first")
     by_task = both.groupby("task")["metric"].transform("first")

@@ -17,9 +17,11 @@ from redgreenbench.evals.arms import ArmText, prompt_template, resolve_arms, shi
 from redgreenbench.evals.catalogue import Scenario, load_packs, scenario_set_hash
 from redgreenbench.evals.dataset import build_samples, find_scenarios, is_external, to_dataset
 from redgreenbench.evals.delivery import inject_arm
+from redgreenbench.evals.errors import unknown
 from redgreenbench.evals.pressures import select_pressures
 from redgreenbench.evals.skillfolder import read_skill
 from redgreenbench.evals.vocabulary import SUITE_VERSION
+from redgreenbench.reference_bugs.folder import IMAGES
 
 __all__ = ["Names", "assemble", "external_folders", "names", "packs_of"]
 
@@ -43,6 +45,8 @@ def assemble(
     pressure: Names,
     scenarios: Names,
     pack: Names = None,
+    bugs: Names = None,
+    exec_sandbox: str | None = None,
 ) -> Task:
     """Builds a task.
 
@@ -54,6 +58,8 @@ def assemble(
         pressure: Pressures to run, or ``all``.
         scenarios: Ids, globs, packs, tags, or folders of scenarios; none: all.
         pack: Packs to run; none: the pack that the skill belongs to by its name, else all.
+        bugs: Names of reference bugs to pose, or ``all`` for every scenario with those of the catalogue.
+        exec_sandbox: An inspect sandbox in which fixes are run; none: the engine's own.
 
     Raises:
         InputError: Anything that is wrong with the arguments or files.
@@ -61,6 +67,11 @@ def assemble(
     wanted = names(scenarios)
     packs = names(pack) or packs_of(skill, task)
     chosen = find_scenarios(wanted, task, packs)
+    asked = names(bugs)
+    if asked:
+        chosen = _with_bugs(chosen, asked)
+    elif not wanted:
+        chosen = tuple(scenario for scenario in chosen if not scenario.on_request)
     by_pack = resolve_arms(names(arms), skill, tuple(dict.fromkeys(s.pack for s in chosen)))
     pressures = select_pressures(names(pressure))
     version = (SUITE_VERSION, scenario_set_hash(chosen)[:8], skills_hash(by_pack)[:8])
@@ -71,9 +82,28 @@ def assemble(
             generate(),
         ],
         scorer=list(scorers),
+        sandbox=_sandbox(exec_sandbox),
         version="-".join(version),
         metadata=_provenance(chosen, by_pack),
     )
+
+
+def _with_bugs(scenarios: Sequence[Scenario], bugs: Sequence[str]) -> tuple[Scenario, ...]:
+    if "all" in bugs:
+        return tuple(scenarios)
+    posed = {scenario.file.bug for scenario in scenarios if scenario.file.bug}
+    for bug in bugs:
+        if bug not in posed:
+            raise unknown("bug", bug, posed, "redgreen list bugs")
+    return tuple(scenario for scenario in scenarios if scenario.file.bug in bugs)
+
+
+def _sandbox(name: str | None) -> tuple[str, str] | str | None:
+    """A sandbox type with the file that this project ships for it."""
+    shipped = {"docker": "compose.yaml", "podman": "compose.yaml", "k8s": "values.yaml"}
+    if name in shipped:
+        return name, str(IMAGES / shipped[name])
+    return name
 
 
 def external_folders(scenarios: Names) -> list[str]:

@@ -1,4 +1,6 @@
-"""Debugging: given a program and what it prints, is the root cause found? Document 002.
+"""Debugging: given a program and what it prints, is the root cause found and mended? Document 002.
+
+Proposed fixes are executed against hidden checks.
 
 inspect eval tasks/debugging.py --model <provider/model> -T skill=<folder>
 """
@@ -9,6 +11,7 @@ from inspect_ai import Task, task
 
 from redgreenbench.evals.arms import DEFAULT_SKILL
 from redgreenbench.scorers.checks import checks
+from redgreenbench.scorers.execution import execution
 from redgreenbench.tasks.assemble import assemble, external_folders
 
 
@@ -18,14 +21,24 @@ def debugging(
     arms: str | list[str] = "red,green",
     pressure: str | list[str] = "none",
     scenarios: str | list[str] | None = None,
+    bugs: str | list[str] | None = None,
+    device: str = "auto",
+    exec_sandbox: str | None = None,
+    exec_workers: int | None = None,
 ) -> Task:
-    """Debugging: given a program and what it prints, is the root cause found? Document 002.
+    """Debugging: given a program and what it prints, is the root cause found and mended? Document 002.
 
     Args:
         skill: The skill under test: a folder, ``folder@git-ref``, or a shipped version (``v1``, ``v2``).
         arms: Arms: ``red``, ``generic``, ``placebo``, ``green``, or ``name=folder[@git-ref]``.
         pressure: Pressures, or ``all``.
         scenarios: Ids, globs, packs, tags, or a folder of scenarios; by default all of this task.
+        bugs: Names of reference bugs, or ``all``: also those that no document poses.
+        device: Where fixes are run: ``auto``, ``cpu`` or ``cuda``.
+        exec_sandbox: An inspect sandbox to run fixes in (``docker``, ``k8s``, …); by default the engine's own.
+        exec_workers: Fixes run at a time; by default one per core.
     """
-    folders = external_folders(scenarios)
-    return assemble("debugging", [checks(folders)], skill, arms, pressure, scenarios)
+    graders = [execution(device, exec_sandbox, exec_workers), checks(external_folders(scenarios))]
+    return assemble(
+        "debugging", graders, skill, arms, pressure, scenarios, bugs=bugs, exec_sandbox=exec_sandbox
+    )

@@ -9,6 +9,7 @@ from inspect_ai import Task, task
 
 from redgreenbench.evals.arms import DEFAULT_SKILL
 from redgreenbench.scorers.checks import checks
+from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.route import route
 from redgreenbench.tasks.assemble import assemble, external_folders
 
@@ -31,4 +32,6 @@ def pressure(
         pack: Packs to run; by default the pack that the skill belongs to by its name, else all.
     """
     folders = external_folders(scenarios)
-    return assemble(None, [route(folders), checks(folders)], skill, arms, pressure, scenarios, pack)
+    return assemble(
+        None, [route(folders), execution(), checks(folders)], skill, arms, pressure, scenarios, pack
+    )

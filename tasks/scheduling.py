@@ -1,5 +1,7 @@
 """Scheduling: is the advice on learning-rate schedules right? Document 004.
 
+Where the situation has a program, the proposed fix is executed against hidden checks.
+
 inspect eval tasks/scheduling.py --model <provider/model> -T skill=<folder>
 """
 
@@ -9,6 +11,7 @@ from inspect_ai import Task, task
 
 from redgreenbench.evals.arms import DEFAULT_SKILL
 from redgreenbench.scorers.checks import checks
+from redgreenbench.scorers.execution import execution
 from redgreenbench.tasks.assemble import assemble, external_folders
 
 
@@ -18,6 +21,10 @@ def scheduling(
     arms: str | list[str] = "red,green",
     pressure: str | list[str] = "none",
     scenarios: str | list[str] | None = None,
+    bugs: str | list[str] | None = None,
+    device: str = "auto",
+    exec_sandbox: str | None = None,
+    exec_workers: int | None = None,
 ) -> Task:
     """Scheduling: is the advice on learning-rate schedules right? Document 004.
 
@@ -26,6 +33,12 @@ def scheduling(
         arms: Arms: ``red``, ``generic``, ``placebo``, ``green``, or ``name=folder[@git-ref]``.
         pressure: Pressures, or ``all``.
         scenarios: Ids, globs, packs, tags, or a folder of scenarios; by default all of this task.
+        bugs: Names of reference bugs, or ``all``: also those that no document poses.
+        device: Where fixes are run: ``auto``, ``cpu`` or ``cuda``.
+        exec_sandbox: An inspect sandbox to run fixes in (``docker``, ``k8s``, …); by default the engine's own.
+        exec_workers: Fixes run at a time; by default one per core.
     """
-    folders = external_folders(scenarios)
-    return assemble("scheduling", [checks(folders)], skill, arms, pressure, scenarios)
+    graders = [execution(device, exec_sandbox, exec_workers), checks(external_folders(scenarios))]
+    return assemble(
+        "scheduling", graders, skill, arms, pressure, scenarios, bugs=bugs, exec_sandbox=exec_sandbox
+    )

@@ -1,0 +1,393 @@
+"""What an executed grade costs, as ratios measured side by side in one run.
+
+python benchmarks/execution.py [--rounds 40] [--json]
+
+The program is 50 steps of SGD on a small network. A *fresh process* is what most graders do: a new `python` that
+imports torch and runs it. An *isolated run* is one round in our sandbox: fork, confine, load, run, compare. A
+*whole grade* adds the reference's run and the comparison with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import torch
+
+from redgreenbench.reference_bugs.engine.host import choose_mode
+from redgreenbench.reference_bugs.engine.outcome import Budget
+from redgreenbench.reference_bugs.engine.pool import Pool, Worker
+from redgreenbench.reference_bugs.engine.zygote import Zygote
+
+PROGRAM = """
+import torch
+import torch.nn as nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 10))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def train(model, data, targets, steps=50):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(data), targets).backward()
+        optimizer.step()
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    model = Net()
+    train(model, torch.randn(64, 32), torch.randint(0, 10, (64,)))
+    print(sum(float(p.sum()) for p in model.parameters()))
+"""
+PROBE = """
+from probing import copy_state
+
+RETURNS = {"train": {"weights": "state"}}
+
+
+def train(program, state, data, targets):
+    model = program.Net()
+    model.load_state_dict(state)
+    program.train(model, data, targets)
+    return {"weights": copy_state(model)}
+"""
+CHECKS = """
+from redgreenbench.reference_bugs.checking import check, close
+
+
+@check("cause", "training ends in the expected weights")
+def weights(grade):
+    state = {
+        "layers.0.weight": grade.normal(64, 32, std=0.1), "layers.0.bias": grade.normal(64, std=0.1),
+        "layers.2.weight": grade.normal(10, 64, std=0.1), "layers.2.bias": grade.normal(10, std=0.1),
+    }
+    got, want = grade.both("train", state=state, data=grade.normal(64, 32), targets=grade.integers(0, 10, 64))
+    close(got["weights"], want["weights"], "weights", rtol=1e-4, atol=1e-5)
+"""
+ABOUT = """
+title: Benchmark
+family: training-loop
+taxonomy: training
+document: "002"
+section: none
+ran: It prints
+shows: x
+root_cause: none
+location: train
+error_pattern: none
+tools: []
+contract: {train: trains}
+seconds: 20
+memory_mb: 1024
+fails: weights
+fixes: {reference: nothing, other: nothing}
+workarounds: {one: {about: nothing, fails: weights}, two: {about: nothing, fails: weights}}
+"""
+
+
+def folder(where: Path) -> Path:
+    """A bug folder around the program, whose reference is the program itself."""
+    bug = where / "bench-program"
+    for sub in ("fixes", "workarounds"):
+        (bug / sub).mkdir(parents=True)
+    files = {
+        "program.py": PROGRAM,
+        "probe.py": PROBE,
+        "checks.py": CHECKS,
+        "bug.yaml": ABOUT,
+        "symptom.txt": "x\n",
+    }
+    for name, text in files.items():
+        (bug / name).write_text(text)
+    patch = "--- program.py\n+++ program.py\n@@ -1,2 +1,2 @@\n \n-import torch\n+import torch  # here\n"
+    for name in ("fixes/reference", "fixes/other", "workarounds/one", "workarounds/two"):
+        (bug / f"{name}.patch").write_text(patch)
+    return bug
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU of a process, its waited-for children not counted."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_of(pid: int, *names: str) -> float:
+    """Megabytes of a process, the sum of lines of ``smaps_rollup``."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.split(":")[0] in names) / 1024
+
+
+def inputs() -> dict[str, object]:
+    """One round's inputs."""
+    state = {
+        "layers.0.weight": torch.randn(64, 32) / 10,
+        "layers.0.bias": torch.zeros(64),
+        "layers.2.weight": torch.randn(10, 64) / 10,
+        "layers.2.bias": torch.zeros(10),
+    }
+    return {"state": state, "data": torch.randn(64, 32), "targets": torch.randint(0, 10, (64,))}
+
+
+def one_round(zygote: Zygote) -> float:
+    """An isolated run; returns the CPU seconds of the child."""
+    child = zygote.fork(Budget())
+    child.load(PROGRAM, PROBE, 1, "cpu")
+    child.ask("train", inputs(), 1)
+    return child.end().cpu
+
+
+def timed(work: Callable[[], object], rounds: int) -> float:
+    """Median wall-clock milliseconds."""
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times)
+
+
+def program_alone() -> Callable[[], object]:
+    """The program itself, warm, in this process."""
+    space: dict[str, object] = {"__name__": "program"}
+    exec(compile(PROGRAM, "program.py", "exec"), space)
+
+    def run() -> None:
+        given = inputs()
+        model = space["Net"]()  # type: ignore[operator]
+        model.load_state_dict(given["state"])
+        space["train"](model, given["data"], given["targets"])  # type: ignore[operator]
+
+    return run
+
+
+def throughput(zygotes: list[Zygote], seconds: float) -> float:
+    """Isolated runs a second, one caller process' thread per zygote."""
+    counts = [0] * len(zygotes)
+    stop = time.perf_counter() + seconds
+
+    def serve(index: int) -> None:
+        while time.perf_counter() < stop:
+            one_round(zygotes[index])
+            counts[index] += 1
+
+    threads = [threading.Thread(target=serve, args=(i,)) for i in range(len(zygotes))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / seconds
+
+
+def in_an_eval(bug: Path, answers: int) -> dict[str, float]:
+    """The inspect scorer over mock answers against the engine alone, and how long the event loop ever waited."""
+    from inspect_ai import Task
+    from inspect_ai import eval as inspect_eval
+    from inspect_ai.dataset import MemoryDataset, Sample
+    from inspect_ai.model import get_model
+
+    from redgreenbench.reference_bugs import folder as folders
+    from redgreenbench.scorers import execution as scoring
+
+    real = folders.read_folder(bug)
+    scoring.bug_folder = lambda name: real  # type: ignore[assignment]
+    changed = PROGRAM.replace("for _ in", "for step in")  # an answer that repeats the program is no fix
+    text = f"Here is the program:\n\n```python\n{changed}```\n"
+    mode = choose_mode()
+    pool = scoring._pool(mode, "cpu", 2)
+    with ThreadPoolExecutor(2) as warm:
+        list(warm.map(lambda _: pool.grade(str(bug), PROGRAM), range(8)))
+
+    def alone() -> float:
+        start = time.perf_counter()
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(lambda seed: pool.grade(str(bug), answer=text, seed=seed), range(answers)))
+        return time.perf_counter() - start
+
+    def evaluated() -> tuple[float, float]:
+        lags: list[float] = []
+
+        async def ticking() -> None:
+            while True:
+                before = time.perf_counter()
+                await asyncio.sleep(0.01)
+                lags.append(time.perf_counter() - before - 0.01)
+
+        from inspect_ai.solver import generate, solver
+
+        @solver
+        def with_ticks():  # type: ignore[no-untyped-def]
+            inner = generate()
+
+            async def solve(state, generate_):  # type: ignore[no-untyped-def]
+                if not tasks:
+                    tasks.append(asyncio.create_task(ticking()))
+                return await inner(state, generate_)
+
+            return solve
+
+        tasks: list[asyncio.Task[None]] = []
+        samples = [Sample(id=str(i), input="?", metadata={"bug": "bench-program"}) for i in range(answers)]
+        task = Task(
+            dataset=MemoryDataset(samples),
+            solver=with_ticks(),
+            scorer=[scoring.execution(device="cpu", exec_workers=2)],
+        )
+        model = get_model("mockllm/model", custom_outputs=[_mock(text) for _ in range(answers)])
+        with tempfile.TemporaryDirectory() as logs:
+            start = time.perf_counter()
+            (log,) = inspect_eval(task, model=model, log_dir=logs, display="none")
+            took = time.perf_counter() - start
+            samples = list(log.samples or [])
+        assert log.status == "success", log.error
+        scores = [sample.scores["execution"].value["correct"] for sample in samples]  # type: ignore[index,call-overload]
+        assert scores == [1.0] * answers
+        return took, max(lags)
+
+    engine, took = [], []
+    lag = 0.0
+    for _ in range(3):
+        engine.append(alone())
+        seconds, worst = evaluated()
+        took.append(seconds)
+        lag = max(lag, worst)
+    ratio = statistics.median(t / e for t, e in zip(took, engine, strict=True))
+    return {
+        "engine_s": statistics.median(engine),
+        "eval_s": statistics.median(took),
+        "ratio": ratio,
+        "worst_event_loop_lag_ms": 1000 * lag,
+    }
+
+
+def _mock(text: str) -> object:
+    from inspect_ai.model import ModelOutput, ModelUsage
+
+    output = ModelOutput.from_content("mockllm/model", text)
+    # Without it inspect would count tokens with a tokenizer that it first downloads.
+    output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+    return output
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=40, help="isolated runs per measurement")
+    parser.add_argument("--answers", type=int, default=200, help="answers in the eval")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    mode = choose_mode()
+    with tempfile.TemporaryDirectory() as temporary:
+        bug = folder(Path(temporary))
+        script = Path(temporary) / "program.py"
+        script.write_text(PROGRAM)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+        def fresh() -> None:
+            subprocess.run([sys.executable, str(script)], check=True, capture_output=True, env=environment)
+
+        start = time.perf_counter()
+        first = Zygote(mode)
+        zygote_s = time.perf_counter() - start
+        for _ in range(5):
+            one_round(first)
+            fresh()
+        alone = program_alone()
+        alone()
+        # Interleaved, so that whatever else the machine does hits both.
+        isolated_ms, fresh_ms, alone_ms = [], [], []
+        for _ in range(5):
+            fresh_ms.append(timed(fresh, 2))
+            isolated_ms.append(timed(lambda: one_round(first), max(1, options.rounds // 5)))
+            alone_ms.append(timed(alone, max(1, options.rounds // 5)))
+        isolated, process, warm = (statistics.median(values) for values in (isolated_ms, fresh_ms, alone_ms))
+
+        here, there, own = time.process_time(), cpu_of(first.pid), 0.0
+        count = 3 * options.rounds
+        for _ in range(count):
+            own += one_round(first)
+        engine_cpu = 1000 * (time.process_time() - here + cpu_of(first.pid) - there + own) / count
+        cpu_start = time.process_time()
+        for _ in range(count):
+            alone()
+        program_cpu = 1000 * (time.process_time() - cpu_start) / count
+
+        worker = Worker(mode)
+        whole = timed(lambda: worker.grade(str(bug), PROGRAM), options.rounds)
+        worker.close()
+
+        child = first.fork(Budget())
+        child.load(PROGRAM, PROBE, 1, "cpu")
+        child.ask("train", inputs(), 1)
+        pids = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
+        child_mb = memory_of(int(pids[0]), "Private_Clean", "Private_Dirty")
+        child.end()
+        zygote_mb = memory_of(first.pid, "Rss")
+        first.close()
+
+        with Pool(2, mode) as pool:
+
+            def many(count: int) -> float:
+                begin = time.perf_counter()
+                with ThreadPoolExecutor(count) as threads:
+                    list(
+                        threads.map(lambda seed: pool.grade(str(bug), PROGRAM, seed=seed), range(40 * count))
+                    )
+                return 40 * count / (time.perf_counter() - begin)
+
+            many(2)
+            rates = [(many(1), many(2)) for _ in range(3)]
+        one = statistics.median(rate for rate, _ in rates)
+        two = statistics.median(rate for _, rate in rates)
+        scale = statistics.median(b / a for a, b in rates)
+        evaluation = in_an_eval(bug, options.answers)
+    result = {
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "torch": torch.__version__,
+        "mode": mode,
+        "program_warm_ms": warm,
+        "fresh_process_ms": process,
+        "isolated_run_ms": isolated,
+        "isolated_ratio": process / isolated,
+        "whole_grade_ms": whole,
+        "whole_grade_ratio": process / whole,
+        "overhead_cpu_ms": engine_cpu - program_cpu,
+        "grades_per_s_one_worker": one,
+        "grades_per_s_two_workers": two,
+        "two_worker_scaling": scale,
+        "zygote_start_s": zygote_s,
+        "zygote_mb": zygote_mb,
+        "child_own_mb": child_mb,
+        **{f"eval_{key}": value for key, value in evaluation.items()},
+    }
+    if options.json:
+        print(json.dumps(result, indent=2))
+        return
+    for key, value in result.items():
+        print(f"{key:28} {value if isinstance(value, str) else f'{value:.2f}'}")
+
+
+if __name__ == "__main__":
+    main()
