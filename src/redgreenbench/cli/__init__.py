@@ -15,6 +15,7 @@ from redgreenbench import __version__
 from redgreenbench.cli.dataset import dataset
 from redgreenbench.cli.doctor import doctor
 from redgreenbench.cli.listing import list_, show
+from redgreenbench.cli.new import new
 from redgreenbench.cli.report import report
 from redgreenbench.cli.run import run
 
@@ -65,5 +66,5 @@ def main() -> None:
     """
 
 
-for command in (run, list_, show, doctor, report, dataset):
+for command in (run, list_, show, doctor, report, dataset, new):
     main.add_command(command)

@@ -119,21 +119,22 @@ def _torch() -> Iterator[Finding]:
 
 
 def _isolation() -> Iterator[Finding]:
-    bwrap = shutil.which("bwrap")
-    works = False
-    if bwrap:
-        command = [bwrap, "--unshare-all", "--ro-bind", "/", "/", "true"]
-        works = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    found = "bubblewrap works" if works else "bubblewrap is refused here" if bwrap else "no bubblewrap"
-    remedy = (
-        "Debian: apt-get install bubblewrap" if not bwrap else "allow user namespaces, or run in a container"
+    from redgreenbench.reference_bugs.engine.host import examine
+
+    host = examine()
+    yield Finding(
+        "isolation, outer wall",
+        "limited" if host.bubblewrap else "ok",
+        "bubblewrap with user namespaces" if not host.bubblewrap else host.bubblewrap,
+        "without it fixes run behind Landlock and seccomp alone; docs/execution.md" if host.bubblewrap else "",
     )
     yield Finding(
-        "isolation",
-        "ok" if works else "limited",
-        found,
-        "" if works else f"{remedy} (routing does not need it)",
+        "isolation, inner wall",
+        "limited" if host.inner else "ok",
+        host.inner or f"Landlock ABI {host.landlock}, seccomp, resource limits",
+        "fixes are not executed and stay unscored (routing does not need it)" if host.inner else "",
     )
+    yield Finding("fixes are executed", "limited" if host.inner else "ok", f"in the mode '{host.mode}'", "")
 
 
 @click.command()

@@ -66,7 +66,7 @@ def build_tasks(
         if limit is not None:
             task = None if name == "pressure" else name
             found = [s for s in find_scenarios(scenarios, task) if load_packs()[s.pack].task]
-            chosen = [s.id for s in found if s.file.control is None][:limit]
+            chosen = [s.id for s in found if s.file.control is None and not s.on_request][:limit]
         if chosen:
             arguments["scenarios"] = ",".join(chosen)
         module = importlib.import_module(f"redgreenbench.tasks.{name}")
