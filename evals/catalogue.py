@@ -260,7 +260,8 @@ def select(scenarios: Sequence[Scenario], wanted: Sequence[str]) -> tuple[Scenar
 
 def _is_named(scenario: Scenario, entry: str) -> bool:
     return (
-        entry in (scenario.id, scenario.slug, scenario.pack)
+        entry in (scenario.id, scenario.slug)
+        or (entry == scenario.pack and not scenario.on_request)
         or entry in scenario.file.tags
         or fnmatch.fnmatchcase(scenario.id, entry)
         or fnmatch.fnmatchcase(scenario.slug, entry)

@@ -46,14 +46,15 @@ def verify_command(options: argparse.Namespace) -> int:
         os.environ[UNSAFE] = "1"
     mode = choose_mode(options.mode)
     if not options.json:
-        print(f"isolation: {mode} ({host})", flush=True)
+        print(f"isolation: {mode} ({host})", file=sys.stderr, flush=True)
     threads = [int(count) for count in options.threads.split(",")]
     outcomes = []
     with Pool(options.workers, mode, options.device) as pool:
         for bug in bugs:
             outcome = verify(bug, pool, options.seeds, threads, options.device, options.workers)
             outcomes.append(outcome)
-            if not options.json and not options.markdown:
+            if not options.json:
+                # On the error stream, so that a table can be redirected while one sees how far it is.
                 _tell(outcome)
     if options.json:
         print(
@@ -70,9 +71,9 @@ def verify_command(options: argparse.Namespace) -> int:
 
 def _tell(outcome: Outcome) -> None:
     word = outcome.skipped or ("holds" if not outcome.problems else "DOES NOT HOLD")
-    print(f"{outcome.bug}: {word}", flush=True)
+    print(f"{outcome.bug}: {word}", file=sys.stderr, flush=True)
     for problem in outcome.problems:
-        print(f"    {problem}", flush=True)
+        print(f"    {problem}", file=sys.stderr, flush=True)
 
 
 def _row(outcome: Outcome) -> list[str]:
