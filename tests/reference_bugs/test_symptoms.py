@@ -9,22 +9,16 @@ from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.reference_bugs.__main__ import main
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names, record_symptom
 
-WORDS = {
-    "shape-mismatch-after-flatten": "mat1 and mat2 shapes cannot be multiplied (4x57600 and 64x128)",
-    "missing-optimizer-step": "Epoch 10, loss: 2.3",
-    "embedding-index-out-of-range": "IndexError: index out of range in self",
-    "nan-after-five-epochs": "Epoch 6: avg loss = nan",
-    "inplace-dropout-after-relu": "is at version 2; expected version 0 instead",
-}
-
-
 @pytest.mark.parametrize("name", bug_names())
 def test_a_program_prints_its_recorded_symptom(name: str) -> None:
     bug = bug_folder(name)
     printed = record_symptom(bug.path / "program.py").rstrip("\n")
-    assert WORDS[name] in printed
+    if not bug.needs_cuda:
+        assert re.search(bug.about["shows"], printed)
     assert not re.search(r"/(?:root|home|work|usr)/", printed)
-    if torch.__version__.startswith("2.13.0"):
+    if "memory" in bug.about["family"]:
+        assert len(printed.splitlines()) == len(bug.symptom.splitlines())  # megabytes differ from run to run
+    elif torch.__version__.startswith("2.13.0"):
         assert printed == bug.symptom
     else:
         assert printed.splitlines()[-1].partition(":")[0] == bug.symptom.splitlines()[-1].partition(":")[0]
@@ -54,7 +48,7 @@ def test_one_run_in_ten_fails() -> None:
 
 def test_every_bug_is_posed_and_every_posed_bug_exists() -> None:
     posed = {s.file.bug for s in load_scenarios() if s.file.bug}
-    assert posed == set(bug_names()) == set(WORDS)
+    assert posed == set(bug_names())
 
 
 def test_programs_give_no_hint() -> None:
@@ -65,7 +59,6 @@ def test_programs_give_no_hint() -> None:
 
 
 def test_unknown_bugs_are_named() -> None:
-    with pytest.raises(ValueError, match="the bugs are embedding-index-out-of-range"):
+    with pytest.raises(ValueError, match="the bugs are accumulation-without-scaling"):
         bug_folder("nope")
-    with pytest.raises(SystemExit):
-        main(["record", "nope"])
+    assert main(["record", "nope"]) == 2

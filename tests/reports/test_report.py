@@ -141,8 +141,21 @@ def test_two_metrics_are_never_pooled(run_task) -> None:
     groups = summarize(load([first.location, second.location]).rows)
     assert {(g.task, g.metric) for g in groups} == {
         ("routing", "route.correct"),
-        ("scheduling", "checks.correct"),
+        ("scheduling", "execution.correct"),
     }
+
+
+def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else(run_task, monkeypatch) -> None:
+    from redgreenbench.reference_bugs.engine import host
+
+    monkeypatch.setattr(host, "examine", lambda: host.Host("none", "no Landlock", 0))
+    monkeypatch.delenv(host.UNSAFE, raising=False)
+    log = run_task(scheduling(scenarios="wrong-step-placement,should-i-schedule", arms="red"), skilled)
+    checked, executed = summarize(load([log.location]).rows)
+    assert (executed.metric, checked.metric) == ("execution.correct", "checks.correct")
+    assert (executed.cells[0].rate.n, executed.cells[0].unscored) == (0, 1)
+    assert (checked.cells[0].rate.n, checked.cells[0].unscored) == (1, 0)
+    assert executed.label_among([executed, checked]) == "scheduling · none (execution)"
 
 
 def test_broken_foreign_and_absent_logs_are_named(log, tmp_path: Path) -> None:
