@@ -124,7 +124,7 @@ class Grade:
         """A fresh seed."""
         return int(torch.randint(2**31, (), generator=self.generator))
 
-    def ask(self, probe: str, seed: int | None = None, **inputs: Any) -> dict[str, Any]:
+    def ask(self, probe: str, seed: int | None = None, /, **inputs: Any) -> dict[str, Any]:
         """Runs a probe on the submission.
 
         Args:
@@ -142,11 +142,11 @@ class Grade:
             raise Failed(problem)
         return answer
 
-    def reference(self, probe: str, seed: int | None = None, **inputs: Any) -> dict[str, Any]:
+    def reference(self, probe: str, seed: int | None = None, /, **inputs: Any) -> dict[str, Any]:
         """Runs a probe on the reference, here."""
         return self._reference.ask(probe, inputs, self.seed() if seed is None else seed)
 
-    def both(self, probe: str, **inputs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    def both(self, probe: str, /, **inputs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Runs a probe with the same inputs and seed on the submission and on the reference."""
         seed = self.seed()
         return self.ask(probe, seed, **inputs), self.reference(probe, seed, **inputs)

@@ -100,7 +100,9 @@ EFFECTS: dict[str, Effect] = {
     "run_a_command": prints("not permitted"),
     "threads_without_end": ends("fail", "memory", "timeout", "crash"),
     "fill_memory": lambda v: v.outcome in ("memory", "timeout") and "ran out of memory" in v.reason,
-    "fill_memory_with_tensors": lambda v: v.outcome in ("memory", "timeout") and "ran out of memory" in v.reason,
+    "fill_memory_with_tensors": lambda v: (
+        v.outcome in ("memory", "timeout") and "ran out of memory" in v.reason
+    ),
     "fill_shared_memory": prints(DENIED),
     "fill_disk": lambda v: v.outcome == "disk" or "No space left" in v.reason,
     "fill_disk_with_names": ends("timeout", "disk", "fail"),
@@ -141,7 +143,15 @@ class Host:
             contents = path.read_bytes() if stat.S_ISREG(about.st_mode) else b""
             attributes = os.listxattr(path) if not path.is_socket() else []
             found.append(
-                (str(path), contents, about.st_mode, about.st_uid, about.st_gid, about.st_mtime_ns, attributes)
+                (
+                    str(path),
+                    contents,
+                    about.st_mode,
+                    about.st_uid,
+                    about.st_gid,
+                    about.st_mtime_ns,
+                    attributes,
+                )
             )
         return found
 
@@ -293,8 +303,31 @@ def _children_of_sandboxes() -> list[int]:
 )
 def test_the_attacks_fail_for_an_ordinary_user_too() -> None:
     """The same tests again, by a user without capabilities, in a user namespace of its own."""
-    command = ["bwrap", "--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--dev-bind", "/", "/"]
-    command += [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", str(HERE)]
+    command = [
+        "bwrap",
+        "--unshare-user",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+        "--cap-drop",
+        "ALL",
+        "--dev-bind",
+        "/",
+        "/",
+    ]
+    command += [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow",
+        str(HERE),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
     assert f"{2 * len(ATTACKS) + 1} passed" in done.stdout

@@ -208,3 +208,19 @@ def test_help_names_examples_and_exit_codes() -> None:
     assert "Exit codes" in call("--help")
     for command in ("run", "list", "show", "report", "dataset export"):
         assert "Example" in call(*command.split(), "--help")
+
+
+def test_named_bugs_are_posed_by_the_tasks_that_have_them() -> None:
+    every = ["routing", "debugging", "scheduling"]
+
+    def posed(bugs: list[str], limit: int | None = None) -> dict[str, set[str]]:
+        built = build_tasks(every, "v2", ["red"], [], [], limit, bugs)
+        return {task.name.rpartition("/")[2]: {s.metadata["bug"] for s in task.dataset} for task in built}
+
+    assert posed(["softmax-before-cross-entropy"]) == {"debugging": {"softmax-before-cross-entropy"}}
+    both = posed(["cosine-stepped-per-batch", "missing-optimizer-step"])
+    assert both == {"debugging": {"missing-optimizer-step"}, "scheduling": {"cosine-stepped-per-batch"}}
+    assert {name: len(bugs) for name, bugs in posed(["all"]).items()} == {"debugging": 14, "scheduling": 4}
+    assert len(posed(["all"], limit=2)["debugging"]) == 2
+    with pytest.raises(InputError, match="unknown bug 'softmax'"):
+        posed(["softmax"])

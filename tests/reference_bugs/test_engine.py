@@ -82,7 +82,9 @@ def test_the_same_seed_gives_the_same_verdict(worker: Worker) -> None:
         ("raise SystemExit(0)", "exit", "SystemExit"),
     ],
 )
-def test_a_program_that_cannot_be_loaded_says_why(worker: Worker, code: str, outcome: str, words: str) -> None:
+def test_a_program_that_cannot_be_loaded_says_why(
+    worker: Worker, code: str, outcome: str, words: str
+) -> None:
     bug = bug_folder(BUG)
     verdict = grade_program(bug, f"{reference()}\n{code}\n", worker)
     assert verdict.steps["imports"] is False
@@ -101,7 +103,9 @@ def test_what_a_program_raises_is_told_with_its_line(worker: Worker) -> None:
 
 @confined
 def test_output_is_shown_and_unicode_survives(worker: Worker) -> None:
-    verdict = grade_program(bug_folder(BUG), reference() + "\nprint('größer 🔥 \\ud800'.encode('utf-8', 'replace'))\n", worker)
+    verdict = grade_program(
+        bug_folder(BUG), reference() + "\nprint('größer 🔥 \\ud800'.encode('utf-8', 'replace'))\n", worker
+    )
     assert verdict.correct, verdict.lines()
     verdict = grade_program(bug_folder(BUG), reference() + "\nprint('größer 🔥')\n", worker)
     assert "größer 🔥" in verdict.output
@@ -138,7 +142,9 @@ def test_a_grader_that_takes_too_long_gives_no_verdict(worker: Worker) -> None:
 def test_a_flaw_in_a_check_is_no_verdict_on_the_fix(worker: Worker, tmp_path: Path) -> None:
     folder = tmp_path / BUG
     shutil.copytree(bug_folder(BUG).path, folder)
-    text = (folder / "checks.py").read_text().replace("    images, targets = _data(grade, 256)\n", "    1 / 0\n")
+    text = (
+        (folder / "checks.py").read_text().replace("    images, targets = _data(grade, 256)\n", "    1 / 0\n")
+    )
     (folder / "checks.py").write_text(text)
     with pytest.raises(GraderError, match="ZeroDivisionError"):
         worker.grade(str(folder), reference())
@@ -237,7 +243,11 @@ def test_a_machine_that_cannot_isolate_is_told_so(
 
 def test_the_strongest_mode_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(host.UNSAFE, "1")
-    for found, mode in ((Host("", "", 7), "full"), (Host("x", "", 7), "landlock"), (Host("x", "y", 0), "unsafe")):
+    for found, mode in (
+        (Host("", "", 7), "full"),
+        (Host("x", "", 7), "landlock"),
+        (Host("x", "y", 0), "unsafe"),
+    ):
         monkeypatch.setattr(host, "examine", lambda found=found: found)
         assert choose_mode() == mode
 

@@ -9,6 +9,7 @@ from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.reference_bugs.__main__ import main
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names, record_symptom
 
+
 @pytest.mark.parametrize("name", bug_names())
 def test_a_program_prints_its_recorded_symptom(name: str) -> None:
     bug = bug_folder(name)

@@ -1,5 +1,6 @@
 """Messages: what is written comes back, and nothing else is believed."""
 
+import contextlib
 import json
 import os
 import struct
@@ -74,10 +75,8 @@ def test_what_is_no_message_is_refused(data: bytes) -> None:
 
 @given(st.binary(max_size=200), st.binary(max_size=60))
 def test_any_bytes_are_refused_or_understood(text: bytes, blob: bytes) -> None:
-    try:
+    with contextlib.suppress(wire.WireError):
         assert isinstance(wire.unpack(frame(text, blob)), dict)
-    except wire.WireError:
-        pass
 
 
 def test_a_reader_notices_that_the_other_side_is_gone() -> None:

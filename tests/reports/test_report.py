@@ -145,7 +145,9 @@ def test_two_metrics_are_never_pooled(run_task) -> None:
     }
 
 
-def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else(run_task, monkeypatch) -> None:
+def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else(
+    run_task, monkeypatch
+) -> None:
     from redgreenbench.reference_bugs.engine import host
 
     monkeypatch.setattr(host, "examine", lambda: host.Host("none", "no Landlock", 0))

@@ -156,7 +156,9 @@ def test_an_old_log_can_be_graded_again(run_task: Callable[..., EvalLog]) -> Non
 
 @confined
 def test_the_debugging_task_executes_fixes(run_task: Callable[..., EvalLog]) -> None:
-    task = debugging(scenarios="debugging-techniques/model-not-learning,control-argmax-shape", arms="red", device="cpu")
+    task = debugging(
+        scenarios="debugging-techniques/model-not-learning,control-argmax-shape", arms="red", device="cpu"
+    )
     log = run_task(task, lambda system, user: FIX, epochs=2)
     assert log.status == "success", log.error
     scores = {sample.metadata["scenario"]: sample.scores for sample in log.samples}

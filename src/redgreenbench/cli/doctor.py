@@ -126,7 +126,9 @@ def _isolation() -> Iterator[Finding]:
         "isolation, outer wall",
         "limited" if host.bubblewrap else "ok",
         "bubblewrap with user namespaces" if not host.bubblewrap else host.bubblewrap,
-        "without it fixes run behind Landlock and seccomp alone; docs/execution.md" if host.bubblewrap else "",
+        "without it fixes run behind Landlock and seccomp alone; docs/execution.md"
+        if host.bubblewrap
+        else "",
     )
     yield Finding(
         "isolation, inner wall",

@@ -50,7 +50,9 @@ def bug(name: str, into: Path | None) -> None:
     click.echo("next:")
     click.echo(f"  1. write {target / 'program.py'}, then record what it prints:")
     click.echo(f"       python -m redgreenbench.reference_bugs record {target}")
-    click.echo("  2. write patches (diff -u program.py fixed.py), probe.py and checks.py, and describe them in bug.yaml")
+    click.echo(
+        "  2. write patches (diff -u program.py fixed.py), probe.py and checks.py, and describe them in bug.yaml"
+    )
     click.echo(f"  3. prove it: python -m redgreenbench.reference_bugs verify --bug {target}")
 
 

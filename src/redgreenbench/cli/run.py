@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["build_tasks", "default_tasks", "run", "run_folder", "run_tasks"]
 
 _TASKS = ("routing", "debugging", "scheduling", "pressure")
+_EXECUTING = ("debugging", "scheduling")
 
 
 def _split(value: str) -> list[str]:
@@ -35,6 +36,7 @@ def build_tasks(
     pressure: Sequence[str],
     scenarios: Sequence[str],
     limit: int | None,
+    bugs: Sequence[str] = (),
 ) -> list[Task]:
     """Builds the tasks of a run.
 
@@ -45,6 +47,7 @@ def build_tasks(
         pressure: Pressures; none: each task's own default.
         scenarios: Ids, globs, packs, tags or folders; none: all.
         limit: Only this many scenarios a task, the first by id of every pack in turn.
+        bugs: Reference bugs to pose in the tasks that execute fixes, or ``all``.
 
     Raises:
         InputError: A task is unknown, or its arguments cannot be used.
@@ -54,6 +57,7 @@ def build_tasks(
     from redgreenbench.evals.catalogue import load_packs
     from redgreenbench.evals.dataset import find_scenarios
     from redgreenbench.evals.errors import unknown
+    from redgreenbench.reference_bugs.folder import bug_names
 
     built = []
     for name in tasks:
@@ -63,14 +67,22 @@ def build_tasks(
         arguments: dict[str, Any] = {"skill": skill, "arms": ",".join(arms)}
         if pressure:
             arguments["pressure"] = ",".join(pressure)
-        if limit is not None:
-            task = None if name == "pressure" else name
-            found = [s for s in find_scenarios(scenarios, task) if load_packs()[s.pack].task]
-            chosen = [s.id for s in found if s.file.control is None and not s.on_request][:limit]
+        task = None if name == "pressure" else name
+        posed = [s for s in find_scenarios(scenarios, task) if load_packs()[s.pack].task]
+        if bugs:
+            asked = [s.file.bug for s in posed if s.file.bug and ("all" in bugs or s.file.bug in bugs)]
+            if name not in _EXECUTING or not asked:
+                continue  # a task that poses none of them
+            posed = [s for s in posed if s.file.bug in asked][:limit]
+            arguments["bugs"] = ",".join(dict.fromkeys(s.file.bug or "" for s in posed))
+        elif limit is not None:
+            chosen = [s.id for s in posed if s.file.control is None and not s.on_request][:limit]
         if chosen:
             arguments["scenarios"] = ",".join(chosen)
         module = importlib.import_module(f"redgreenbench.tasks.{name}")
         built.append(getattr(module, name)(**arguments))
+    if bugs and not built:
+        raise unknown("bug", bugs[0], bug_names(), "redgreen list bugs")
     return built
 
 
@@ -184,6 +196,11 @@ def _usable(model: str, fallback: str | None) -> str:
 @click.option(
     "--epochs", default=1, show_default=True, type=click.IntRange(1), help="Times every sample is asked."
 )
+@click.option(
+    "--bugs",
+    default="",
+    help="Reference bugs, separated by commas, or all: also those that no document poses.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many scenarios of each task.")
 @click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
 @click.option(
@@ -203,6 +220,7 @@ def run(
     tasks: str,
     scenarios: str,
     epochs: int,
+    bugs: str,
     limit: int | None,
     fallback_model: str | None,
     output: Path,
@@ -218,7 +236,13 @@ def run(
     from redgreenbench.cli.report import print_report
 
     built = build_tasks(
-        _split(tasks) or default_tasks(skill), skill, _split(arms), _split(pressure), _split(scenarios), limit
+        _split(tasks) or default_tasks(skill),
+        skill,
+        _split(arms),
+        _split(pressure),
+        _split(scenarios),
+        limit,
+        _split(bugs),
     )
     chosen = _usable(model, fallback_model)
     folder = run_folder(output, chosen, built, epochs)
