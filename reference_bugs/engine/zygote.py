@@ -22,6 +22,7 @@ __all__ = ["Zygote"]
 
 SCRATCH_BYTES = 64 * 1024 * 1024
 _START_SECONDS = 120
+_HUGE = 2 << 20
 _CONTROL_SECONDS = 30
 
 
@@ -51,6 +52,7 @@ class Zygote:
             if "error" in answer:
                 raise EngineError(f"submissions cannot be confined here: {answer['error']}")
             self.pid = self._find_pid()
+            self._collapse()
             self.address_space = _address_space(self.pid)
         except BaseException:
             self.close()
@@ -72,8 +74,10 @@ class Zygote:
             "confine": self.mode != "unsafe",
         }
         boot = f"import sys; sys.path[:] = {search!r}; import zygote; zygote.start(int(sys.argv[1]), sys.argv[2])"
-        python = [paths.executable, "-I", "-S", "-B", "-c", boot, str(theirs.fileno()), json.dumps(plan)]
+        python = [paths.executable, "-s", "-P", "-S", "-B", "-c", boot, str(theirs.fileno()), json.dumps(plan)]
         environment = {
+            # One heap instead of many arenas, which makes whole huge pages; see `_collapse`.
+            "PYTHONMALLOC": "malloc",
             "OMP_NUM_THREADS": "1",
             "GOMP_SPINCOUNT": "2000",
             "OPENBLAS_NUM_THREADS": "1",
@@ -153,6 +157,23 @@ class Zygote:
         with os.fdopen(self._info, "rb") as info:
             self._info = -1
             return int(json.loads(info.read())["child-pid"])
+
+    def _collapse(self) -> None:
+        """Has the zygote put its memory into huge pages, which makes forks and their ends several times cheaper.
+
+        It is told where its memory lies, since it cannot see its own /proc. Kernels before 6.1 cannot do it,
+        which costs time and nothing else.
+        """
+        ranges = []
+        for line in Path(f"/proc/{self.pid}/maps").read_text().splitlines():
+            addresses, rights, _, _, inode = line.split()[:5]
+            if inode == "0" and rights.startswith("rw-p"):
+                start, end = (int(part, 16) for part in addresses.split("-"))
+                start, end = -(-start // _HUGE) * _HUGE, end // _HUGE * _HUGE
+                if start < end:
+                    ranges.append([start, end - start])
+        self._tell({"do": "collapse", "ranges": ranges})
+        self._hear(_CONTROL_SECONDS)
 
     def fork(self, budget: Budget) -> Child:
         """A fresh child, confined, that waits for its program.

@@ -8,7 +8,7 @@ and direction from them, and the rate is the move along that direction.
 import torch
 import torch.nn.functional as F
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, difference, expect, finite
+from redgreenbench.reference_bugs.checking import Grade, check, close, difference, expect, finite, median
 
 PEAK = 0.01
 EPOCHS = 20
@@ -24,8 +24,7 @@ def _data(grade: Grade, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return 0.25 * patterns[labels] + grade.normal(count, 16, 16), labels
 
 
-@check("symptom", "the network trains instead of ending at the loss of guessing")
-def it_trains(grade: Grade) -> None:
+def _final_loss(grade: Grade) -> float:
     images, labels = _data(grade, 128)
     state = grade.reference("fresh", depth=6)["state"]
     answer = grade.ask("train", state=state, images=images, labels=labels, batch_size=32, depth=6)
@@ -36,10 +35,19 @@ def it_trains(grade: Grade) -> None:
     logits = want["logits"]
     words = difference(got["logits"], logits, rtol=1e-2, atol=1e-3)
     expect(not words, f"the network is another one than before; for the same weights {words}")
-    loss = float(F.cross_entropy(logits.double(), labels))
-    # With five epochs of warmup it ends at 0.2 to 0.5, without at 1.2 to 1.4; log(4) is 1.386.
+    return float(F.cross_entropy(logits.double(), labels))
+
+
+@check("symptom", "the network trains instead of ending at the loss of guessing")
+def it_trains(grade: Grade) -> None:
+    # With five epochs of warmup it ends at 0.2 to 0.5, rarely up to 0.9; without at 1.0 to 1.4; log(4) is 1.386.
+    # What is clear at once needs one run; the rest is decided by the median of three.
+    losses = [_final_loss(grade)]
+    if losses[0] >= 0.7:
+        losses += [_final_loss(grade) for _ in range(2)]
+    loss = median(losses)
     expect(
-        loss < 0.85,
+        loss < 0.95,
         f"after {EPOCHS} epochs the loss on its own training data is {loss:.2f}, guessing has 1.39",
     )
 

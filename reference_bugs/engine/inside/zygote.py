@@ -7,6 +7,7 @@ descriptors (the child's channel and its output) with them; one child at a time.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import gc
 import json
@@ -21,6 +22,7 @@ import confine
 import driver  # noqa: F401 - loaded here so that no child has to
 import wire  # noqa: F401
 
+_MADV_COLLAPSE = 25
 _OUT_OF_CHILD = 70  # exit status of a child that could not confine itself: the machinery's fault
 
 
@@ -35,11 +37,7 @@ def warm() -> None:
     import torch.utils.data
 
     torch.set_num_threads(1)
-    layer = torch.nn.Linear(2, 2)
-    optimizer = torch.optim.Adam(layer.parameters())
-    torch.nn.functional.cross_entropy(layer(torch.ones(1, 2)), torch.tensor([1])).backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    rehearse()
     safetensors.torch.load(safetensors.torch.save({"a": torch.ones(1)}))
     numpy.ones(1).sum()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -49,6 +47,33 @@ def warm() -> None:
         raise RuntimeError("more than one thread before the fork")
     gc.collect()
     gc.freeze()
+
+
+def rehearse() -> None:
+    """Does in small what programs do, so that a child finds every lazily made thing made already."""
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    data = TensorDataset(torch.ones(4, 8), torch.zeros(4, dtype=torch.long))
+    for kind in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+        model = nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 3))
+        model.load_state_dict({name: value.clone() for name, value in model.state_dict().items()})
+        optimizer = kind(model.parameters(), lr=0.1)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+        for inputs, targets in DataLoader(data, batch_size=2, shuffle=True):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(inputs), targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            scheduler.step()
+        model.eval()
+        with torch.no_grad():
+            model(torch.ones(1, 8)).argmax(1).float().mean().item()
+    torch.randn(2, generator=torch.Generator().manual_seed(0))
+    nn.functional.mse_loss(nn.Conv2d(1, 1, 3)(torch.ones(1, 1, 4, 4)), torch.ones(1, 1, 2, 2)).item()
+    nn.Embedding(3, 2)(torch.tensor([1]))
 
 
 def main(control: socket.socket, plan: dict[str, Any]) -> None:
@@ -71,7 +96,7 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
     _say(control, {"ready": True, "landlock": confine.landlock_abi()})
     pid = 0
     while True:
-        data, descriptors, _, _ = socket.recv_fds(control, 4096, 2)
+        data, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 2)
         if not data:
             if pid:
                 os.kill(pid, signal.SIGKILL)
@@ -82,9 +107,18 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
             for descriptor in descriptors:
                 os.close(descriptor)
             _say(control, {"pid": pid})
+        elif command["do"] == "collapse":
+            _say(control, {"collapsed": _collapse(command["ranges"])})
         elif command["do"] == "end":
             _say(control, _end(pid, plan["scratch"], command["kill"]))
             pid = 0
+
+
+def _collapse(ranges: list[list[int]]) -> int:
+    """Puts ranges of this process's memory into huge pages; returns the bytes for which that worked."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    return sum(size for start, size in ranges if libc.madvise(start, size, _MADV_COLLAPSE) == 0)
 
 
 def _fork(
