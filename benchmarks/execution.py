@@ -61,16 +61,20 @@ if __name__ == "__main__":
     print(sum(float(p.sum()) for p in model.parameters()))
 """
 PROBE = """
+import time
+
 from probing import copy_state
 
-RETURNS = {"train": {"weights": "state"}}
+RETURNS = {"train": {"weights": "state", "cpu": "number"}}
 
 
 def train(program, state, data, targets):
     model = program.Net()
     model.load_state_dict(state)
+    start = time.process_time()
     program.train(model, data, targets)
-    return {"weights": copy_state(model)}
+    own = time.process_time() - start
+    return {"weights": copy_state(model), "cpu": own}
 """
 CHECKS = """
 from redgreenbench.reference_bugs.checking import check, close
