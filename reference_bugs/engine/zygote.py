@@ -74,10 +74,8 @@ class Zygote:
             "confine": self.mode != "unsafe",
         }
         boot = f"import sys; sys.path[:] = {search!r}; import zygote; zygote.start(int(sys.argv[1]), sys.argv[2])"
-        python = [paths.executable, "-s", "-P", "-S", "-B", "-c", boot, str(theirs.fileno()), json.dumps(plan)]
+        python = [paths.executable, "-I", "-S", "-B", "-c", boot, str(theirs.fileno()), json.dumps(plan)]
         environment = {
-            # One heap instead of many arenas, which makes whole huge pages; see `_collapse`.
-            "PYTHONMALLOC": "malloc",
             "OMP_NUM_THREADS": "1",
             "GOMP_SPINCOUNT": "2000",
             "OPENBLAS_NUM_THREADS": "1",
