@@ -70,8 +70,11 @@ def programs_of(bug: BugFolder) -> Iterator[Program]:
         PatchError: A patch does not fit the program.
     """
     yield Program("buggy", "", bug.program, bug.about["fails"])
-    yield Program("reference", "reference", apply_patch(bug.program, bug.reference.text), "")
-    for kind, patches in (("fix", bug.fixes), ("workaround", bug.workarounds)):
+    for kind, patches in (
+        ("reference", (bug.reference,)),
+        ("fix", bug.fixes),
+        ("workaround", bug.workarounds),
+    ):
         for patch in patches:
             try:
                 source = apply_patch(bug.program, patch.text)

@@ -1,5 +1,7 @@
 """What is done with a program: passes through its model from given weights, and its own training step."""
 
+import inspect
+
 import torch
 import torch.nn.functional as F
 from probing import copy_state, gradients
@@ -11,9 +13,20 @@ RETURNS = {
 
 
 def _model(program, state, rate, device):
-    # No rate: the program's own default.
-    model = (program.CustomModel() if rate is None else program.CustomModel(dropout_rate=rate)).to(device)
+    model = _with_rate(program, rate).to(device)
     model.load_state_dict(state)
+    return model
+
+
+def _with_rate(program, rate):
+    # No rate: the program's own default.
+    if rate is None or "dropout_rate" in inspect.signature(program.CustomModel).parameters:
+        return program.CustomModel() if rate is None else program.CustomModel(dropout_rate=rate)
+    # A fix may put a built-in dropout with a fixed rate in place of the parameter.
+    model = program.CustomModel()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = rate
     return model
 
 
