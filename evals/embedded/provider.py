@@ -24,7 +24,10 @@ from redgreenbench.evals.errors import InputError, unknown
 __all__ = ["EmbeddedAPI"]
 
 _UNSTARTED = "http://127.0.0.1:9/v1"  # replaced before the first request
+# Unbounded answers would take minutes. One to a prompt with a program has to repeat code, and code that is cut
+# off is never applied.
 _MAX_TOKENS = 320
+_MAX_TOKENS_WITH_CODE = 900
 _SEED = 20250229
 
 
@@ -83,7 +86,9 @@ class EmbeddedAPI(OpenAICompatibleAPI):
                 running = await anyio.to_thread.run_sync(start, self.settings)
                 self.client.base_url, self.client.api_key = running.url, running.key
                 self._started = True
-        defaults = GenerateConfig(temperature=0.0, seed=_SEED)
+        posed_with_code = any("```" in message.text for message in input if message.role == "user")
+        longest = _MAX_TOKENS_WITH_CODE if posed_with_code else _MAX_TOKENS
+        defaults = GenerateConfig(temperature=0.0, seed=_SEED, max_tokens=longest)
         async with self._slots:
             return await super().generate(input, tools, tool_choice, defaults.merge(config))
 
@@ -97,8 +102,8 @@ class EmbeddedAPI(OpenAICompatibleAPI):
         return super().handle_bad_request(ex)
 
     def max_tokens(self) -> int | None:
-        """Length of an answer unless the caller says otherwise; unbounded ones would take minutes."""
-        return _MAX_TOKENS
+        """None: `generate` bounds an answer by its prompt unless the caller says otherwise."""
+        return None
 
     def max_connections(self) -> int:
         """As many requests at once as the server has slots."""
