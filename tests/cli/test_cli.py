@@ -66,7 +66,7 @@ def test_show_is_what_the_model_sees(run_task) -> None:
 
 def test_doctor_says_what_works_and_what_to_do() -> None:
     findings = json.loads(call("doctor", "--json"))
-    assert {"python", "inspect-ai", "torch", "gpu", "isolation", "browser", "git"} <= {
+    assert {"python", "inspect-ai", "torch", "gpu", "isolation, inner wall", "browser", "git"} <= {
         f["part"] for f in findings
     }
     assert all(f["remedy"] for f in findings if f["status"] == "missing")

@@ -155,8 +155,8 @@ def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else
     log = run_task(scheduling(scenarios="wrong-step-placement,should-i-schedule", arms="red"), skilled)
     checked, executed = summarize(load([log.location]).rows)
     assert (executed.metric, checked.metric) == ("execution.correct", "checks.correct")
-    assert (executed.cells[0].rate.n, executed.cells[0].unscored) == (0, 1)
-    assert (checked.cells[0].rate.n, checked.cells[0].unscored) == (1, 0)
+    assert (executed.cells[0].rate.rows, executed.cells[0].unscored) == (0, 1)
+    assert (checked.cells[0].rate.rows, checked.cells[0].unscored) == (1, 0)
     assert executed.label_among([executed, checked]) == "scheduling · none (execution)"
 
 
