@@ -55,16 +55,6 @@ class Findings:
     message: str = ""
     checks: list[CheckResult] = field(default_factory=list)
 
-    def stage(self, name: str) -> bool | None:
-        """Whether all checks of a stage passed; None where the bug has none."""
-        outcomes = [check.outcome for check in self.checks if check.stage == name]
-        return all(outcome == "pass" for outcome in outcomes) if outcomes else None
-
-    @property
-    def first_failed(self) -> CheckResult | None:
-        """The first check that failed, in the order of the stages."""
-        return next((check for check in self.checks if check.outcome == "fail"), None)
-
     @property
     def correct(self) -> bool:
         """Whether every check passed."""

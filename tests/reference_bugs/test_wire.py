@@ -1,7 +1,6 @@
 """Messages: what is written comes back, and nothing else is believed."""
 
 import contextlib
-import json
 import os
 import struct
 
@@ -61,7 +60,7 @@ def test_what_cannot_be_sent_is_named(value: object) -> None:
         frame(b"{}", b"x" * 100),
         frame(b'{"a":1}', wire.save({"t0": torch.ones(1)})),
         frame(b'{"a":{"$tensor":"t0"}}', wire.save({"t0": torch.ones(1, dtype=torch.complex64)})),
-        frame(json.dumps({"a": 10**5000}).encode().replace(b"1", b"9") if False else b'{"a":' + b"9" * 5000 + b"}"),
+        frame(b'{"a":' + b"9" * 5000 + b"}"),
         frame(b"[" * 10000 + b"]" * 10000),
         frame(b'{"a":' * (MAX_DEPTH + 2) + b"1" + b"}" * (MAX_DEPTH + 2)),
         struct.pack(">4sIQ", b"RGB1", MAX_JSON + 1, 0),
