@@ -241,6 +241,15 @@ def _patch(path: Path) -> str:
     return path.read_text("utf-8")
 
 
+_LAUNCH = """
+import subprocess, sys
+try:
+    sys.exit(subprocess.call([sys.executable, sys.argv[1]], timeout=float(sys.argv[2])))
+except subprocess.TimeoutExpired:
+    sys.exit(124)
+"""
+
+
 def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False) -> str:
     """Runs a program as its user would and returns what it prints.
 
@@ -264,14 +273,16 @@ def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False) ->
     if not cuda:
         environment["CUDA_VISIBLE_DEVICES"] = ""
     done = subprocess.run(
-        [sys.executable, program.name],
+        # A process of its own between: a child inherits its parent's peak memory, which a program may print.
+        [sys.executable, "-c", _LAUNCH, program.name, str(timeout)],
         cwd=program.parent,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=timeout,
         text=True,
         check=False,
     )
+    if done.returncode == 124:
+        raise subprocess.TimeoutExpired(program.name, timeout, done.stdout)
     text = done.stdout.replace(str(program.parent) + os.sep, "")
     return re.sub(r'"[^"\n]*?(?:site|dist)-packages[/\\]', '"', text)

@@ -295,39 +295,3 @@ def _children_of_sandboxes() -> list[int]:
         except OSError:
             continue
     return found
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    os.geteuid() != 0 or bool(examine().bubblewrap), reason="already an ordinary user, or no user namespaces"
-)
-def test_the_attacks_fail_for_an_ordinary_user_too() -> None:
-    """The same tests again, by a user without capabilities, in a user namespace of its own."""
-    command = [
-        "bwrap",
-        "--unshare-user",
-        "--uid",
-        "1000",
-        "--gid",
-        "1000",
-        "--cap-drop",
-        "ALL",
-        "--dev-bind",
-        "/",
-        "/",
-    ]
-    command += [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "not slow",
-        str(HERE),
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout[-4000:]
-    assert f"{2 * len(ATTACKS) + 1} passed" in done.stdout

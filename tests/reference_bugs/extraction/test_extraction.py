@@ -273,10 +273,11 @@ def test_deep_nesting_is_no_crash() -> None:
     ],
     ids=range(13),
 )
-def test_a_megabyte_takes_less_than_two_seconds(answer: str) -> None:
+def test_time_grows_with_length_alone(answer: str) -> None:
     start = time.process_time()
     extract(answer[:1_100_000], STEP)
-    assert time.process_time() - start < 2
+    # What grows with the square of a megabyte takes minutes.
+    assert time.process_time() - start < 20
 
 
 PIECES = st.sampled_from(
