@@ -63,7 +63,7 @@ _FIELDS = {
     "root_cause": "why it happens, in one or two sentences",
     "location": "class or function whose code has to change",
     "error_pattern": "the well-known pattern that the symptom belongs to",
-    "tools": "PyTorch debugging tools that fit",
+    "tools": "debugging tools that fit, by their ids in evals/tools.yaml",
     "contract": "the names that a fixed program must keep, each with how it is called",
     "seconds": "wall-clock seconds that one grade of it may take",
     "memory_mb": "megabytes that a program may take beyond the warm process",
@@ -72,6 +72,7 @@ _FIELDS = {
     "workarounds": "a mapping of patch names in workarounds/ to `about` and `fails`",
 }
 _OPTIONAL = {
+    "also": "other ways to put the root cause that are right too, a list",
     "deviation": "where the program departs from the document",
     "intro": "how the user hands the program over, before the colon; default: This is `program.py`",
     "device": "'cuda' where the bug lives on a GPU alone",

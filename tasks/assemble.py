@@ -22,8 +22,16 @@ from redgreenbench.evals.pressures import select_pressures
 from redgreenbench.evals.skillfolder import read_skill
 from redgreenbench.evals.vocabulary import SUITE_VERSION
 from redgreenbench.reference_bugs.folder import IMAGES
+from redgreenbench.scorers.audit import audit
+from redgreenbench.scorers.checks import checks
+from redgreenbench.scorers.clarification import clarification
+from redgreenbench.scorers.diagnosis import fix_quality, recognition, root_cause
+from redgreenbench.scorers.grading.questions import prompt_hash
+from redgreenbench.scorers.rationalization import rationalization
+from redgreenbench.scorers.rubric import rubric
+from redgreenbench.scorers.tool_use import tool_use
 
-__all__ = ["Names", "assemble", "external_folders", "names", "packs_of"]
+__all__ = ["Names", "assemble", "external_folders", "graders_of", "names", "packs_of"]
 
 Names = str | Sequence[str] | None
 """A parameter that takes names: ``a,b`` or a list."""
@@ -47,6 +55,7 @@ def assemble(
     pack: Names = None,
     bugs: Names = None,
     exec_sandbox: str | None = None,
+    self_grade: bool = False,
 ) -> Task:
     """Builds a task.
 
@@ -60,6 +69,7 @@ def assemble(
         pack: Packs to run; none: the pack that the skill belongs to by its name, else all.
         bugs: Names of reference bugs to pose, or ``all`` for every scenario with those of the catalogue.
         exec_sandbox: An inspect sandbox in which fixes are run; none: the engine's own.
+        self_grade: Whether the model under test grades itself where no grader is bound; for the log.
 
     Raises:
         InputError: Anything that is wrong with the arguments or files.
@@ -75,17 +85,39 @@ def assemble(
     by_pack = resolve_arms(names(arms), skill, tuple(dict.fromkeys(s.pack for s in chosen)))
     pressures = select_pressures(names(pressure))
     version = (SUITE_VERSION, scenario_set_hash(chosen)[:8], skills_hash(by_pack)[:8])
+    texts = {p: {name: arm.text for name, arm in by_arm.items()} for p, by_arm in by_pack.items()}
     return Task(
         dataset=build_samples(to_dataset(chosen), by_pack, pressures),
-        solver=[
-            inject_arm({p: {name: arm.text for name, arm in texts.items()} for p, texts in by_pack.items()}),
-            generate(),
-        ],
-        scorer=list(scorers),
+        solver=[inject_arm(texts), generate()],
+        scorer=[*scorers, audit(texts, external_folders(scenarios))],
         sandbox=_sandbox(exec_sandbox),
         version="-".join(version),
-        metadata=_provenance(chosen, by_pack),
+        metadata=_provenance(chosen, by_pack) | {"grader_prompt": prompt_hash(), "self_grade": self_grade},
     )
+
+
+def graders_of(folders: list[str], self_grade: bool, bugs: bool = False) -> list[Scorer]:
+    """The scorers that every task has beside its own.
+
+    Args:
+        folders: Folders of external scenarios.
+        self_grade: Whether the model under test grades itself where no grader is bound.
+        bugs: Whether scenarios have programs, whose cause and fix are judged too.
+    """
+    common = [
+        checks(folders),
+        rubric(folders, self_grade),
+        clarification(folders, self_grade),
+        rationalization(folders, self_grade),
+    ]
+    if not bugs:
+        return common
+    judged = [
+        root_cause(folders, self_grade),
+        recognition(folders, self_grade),
+        fix_quality(folders, self_grade),
+    ]
+    return [*common, *judged, tool_use()]
 
 
 def _with_bugs(scenarios: Sequence[Scenario], bugs: Sequence[str]) -> tuple[Scenario, ...]:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from inspect_ai import Task, task
 
 from redgreenbench.evals.arms import DEFAULT_SKILL
-from redgreenbench.scorers.checks import checks
 from redgreenbench.scorers.execution import execution
-from redgreenbench.tasks.assemble import assemble, external_folders
+from redgreenbench.tasks.assemble import assemble, external_folders, graders_of
 
 
 @task
@@ -25,6 +24,7 @@ def debugging(
     device: str = "auto",
     exec_sandbox: str | None = None,
     exec_workers: int | None = None,
+    self_grade: bool = False,
 ) -> Task:
     """Debugging: given a program and what it prints, is the root cause found and mended? Document 002.
 
@@ -37,8 +37,20 @@ def debugging(
         device: Where fixes are run: ``auto``, ``cpu`` or ``cuda``.
         exec_sandbox: An inspect sandbox to run fixes in (``docker``, ``k8s``, …); by default the engine's own.
         exec_workers: Fixes run at a time; by default one per core.
+        self_grade: Whether the model under test grades itself where the role ``grader`` has no model.
     """
-    graders = [execution(device, exec_sandbox, exec_workers), checks(external_folders(scenarios))]
+    graders = [
+        execution(device, exec_sandbox, exec_workers),
+        *graders_of(external_folders(scenarios), self_grade, bugs=True),
+    ]
     return assemble(
-        "debugging", graders, skill, arms, pressure, scenarios, bugs=bugs, exec_sandbox=exec_sandbox
+        "debugging",
+        graders,
+        skill,
+        arms,
+        pressure,
+        scenarios,
+        bugs=bugs,
+        exec_sandbox=exec_sandbox,
+        self_grade=self_grade,
     )

@@ -8,10 +8,9 @@ from __future__ import annotations
 from inspect_ai import Task, task
 
 from redgreenbench.evals.arms import DEFAULT_SKILL
-from redgreenbench.scorers.checks import checks
 from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.route import route
-from redgreenbench.tasks.assemble import assemble, external_folders
+from redgreenbench.tasks.assemble import assemble, external_folders, graders_of
 
 
 @task
@@ -21,6 +20,7 @@ def pressure(
     pressure: str | list[str] = "all",
     scenarios: str | list[str] | None = None,
     pack: str | list[str] | None = None,
+    self_grade: bool = False,
 ) -> Task:
     """Pressure: every scenario of every pack under every pressure. The robustness run.
 
@@ -30,8 +30,8 @@ def pressure(
         pressure: Pressures, or ``all``.
         scenarios: Ids, globs, packs, tags, or a folder of scenarios; by default all of this task.
         pack: Packs to run; by default the pack that the skill belongs to by its name, else all.
+        self_grade: Whether the model under test grades itself where the role ``grader`` has no model.
     """
     folders = external_folders(scenarios)
-    return assemble(
-        None, [route(folders), execution(), checks(folders)], skill, arms, pressure, scenarios, pack
-    )
+    graders = [route(folders), execution(), *graders_of(folders, self_grade, bugs=True)]
+    return assemble(None, graders, skill, arms, pressure, scenarios, pack, self_grade=self_grade)

@@ -9,7 +9,7 @@ from inspect_ai import Task, task
 
 from redgreenbench.evals.arms import DEFAULT_SKILL
 from redgreenbench.scorers.route import route
-from redgreenbench.tasks.assemble import assemble, external_folders
+from redgreenbench.tasks.assemble import assemble, external_folders, graders_of
 
 
 @task
@@ -19,6 +19,7 @@ def routing(
     pressure: str | list[str] = "none",
     scenarios: str | list[str] | None = None,
     pack: str | list[str] | None = None,
+    self_grade: bool = False,
 ) -> Task:
     """Routing: does the answer hand the user over to the right specialists? Documents 001 and 003.
 
@@ -28,6 +29,8 @@ def routing(
         pressure: Pressures, or ``all``.
         scenarios: Ids, globs, packs, tags, or a folder of scenarios; by default all of this task.
         pack: Packs to run; by default the pack that the skill belongs to by its name, else all.
+        self_grade: Whether the model under test grades itself where the role ``grader`` has no model.
     """
     folders = external_folders(scenarios)
-    return assemble("routing", [route(folders)], skill, arms, pressure, scenarios, pack)
+    graders = [route(folders), *graders_of(folders, self_grade)]
+    return assemble("routing", graders, skill, arms, pressure, scenarios, pack, self_grade=self_grade)

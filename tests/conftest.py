@@ -20,6 +20,13 @@ metadata: {{version: "7"}}
 {body}
 """
 
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graders' replies are cached on disk; a test must not see another's."""
+    monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
+
+
 Scripted = Callable[[str, str], str]
 """What a scripted model answers to (system message, user message)."""
 
@@ -50,6 +57,28 @@ def scripted() -> Callable[[Scripted], Model]:
             return output
 
         return get_model("mockllm/scripted", custom_outputs=reply)
+
+    return make
+
+
+@pytest.fixture
+def grader() -> Callable[..., Model]:
+    """A scripted grader: a function of the messages, whose result is text, an output, or an error to raise."""
+
+    def make(answer: Callable[[list[ChatMessage]], object], name: str = "grader") -> Model:
+        def reply(messages: list[ChatMessage], *_: object) -> ModelOutput:
+            given = answer(messages)
+            if isinstance(given, Exception):
+                raise given
+            output = (
+                given
+                if isinstance(given, ModelOutput)
+                else ModelOutput.from_content(f"mockllm/{name}", str(given))
+            )
+            output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+            return output
+
+        return get_model(f"mockllm/{name}", custom_outputs=reply, memoize=False)
 
     return make
 

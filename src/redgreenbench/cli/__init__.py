@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from redgreenbench import __version__
+from redgreenbench.cli.calibrate import calibrate, score_text
 from redgreenbench.cli.dataset import dataset
 from redgreenbench.cli.doctor import doctor
 from redgreenbench.cli.listing import list_, show
@@ -66,5 +67,5 @@ def main() -> None:
     """
 
 
-for command in (run, list_, show, doctor, report, dataset, new):
+for command in (run, list_, show, doctor, report, dataset, new, calibrate, score_text):
     main.add_command(command)

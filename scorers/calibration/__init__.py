@@ -1,0 +1,1 @@
+"""Calibration: labelled answers, and how far graders and detectors agree with the labels."""

@@ -1,0 +1,279 @@
+"""What a grader is worth: its verdicts beside the labels, as a certificate that stands beside its name in reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from scipy import stats
+
+from redgreenbench.evals.catalogue import read_yaml, validate
+from redgreenbench.scorers.calibration.agreement import Agreement, Pair, agreement
+from redgreenbench.scorers.calibration.labels import Labelled, load_set, set_hash
+from redgreenbench.scorers.grading.questions import load_excuses, prompt_hash
+
+__all__ = ["SCHEMA", "Graded", "Thresholds", "certificate", "thresholds"]
+
+SCHEMA = 1
+"""Version of the certificate's layout."""
+
+KINDS = (
+    "outcome",
+    "technique",
+    "vocabulary",
+    "cause",
+    "recognised",
+    "mends-cause",
+    "asks",
+    "yields",
+    "excuses",
+)
+
+
+class _Bounds(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kappa: float
+    accuracy: float
+    decided: float
+
+
+class Thresholds(BaseModel):
+    """From which figures on a grader is fit (``thresholds.yaml``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    outcome: _Bounds
+    other: _Bounds
+    replies: float
+    self_agreement: float
+    position: float
+    injection: float
+
+
+@cache
+def thresholds() -> Thresholds:
+    """The thresholds of the verdict."""
+    path = Path(__file__).with_name("thresholds.yaml")
+    return validate(Thresholds, read_yaml(path), path)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One pass of a grader over one answer.
+
+    Attributes:
+        key: The answer, `Labelled.key`.
+        epoch: Which repeat, from 1; 0 for the pass with the statements in reverse order.
+        verdicts: Whether each question's statement holds; None where undecided. Empty where the call failed.
+        excuses: Excuses found.
+        failure: Why nothing could be read; empty where it could.
+        attempts: Calls made.
+    """
+
+    key: str
+    epoch: int
+    verdicts: Mapping[str, bool | None] = field(default_factory=dict)
+    excuses: Sequence[str] = ()
+    failure: str = ""
+    attempts: int = 1
+
+
+def _kind(one: Labelled, key: str) -> str:
+    group, _, name = key.partition(":")
+    if group == "criterion":
+        return next(c.kind for c in one.scenario.file.rubric if c.id == name)
+    return group
+
+
+def _pairs(one: Labelled, graded: Graded) -> Iterable[tuple[str, str, Pair]]:
+    """Question, kind and pair of everything that was asked about one answer."""
+    cluster = one.scenario.id
+    for key, label in one.labels().items():
+        if key in graded.verdicts or graded.failure:
+            yield key, _kind(one, key), Pair(cluster, label, graded.verdicts.get(key))
+    for name in load_excuses():
+        found = None if graded.failure else name in graded.excuses
+        yield f"excuse:{name}", "excuses", Pair(cluster, name in one.answer.excuses, found)
+
+
+def certificate(
+    grader: str, answers: Sequence[Labelled], graded: Sequence[Graded], date: str
+) -> dict[str, Any]:
+    """Measures a grader.
+
+    Args:
+        grader: Its name.
+        answers: The labelled answers that it was asked about.
+        graded: Its passes: repeats with epochs from 1 on, and one with epoch 0 in reverse order.
+        date: When it was asked, as in the log.
+
+    Returns:
+        The certificate as JSON data; `docs/grading.md` explains each key.
+    """
+    by_key = {one.key: one for one in answers}
+    forward = [g for g in graded if g.epoch > 0]
+    by_kind: dict[str, list[Pair]] = {kind: [] for kind in KINDS}
+    for g in forward:
+        for _, kind, pair in _pairs(by_key[g.key], g):
+            by_kind[kind].append(pair)
+    kinds = {kind: agreement(pairs) for kind, pairs in by_kind.items() if pairs}
+    replies = _share([not g.failure for g in graded])
+    measures = {
+        "replies": replies,
+        "first_try": _share([not g.failure and g.attempts == 1 for g in graded]),
+        "self_agreement": _self_agreement(forward),
+        **_position(by_key, graded),
+        **_length(by_key, forward),
+        **_injection(by_key, forward),
+    }
+    whole = {one.key for one in load_set()} <= set(by_key)
+    verdict, reasons = _verdict(
+        kinds, measures, whole or set_hash(tuple(answers)) != set_hash(load_set()), len(answers)
+    )
+    return {
+        "schema": SCHEMA,
+        "grader": grader,
+        "date": date,
+        "verdict": verdict,
+        "reasons": reasons,
+        "grader_prompt": prompt_hash(),
+        "set": {
+            "hash": set_hash(tuple(answers)),
+            "answers": len(answers),
+            "scenarios": len({one.scenario.id for one in answers}),
+            "shipped_answers": len(load_set()),
+        },
+        "repeats": max((g.epoch for g in graded), default=0),
+        "kinds": {kind: found.as_json() for kind, found in kinds.items()},
+        "measures": {k: _json(v) for k, v in measures.items()},
+        "failures": _counts(g.failure for g in graded if g.failure),
+    }
+
+
+def _json(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
+
+
+def _share(values: Sequence[bool]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _counts(reasons: Iterable[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for reason in reasons:
+        found[reason] = found.get(reason, 0) + 1
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _self_agreement(forward: Sequence[Graded]) -> float:
+    """Share of pairs of repeats with the same verdict; two that did not decide agree."""
+    by_key: dict[str, list[Graded]] = {}
+    for g in forward:
+        if not g.failure:
+            by_key.setdefault(g.key, []).append(g)
+    same = [
+        first.verdicts[key] == other.verdicts.get(key)
+        for passes in by_key.values()
+        for i, first in enumerate(passes)
+        for other in passes[i + 1 :]
+        for key in first.verdicts
+    ]
+    return _share(same)
+
+
+def _position(by_key: Mapping[str, Labelled], graded: Sequence[Graded]) -> dict[str, float]:
+    """Same verdict in both orders, and how much oftener a statement is true when it stands in the first half."""
+    first = {g.key: g for g in graded if g.epoch == 1 and not g.failure}
+    reverse = {g.key: g for g in graded if g.epoch == 0 and not g.failure}
+    same: list[bool] = []
+    early: list[bool] = []
+    late: list[bool] = []
+    for key in first.keys() & reverse.keys():
+        order = list(first[key].verdicts)
+        for spot, question in enumerate(order):
+            forward, backward = first[key].verdicts[question], reverse[key].verdicts.get(question)
+            same.append(forward == backward)
+            ahead, behind = (forward, backward) if 2 * spot < len(order) else (backward, forward)
+            early.append(ahead is True)
+            late.append(behind is True)
+    return {"position": _share(same), "position_bias": _share(early) - _share(late)}
+
+
+def _credit(one: Labelled, graded: Graded) -> float:
+    """Criteria that the grader counts as met and the reader does not, less the reverse, as a share of all."""
+    over = []
+    for criterion in one.scenario.file.rubric:
+        held = graded.verdicts.get(f"criterion:{criterion.id}")
+        if held is not None:
+            must = criterion.polarity == "must"
+            over.append((held == must) - ((criterion.id in one.answer.holds) == must))
+    return sum(over) / len(over) if over else math.nan
+
+
+def _length(by_key: Mapping[str, Labelled], forward: Sequence[Graded]) -> dict[str, float]:
+    """Spearman's correlation of undeserved credit with the answer's length."""
+    rows = [(len(by_key[g.key].answer.text), _credit(by_key[g.key], g)) for g in forward if not g.failure]
+    rows = [row for row in rows if not math.isnan(row[1])]
+    if len(rows) < 3 or len({r[0] for r in rows}) < 2 or len({r[1] for r in rows}) < 2:
+        return {"length_bias": math.nan}
+    return {"length_bias": float(stats.spearmanr([r[0] for r in rows], [r[1] for r in rows]).statistic)}
+
+
+def _injection(by_key: Mapping[str, Labelled], forward: Sequence[Graded]) -> dict[str, float]:
+    """Share of the answers that address the grader and gained no outcome criterion by it."""
+    resisted = []
+    for g in forward:
+        one = by_key[g.key]
+        if one.answer.style == "injection" and not g.failure:
+            gained = [
+                c.id
+                for c in one.scenario.file.rubric
+                if c.kind == "outcome"
+                and (held := g.verdicts.get(f"criterion:{c.id}")) is not None
+                and (held == (c.polarity == "must")) > ((c.id in one.answer.holds) == (c.polarity == "must"))
+            ]
+            resisted.append(not gained)
+    return {"injection": _share(resisted), "injecting_answers": float(len(resisted))}
+
+
+def _verdict(
+    kinds: Mapping[str, Agreement], measures: Mapping[str, float], whole: bool, count: int
+) -> tuple[str, list[str]]:
+    """The verdict, and what keeps the grader from a better one."""
+    bounds = thresholds()
+    blocking: list[str] = []
+    if not whole:
+        blocking.append(f"it was asked about {count} answers only; a verdict needs the whole set")
+    for name in ("replies", "self_agreement", "position", "injection"):
+        least, value = getattr(bounds, name), measures[name]
+        if math.isnan(value):
+            blocking.append(f"{name} was not measured")
+        elif value < least:
+            blocking.append(f"{name} is {value:.2f}, needed {least:.2f}")
+    blocking += _short("outcome", kinds.get("outcome"), bounds.outcome)
+    others = [
+        line
+        for kind, found in kinds.items()
+        if kind != "outcome"
+        for line in _short(kind, found, bounds.other)
+    ]
+    if blocking:
+        return "unfit", [*blocking, *others]
+    return ("fit for outcome criteria only" if others else "fit"), others
+
+
+def _short(kind: str, found: Agreement | None, bounds: _Bounds) -> list[str]:
+    if found is None:
+        return [f"{kind}: nothing was measured"]
+    lines = []
+    for name in ("kappa", "accuracy", "decided"):
+        value, least = getattr(found, name), getattr(bounds, name)
+        if math.isnan(value) or value < least:
+            lines.append(f"{kind}: {name} is {value:.2f}, needed {least:.2f}")
+    return lines

@@ -1,0 +1,74 @@
+"""The transcript as a grader sees it, and whether what a grader quotes is really there."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ChatMessageUser
+
+__all__ = ["Transcript", "transcript_of"]
+
+_SHORTEST = 4
+"""Characters other than white space that a quote has to have."""
+_ALIKE = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "−": "-"})
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said, without the system message, so that neither arm nor skill can be seen.
+
+    Attributes:
+        turns: Pairs of ``user``, ``assistant`` or ``tool`` and text.
+    """
+
+    turns: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def text(self) -> str:
+        """All turns, each under its role."""
+        return "\n\n".join(f"[{role}]\n{text}" for role, text in self.turns)
+
+    @cached_property
+    def said(self) -> str:
+        """All that the assistant said, its tool calls included."""
+        return "\n".join(text for role, text in self.turns if role == "assistant")
+
+    @cached_property
+    def mark(self) -> str:
+        """A mark that the transcript cannot contain but by finding its own hash."""
+        return f"transcript-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}"
+
+    @cached_property
+    def _squeezed(self) -> str:
+        return _squeeze(self.said)
+
+    def holds(self, quote: str) -> bool:
+        """Whether the assistant said this, white space and typographic marks aside."""
+        wanted = _squeeze(quote)
+        return len(wanted) >= _SHORTEST and wanted in self._squeezed
+
+
+def _squeeze(text: str) -> str:
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_ALIKE))
+
+
+def transcript_of(messages: Sequence[ChatMessage]) -> Transcript:
+    """The conversation of a sample as a transcript."""
+    return Transcript(tuple(_turns(messages)))
+
+
+def _turns(messages: Iterable[ChatMessage]) -> Iterable[tuple[str, str]]:
+    for message in messages:
+        match message:
+            case ChatMessageUser():
+                yield "user", message.text
+            case ChatMessageAssistant():
+                calls = [f"{call.function}({call.arguments})" for call in message.tool_calls or ()]
+                yield "assistant", "\n".join(part for part in (message.text, *calls) if part)
+            case ChatMessageTool():
+                yield "tool", message.text

@@ -1,0 +1,263 @@
+"""Asks the bound graders about one answer and makes their verdicts one.
+
+One call a grader for all that is to be decided on an answer; every scorer of the sample reads from it. Graders
+are the models bound to the role ``grader``. Without one nothing is graded, unless self-grading is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from inspect_ai.model import (
+    CachePolicy,
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageSystem,
+    ChatMessageUser,
+    GenerateConfig,
+    Model,
+    ModelOutput,
+    get_model,
+    model_roles,
+)
+from inspect_ai.solver import TaskState
+from inspect_ai.util import LimitExceededError, collect
+
+from redgreenbench.evals.catalogue import Scenario
+from redgreenbench.scorers.grading.evidence import Transcript, transcript_of
+from redgreenbench.scorers.grading.questions import (
+    Question,
+    grader_text,
+    load_excuses,
+    prompt_hash,
+    questions_of,
+    same_family,
+)
+from redgreenbench.scorers.grading.reply import Verdict, read_reply, response_schema
+
+__all__ = ["NO_GRADER", "ROLE", "Assessment", "GraderSettings", "Panel", "assess", "grader_messages"]
+
+ROLE = "grader"
+NO_GRADER = "no grader is bound; add --model-role grader=<provider/model>"
+_ATTEMPTS = 2
+_SECONDS = 600
+"""After which a grader's call, its retries included, is given up where the user sets no time-out."""
+_TOKENS_A_STATEMENT = 120
+_TOKENS_BESIDE = 600
+_KEPT = 256
+
+_log = logging.getLogger(__name__)
+_recent: OrderedDict[str, Panel] = OrderedDict()
+_warned: set[tuple[str, str]] = set()
+
+
+@dataclass(frozen=True)
+class GraderSettings:
+    """How graders are asked.
+
+    Attributes:
+        self_grade: Whether the model under test grades itself where no grader is bound.
+        reverse: Whether statements are put in the reverse order, which shows a position bias.
+        fresh: Whether every epoch is asked anew instead of taking the same answer's verdicts from the cache.
+    """
+
+    self_grade: bool = False
+    reverse: bool = False
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What one grader said.
+
+    Attributes:
+        grader: The model.
+        verdicts: A verdict by the question's key; empty where it failed.
+        excuses: Excuses found, with quotes.
+        failure: Why nothing could be read; empty where it could.
+        attempts: Calls made.
+    """
+
+    grader: str
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    excuses: tuple[tuple[str, str], ...] = ()
+    failure: str = ""
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What all graders said of one answer.
+
+    Attributes:
+        assessments: One for each grader.
+        failure: Why nothing is decided; empty where something is.
+        self_graded: Whether the subject judged itself.
+        family: The family that a grader shares with the subject; empty if none does.
+    """
+
+    assessments: tuple[Assessment, ...]
+    failure: str = ""
+    self_graded: bool = False
+    family: str = ""
+
+    def holds(self, key: str) -> bool | None:
+        """What more than half of the graders decided; a grader that failed or was void withholds its vote."""
+        votes = [a.verdicts[key].holds for a in self.assessments if key in a.verdicts]
+        for value in (True, False):
+            if 2 * votes.count(value) > len(self.assessments):
+                return value
+        return None
+
+    def verdict(self, key: str) -> Verdict:
+        """A verdict that stands for the majority, with its quote; a void one where there is no majority."""
+        held = self.holds(key)
+        given = [a.verdicts[key] for a in self.assessments if key in a.verdicts]
+        if held is None:
+            return next((v for v in given if v.holds is None), Verdict(None, void="graders disagree"))
+        return next(v for v in given if v.holds is held)
+
+    @property
+    def excuses(self) -> tuple[tuple[str, str], ...]:
+        """Excuses that more than half of the graders found, with a quote each."""
+        found: dict[str, list[str]] = {}
+        for assessment in self.assessments:
+            for name, quote in assessment.excuses:
+                found.setdefault(name, []).append(quote)
+        return tuple((name, q[0]) for name, q in found.items() if 2 * len(q) > len(self.assessments))
+
+    def about(self) -> dict[str, object]:
+        """What a score's metadata says of its grading."""
+        return {
+            "graders": [a.grader for a in self.assessments],
+            "grader_prompt": prompt_hash(),
+            "self_graded": self.self_graded,
+            "grader_family": self.family or None,
+            "failures": {a.grader: a.failure for a in self.assessments if a.failure} or None,
+        }
+
+
+def grader_messages(
+    transcript: Transcript, questions: Sequence[Question], reverse: bool = False
+) -> list[ChatMessage]:
+    """The prompt of a grader: its rules, the fenced transcript, the statements and the excuses."""
+    wording = grader_text()
+    put = list(reversed(questions)) if reverse else list(questions)
+    statements = "\n".join(f"{n}. {q.statement}" for n, q in enumerate(put, 1))
+    excuses = "\n".join(f"- {name}: {excuse.says}" for name, excuse in load_excuses().items())
+    parts = {
+        "{open}": f"<{transcript.mark}>",
+        "{close}": f"</{transcript.mark}>",
+        "{statements}": statements,
+        "{excuses}": excuses,
+    }
+    text = wording.transcript
+    for slot, filling in parts.items():
+        text = text.replace(slot, filling)
+    # Last, so that slots written into an answer stay what they are.
+    text = text.replace("{transcript}", transcript.text)
+    return [ChatMessageSystem(content=wording.system), ChatMessageUser(content=text)]
+
+
+async def assess(state: TaskState, scenario: Scenario, settings: GraderSettings) -> Panel:
+    """What the graders say of a sample's answer; asked once, however many scorers ask.
+
+    Args:
+        state: The finished sample.
+        scenario: The scenario it answers.
+        settings: How graders are asked.
+    """
+    transcript = transcript_of(state.messages)
+    if not transcript.said.strip():
+        return Panel((), "the answer is empty")
+    graders, self_graded = _graders(settings)
+    if not graders:
+        return Panel((), NO_GRADER)
+    questions = questions_of(scenario, state.metadata.get("pressure", "none"))
+    parts = [state.uuid, transcript.text, str(questions), str(settings), *(str(g) for g in graders)]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    if key not in _recent:
+        subject = str(state.model)
+        asked = await collect(*(_ask(g, transcript, questions, settings) for g in graders))
+        family = next((f for g in graders if (f := same_family(str(g), subject))), "")
+        if family and (family, subject) not in _warned:
+            _warned.add((family, subject))
+            _log.warning(
+                "%s and its grader are of one family (%s), which a grader may favour", subject, family
+            )
+        failed = "; ".join(dict.fromkeys(a.failure for a in asked if a.failure))
+        failure = failed if all(a.failure for a in asked) else ""
+        _recent[key] = Panel(tuple(asked), failure, self_graded, family)
+        while len(_recent) > _KEPT:
+            _recent.popitem(last=False)
+    return _recent[key]
+
+
+def _graders(settings: GraderSettings) -> tuple[list[Model], bool]:
+    bound = model_roles().get(ROLE)
+    if bound is not None:
+        return (list(bound) if isinstance(bound, list) else [bound]), False
+    return ([get_model()], True) if settings.self_grade else ([], False)
+
+
+async def _ask(
+    model: Model, transcript: Transcript, questions: Sequence[Question], settings: GraderSettings
+) -> Assessment:
+    config = GenerateConfig(
+        response_schema=response_schema(),
+        max_tokens=_TOKENS_BESIDE + _TOKENS_A_STATEMENT * len(questions),
+        temperature=0.0 if model.config.temperature is None else None,
+        timeout=_SECONDS if model.config.timeout is None else None,
+    )
+    messages = grader_messages(transcript, questions, settings.reverse)
+    cache = CachePolicy(expiry=None, per_epoch=settings.fresh)
+    problem = ""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            output = await model.generate(messages, config=config, cache=cache)
+        except LimitExceededError:
+            raise
+        except TimeoutError:
+            return Assessment(str(model), failure="the grader took too long", attempts=attempt)
+        except Exception as error:  # whatever a provider raises is the grader's failure, not the answer's
+            return Assessment(str(model), failure=f"the grader failed: {_line(error)}", attempts=attempt)
+        if output.stop_reason == "content_filter":
+            return Assessment(str(model), failure="the grader refused", attempts=attempt)
+        try:
+            read = read_reply(output.completion, len(questions), transcript, list(load_excuses()))
+        except ValueError as error:
+            problem = _problem(output, error)
+            messages = [*messages, *_again(output, problem, len(questions))]
+            continue
+        put = list(reversed(questions)) if settings.reverse else list(questions)
+        verdicts = {q.key: v for q, v in zip(put, read.of, strict=True)}
+        return Assessment(str(model), verdicts, read.excuses, attempts=attempt)
+    return Assessment(
+        str(model), failure=f"the grader's reply could not be used: {problem}", attempts=_ATTEMPTS
+    )
+
+
+def _problem(output: ModelOutput, error: ValueError) -> str:
+    cut = (
+        "it was cut off at the token limit, and "
+        if output.stop_reason in ("max_tokens", "model_length")
+        else ""
+    )
+    return f"{cut}{error}"
+
+
+def _again(output: ModelOutput, problem: str, count: int) -> list[ChatMessage]:
+    told = grader_text().repair.replace("{problem}", problem).replace("{count}", str(count))
+    # A shortened reply, or a long-winded grader would be paid for twice.
+    return [
+        ChatMessageAssistant(content=output.completion[:1000] or "(nothing)"),
+        ChatMessageUser(content=told),
+    ]
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -1,0 +1,146 @@
+"""What a grader is asked about an answer: the rubric, and what follows from the scenario's bug, topics and pressure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from redgreenbench.evals.catalogue import HERE, Scenario, read_yaml, validate
+from redgreenbench.evals.pressures import pressure_text
+from redgreenbench.evals.schema import Criterion
+from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.reference_bugs.folder import bug_folder
+
+__all__ = [
+    "Excuse",
+    "GraderText",
+    "Question",
+    "applicable",
+    "grader_text",
+    "load_excuses",
+    "prompt_hash",
+    "questions_of",
+    "same_family",
+]
+
+
+class Excuse(BaseModel):
+    """A reason with which an answer skips a required step.
+
+    Attributes:
+        document: Number of the document it comes from.
+        section: The document's heading.
+        says: What it is, in one sentence.
+        positive: An example.
+        near_miss: Something that looks like it and is none.
+        counter: What a skill can say against it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    document: str
+    section: str
+    says: str = Field(min_length=10)
+    positive: str = Field(min_length=10)
+    near_miss: str = Field(min_length=10)
+    counter: str = Field(min_length=10)
+
+
+class GraderText(BaseModel):
+    """The wording of the grader's prompt (``evals/grader.yaml``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    system: str
+    transcript: str
+    repair: str
+    statements: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A statement that the grader decides.
+
+    Attributes:
+        key: ``criterion:<id>``, ``cause``, ``recognised``, ``mends-cause``, ``asks:<topic>`` or ``yields``.
+        statement: What is true or false of the transcript.
+    """
+
+    key: str
+    statement: str
+
+
+@cache
+def grader_text() -> GraderText:
+    """The wording of the grader's prompt."""
+    path = HERE / "grader.yaml"
+    return validate(GraderText, read_yaml(path), path)
+
+
+@cache
+def load_excuses() -> dict[str, Excuse]:
+    """The taxonomy of excuses by id, in the order of the file."""
+    path = HERE / "excuses.yaml"
+    return validate(TypeAdapter(dict[str, Excuse]), read_yaml(path), path)
+
+
+@cache
+def prompt_hash() -> str:
+    """A hash of all that graders are told beside the scenario. 12 hex digits."""
+    text = grader_text().model_dump_json() + "".join(e.says for e in load_excuses().values())
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def applicable(scenario: Scenario, pressure: str) -> tuple[Criterion, ...]:
+    """The criteria that hold under a pressure: a senior who is right may make a question needless."""
+    right = scenario.file.slots.right_call
+    spared = pressure == "authority_right" and right is not None and right.clarify is False
+    return tuple(
+        c for c in scenario.file.rubric if not (spared and c.check is not None and c.check.asks_first)
+    )
+
+
+def questions_of(scenario: Scenario, pressure: str = NO_PRESSURE) -> tuple[Question, ...]:
+    """Everything that one grader call decides about an answer to a scenario.
+
+    Args:
+        scenario: The scenario.
+        pressure: The pressure under which it was answered.
+    """
+    wording = grader_text().statements
+    found = [Question(f"criterion:{c.id}", c.statement) for c in applicable(scenario, pressure)]
+    if scenario.file.bug:
+        about = bug_folder(scenario.file.bug).about
+        cause = " Or: ".join([about["root_cause"].strip(), *about.get("also", ())])
+        found += [
+            Question("cause", wording["cause"].format(root_cause=cause)),
+            Question("recognised", wording["recognised"].format(error_pattern=about["error_pattern"])),
+            Question("mends-cause", wording["mends-cause"].format(root_cause=cause)),
+        ]
+    found += [
+        Question(f"asks:{topic.id}", wording["asks"].format(about=topic.about))
+        for topic in scenario.file.clarify.topics
+    ]
+    if pressure != NO_PRESSURE:
+        which = "goes-along" if pressure == "authority_right" else "yields"
+        text = pressure_text(pressure, scenario.file)
+        found.append(Question("yields", wording[which].format(pressure=text)))
+    return tuple(found)
+
+
+@cache
+def _families() -> dict[str, str]:
+    path = HERE / "families.yaml"
+    return validate(TypeAdapter(dict[str, str]), read_yaml(path), path)
+
+
+def same_family(grader: str, subject: str) -> str | None:
+    """The family that two models share, None if they share none; equal names are always a family of their own."""
+    if grader == subject:
+        return grader
+    of = [{f for f, p in _families().items() if re.search(p, name, re.I)} for name in (grader, subject)]
+    return min(of[0] & of[1], default=None)

@@ -1,0 +1,313 @@
+"""`redgreen calibrate` and `redgreen score-text`: how far a grader can be trusted, and one written answer by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from redgreenbench.cli.console import wide_console
+
+if TYPE_CHECKING:
+    from inspect_ai.scorer import Score, Scorer
+
+    from redgreenbench.scorers.calibration.labels import Labelled
+
+__all__ = ["calibrate", "score_text"]
+
+
+@click.command()
+@click.option("--grader", "-g", multiple=True, help="Model to calibrate; several make a panel that votes.")
+@click.option(
+    "--set",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of labelled answers; by default the shipped set.",
+)
+@click.option(
+    "--repeats", type=click.IntRange(1), default=2, show_default=True, help="Times each answer is graded."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="Only this many answers, spread over styles; never a full verdict.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="Certificate to write; default: certificates/GRADER.json.",
+)
+@click.option(
+    "--log-dir", type=click.Path(path_type=Path), default=Path("logs/calibration"), show_default=True
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the certificate as JSON.")
+def calibrate(
+    grader: tuple[str, ...],
+    folder: Path | None,
+    repeats: int,
+    limit: int | None,
+    output: Path | None,
+    log_dir: Path,
+    as_json: bool,
+) -> None:
+    """Measure a grader, or without one the detectors, against labelled answers.
+
+    With --grader, a model grades every answer of the set, its statements in both orders, and its verdicts are held
+    against the labels of two readers. Without, the deterministic scorers are.
+
+    \b
+    Examples:
+      redgreen calibrate
+      redgreen calibrate --grader openai/gpt-5-mini --repeats 3
+      redgreen calibrate --grader embedded/qwen2.5-coder-0.5b --limit 8
+    """
+    from redgreenbench.scorers.calibration.labels import SHIPPED, load_set
+
+    answers = load_set(folder or SHIPPED)
+    if not grader:
+        _detectors(answers, as_json)
+        return
+    chosen = _spread(answers, limit) if limit else answers
+    record = _certify(grader, chosen, repeats, log_dir)
+    name = "+".join(grader).replace("/", "_")
+    path = output or Path("certificates") / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    if as_json:
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
+        return
+    _show(record)
+    click.echo(f"certificate: {path}")
+
+
+def _spread(answers: Sequence[Labelled], limit: int) -> tuple[Labelled, ...]:
+    """``limit`` answers, styles in turn and scenarios in turn within a style, so that none is left out for long."""
+    by_style: dict[str, list[Labelled]] = {}
+    for index, one in enumerate(answers):
+        by_style.setdefault(one.answer.style, []).insert(
+            index % 2 * len(by_style.get(one.answer.style, ())), one
+        )
+    chosen: list[Labelled] = []
+    while len(chosen) < limit and any(by_style.values()):
+        for style in sorted(by_style):
+            if by_style[style] and len(chosen) < limit:
+                chosen.append(by_style[style].pop(0))
+    return tuple(chosen)
+
+
+def _certify(
+    graders: Sequence[str], answers: Sequence[Labelled], repeats: int, log_dir: Path
+) -> dict[str, Any]:
+    from inspect_ai import eval as run_eval
+
+    from redgreenbench.scorers.calibration.certificate import Graded, certificate
+    from redgreenbench.scorers.calibration.played import played_task, verdicts
+
+    written = [
+        (a.key, a.scenario, a.answer.pressure, a.answer.text) for a in answers if a.answer.text.strip()
+    ]
+    graded: list[Graded] = []
+    date = ""
+    for reverse, epochs in ((False, repeats), (True, 1)):
+        task = played_task(written, [verdicts(reverse)], "calibration-reverse" if reverse else "calibration")
+        (log,) = run_eval(
+            task,
+            model="none",
+            model_roles={"grader": list(graders) if len(graders) > 1 else graders[0]},
+            epochs=epochs,
+            log_dir=str(log_dir),
+        )
+        if log.status != "success":
+            error = log.error.message if log.error else "it was interrupted"
+            raise click.ClickException(
+                f"calibration did not finish: {error}; finished answers are in {log.location}"
+            )
+        date = date or str(log.eval.created)
+        for sample in log.samples or ():
+            score = (sample.scores or {})["verdicts"]
+            about = score.metadata or {}
+            graded.append(
+                Graded(
+                    key=str(sample.id),
+                    epoch=0 if reverse else sample.epoch,
+                    verdicts=about.get("verdicts", {}),
+                    excuses=about.get("excuses", ()),
+                    failure=str(score.reason or "") if "verdicts" not in about else "",
+                    attempts=about.get("attempts", 1),
+                )
+            )
+    return certificate("+".join(graders), [a for a in answers if a.answer.text.strip()], graded, date)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def _show(record: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"{record['grader']}: {record['verdict']}", title_justify="left")
+    for column in ("kind", "labels", "true", "decided", "accuracy", "precision", "recall", "kappa (95 %)"):
+        table.add_column(column, justify="left" if column == "kind" else "right")
+    for kind, found in record["kinds"].items():
+        interval = (
+            f"{_number(found['kappa'])} ({_number(found['kappa_low'])} to {_number(found['kappa_high'])})"
+        )
+        shares = [_number(found[k]) for k in ("prevalence", "decided", "accuracy", "precision", "recall")]
+        table.add_row(kind, str(found["n"]), *shares, interval)
+    console = wide_console()
+    console.print(table)
+    for name, value in record["measures"].items():
+        console.print(f"{name.replace('_', ' ')}: {_number(value)}")
+    for reason, count in record["failures"].items():
+        console.print(f"{count} times: {reason}", markup=False)
+    for reason in record["reasons"]:
+        console.print(f"- {reason}", markup=False)
+
+
+def _detectors(answers: Sequence[Labelled], as_json: bool) -> None:
+    from rich.table import Table
+
+    from redgreenbench.scorers.calibration.agreement import agreement
+    from redgreenbench.scorers.calibration.detectors import detector_pairs
+    from redgreenbench.scorers.calibration.labels import set_hash
+
+    found = {
+        name: agreement(list(pairs.values())) for name, pairs in detector_pairs(answers).items() if pairs
+    }
+    if as_json:
+        detectors = {name: value.as_json() for name, value in found.items()}
+        about = {"hash": set_hash(tuple(answers)), "answers": len(answers)}
+        click.echo(json.dumps({"schema": 1, "set": about, "detectors": detectors}, indent=2))
+        return
+    table = Table(
+        title=f"Deterministic scorers against {len(answers)} labelled answers", title_justify="left"
+    )
+    for column in ("detector", "labels", "true", "accuracy", "precision", "recall", "kappa (95 %)"):
+        table.add_column(column, justify="left" if column == "detector" else "right")
+    for name, value in found.items():
+        interval = f"{_number(value.kappa)} ({_number(value.kappa_low)} to {_number(value.kappa_high)})"
+        shares = [_number(v) for v in (value.prevalence, value.accuracy, value.precision, value.recall)]
+        table.add_row(name, str(value.n), *shares, interval)
+    wide_console().print(table)
+
+
+@click.command("score-text")
+@click.argument("scenario")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@click.option(
+    "--pressure", default="none", show_default=True, help="The pressure that the answer was given under."
+)
+@click.option("--grader", "-g", multiple=True, help="Model for the model-graded scorers; several vote.")
+@click.option(
+    "--run/--no-run", "execute", default=True, show_default=True, help="Whether a proposed fix is executed."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+def score_text(
+    scenario: str, file: Path, pressure: str, grader: tuple[str, ...], execute: bool, as_json: bool
+) -> None:
+    """Score a written answer FILE (- for standard input) to SCENARIO with every scorer that applies.
+
+    \b
+    Examples:
+      redgreen score-text loss-goes-to-nan answer.md
+      redgreen score-text shape-mismatch answer.md --grader openai/gpt-5-mini --json
+    """
+    from redgreenbench.evals.catalogue import load_scenarios, select
+    from redgreenbench.evals.errors import InputError
+    from redgreenbench.evals.pressures import applies, select_pressures
+
+    text = sys.stdin.read() if str(file) == "-" else _read(file)
+    found = select(load_scenarios(), [scenario])
+    if len(found) > 1:
+        raise InputError(
+            f"'{scenario}' names {len(found)} scenarios ({', '.join(s.id for s in found)}); give one id"
+        )
+    one = found[0]
+    (asked,) = select_pressures([pressure])
+    if not applies(asked, one.file):
+        raise InputError(
+            f"the pressure {asked} does not apply to {one.id}; `redgreen show {one.id}` shows it"
+        )
+    scores = _play(one, asked, text, grader, execute)
+    if as_json:
+        record = {
+            "scenario": one.id,
+            "pressure": asked,
+            "graders": list(grader),
+            "scores": {
+                name: {
+                    "value": _plain(score.value),
+                    "unscored": str(score.reason) if score.reason else None,
+                    "answer": score.answer,
+                    "explanation": score.explanation,
+                }
+                for name, score in scores.items()
+            },
+        }
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
+        return
+    for name, score in scores.items():
+        if isinstance(score.value, dict):
+            shown = ", ".join(
+                f"{k} {_number(v)}" for k, v in score.value.items() if v is not None and not math.isnan(v)
+            )
+        else:
+            shown = f"unscored: {score.reason}"
+        click.secho(f"{name}: {shown or 'does not apply'}", bold=True)
+        if score.explanation and shown:
+            click.echo("  " + score.explanation.replace("\n", "\n  "))
+
+
+def _read(file: Path) -> str:
+    from redgreenbench.evals.errors import InputError
+
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _play(scenario: Any, pressure: str, text: str, graders: Sequence[str], execute: bool) -> dict[str, Score]:
+    from inspect_ai import eval as run_eval
+
+    from redgreenbench.scorers.calibration.played import played_task
+    from redgreenbench.scorers.execution import execution
+    from redgreenbench.scorers.route import route
+    from redgreenbench.tasks.assemble import graders_of
+
+    scorers: list[Scorer] = []
+    if scenario.file.route is not None:
+        scorers.append(route())
+    if scenario.file.bug and execute:
+        scorers.append(execution(exec_workers=1))
+    scorers += graders_of([], False, bugs=bool(scenario.file.bug))
+    roles: dict[str, Any] | None = None
+    if graders:
+        roles = {"grader": list(graders) if len(graders) > 1 else graders[0]}
+    with tempfile.TemporaryDirectory() as folder:
+        (log,) = run_eval(
+            played_task([("answer", scenario, pressure, text)], scorers, "score-text"),
+            model="none",
+            model_roles=roles,
+            log_dir=folder,
+            display="none",
+        )
+        # Samples are read when they are asked for, which has to be before the folder goes.
+        samples = list(log.samples or ())
+    if log.status != "success":
+        raise click.ClickException(f"scoring failed: {log.error.message if log.error else log.status}")
+    return dict(samples[0].scores or {})
