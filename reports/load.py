@@ -17,7 +17,10 @@ from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log, read_eval_log
 
 from redgreenbench.evals.errors import InputError
 
-__all__ = ["COLUMNS", "Skipped", "Table", "load"]
+__all__ = ["COLUMNS", "VOID", "Skipped", "Table", "files_of", "load"]
+
+VOID = "void: the audit found a contamination"
+"""The reason of every score of a sample that the audit made void."""
 
 COLUMNS = (
     "log", "task", "version", "model", "scenario", "pack", "pressure", "arm", "control", "split", "skill",
@@ -65,7 +68,7 @@ def load(places: Sequence[str]) -> Table:
     skipped: list[Skipped] = []
     notes: list[str] = []
     for place in places:
-        files = _files(place)
+        files = files_of(place)
         if not files:
             skipped.append(Skipped(place, "there is no .eval log here"))
         for file in files:
@@ -78,7 +81,8 @@ def load(places: Sequence[str]) -> Table:
                     continue
                 # Runs of the same second count in the order in which they are given.
                 created = f"{header.eval.created}#{len(logs):06}"
-                found = [row | {"created": created} for row in _rows(file, header)]
+                said: dict[str, None] = {}
+                found = [row | {"created": created} for row in _rows(file, header, said)]
             except (
                 Exception
             ) as exc:  # a broken log may fail anywhere inside the reader; it is named, not hidden
@@ -89,6 +93,7 @@ def load(places: Sequence[str]) -> Table:
                 notes.append(
                     f"{_short(file)}: the run is {header.status}; samples that did not finish count as missing"
                 )
+            notes += [f"{_short(file)}: {note}" for note in said]
             rows += found
             logs.append(file)
     if not logs:
@@ -102,7 +107,8 @@ def _short(file: str) -> str:
     return file.rsplit("/", 1)[-1]
 
 
-def _files(place: str) -> list[str]:
+def files_of(place: str) -> list[str]:
+    """The .eval logs at a place: itself, or those in the folder; none where there is no such folder."""
     if place.endswith((".eval", ".json")):
         return [place]
     try:
@@ -111,7 +117,8 @@ def _files(place: str) -> list[str]:
         return []
 
 
-def _rows(file: str, header: EvalLog) -> Iterator[dict[str, Any]]:
+def _rows(file: str, header: EvalLog, said: dict[str, None]) -> Iterator[dict[str, Any]]:
+    """The rows of a log; what a reader must know of its grading is added to ``said``."""
     spec = header.eval
     base = {
         "log": _short(file),
@@ -132,9 +139,14 @@ def _rows(file: str, header: EvalLog) -> Iterator[dict[str, Any]]:
             reason = summary.error or summary.limit_reason or summary.limit or "the sample has no score"
             yield sample | _cell("error", reason=reason.strip().splitlines()[0][:200])
             continue
+        audit = next((s.value for n, s in summary.scores.items() if _name(n) == "audit"), None)
+        void = isinstance(audit, dict) and audit.get("valid") == 0
         for scorer, score in summary.scores.items():
             value = score.value
-            if isinstance(value, dict):
+            said.update(dict.fromkeys(_grading(score.metadata or {})))
+            if void and _name(scorer) != "audit":
+                yield sample | _cell("unscored", scorer, reason=VOID)
+            elif isinstance(value, dict):
                 for key, number in value.items():
                     applies = isinstance(number, int | float) and not math.isnan(number)
                     yield sample | _cell(
@@ -156,6 +168,19 @@ def _rows(file: str, header: EvalLog) -> Iterator[dict[str, Any]]:
                 )
 
 
+def _name(scorer: str) -> str:
+    return scorer.rpartition("/")[2]
+
+
+def _grading(about: dict[str, Any]) -> Iterator[str]:
+    """What must be said of a score's grading."""
+    graders = ", ".join(about.get("graders") or ())
+    if about.get("self_graded"):
+        yield f"the model under test graded itself ({graders}); such grades are no evidence"
+    elif about.get("grader_family"):
+        yield f"grader {graders} and subject are of one family ({about['grader_family']}), which a grader may favour"
+
+
 def _in_limit(limit: Any) -> bool:
     # With --limit the dataset lists all samples although only some were planned; then nothing is called missing.
     return limit is None
@@ -169,8 +194,13 @@ def _identity(sample_id: str) -> dict[str, str | None]:
 def _cell(
     status: str, scorer: str | None = None, key: str | None = None, value: float = math.nan, reason: str = ""
 ) -> dict[str, Any]:
-    name = scorer.rpartition("/")[2] if scorer else None
-    return {"scorer": name, "key": key, "value": value, "status": status, "reason": reason}
+    return {
+        "scorer": _name(scorer) if scorer else None,
+        "key": key,
+        "value": value,
+        "status": status,
+        "reason": reason,
+    }
 
 
 def _newest(frame: pd.DataFrame) -> pd.DataFrame:

@@ -32,7 +32,7 @@ _ECHO = re.compile(
     r"\b(?:you|the user|your (?:tech )?lead|your colleague)(?:['’](?:ve|re|d))?(?: have| are| were| had)?(?: been| already)* "
     r"(?:ask|want|wonder|suspect|think|mention|said|say|propos|believ|suggest|request|read|tri|consider|hop|assum|guess)\w*\b"
     r"(?! to (?:load|consult|use|start|go|see|begin|call|hand|turn|open))"
-    r"|\b(?:some|many|most|other) (?:people|would|users|engineers)\b|\bothers (?:would|might|may)\b|\bone might\b",
+    r"|\bpeople (?:will|may|might|would|often) (?:tell|say|suggest|recommend|send)|\b(?:some|many|most|other) (?:people|would|users|engineers)\b|\bothers (?:would|might|may)\b|\bone might\b",
     re.I,
 )
 _DESCRIBES = re.compile(
@@ -90,17 +90,21 @@ def find_routing(
     on_lines: list[str] = []
     for match in _ROUTE_LINE.finditer(answer.said.translate(_HYPHENS)):
         line = match[1]
-        on_lines += [m.name for m in _mentions(line, every) if not is_negated(line, m.start, m.end)]
+        on_lines += [
+            m.name for m in _mentions(line, every) if not is_negated(line, m.start, m.end, strings=False)
+        ]
     if on_lines:
         return Routing(_once(on_lines), (), True, handovers)
     positive: list[tuple[float, str]] = []
     negated: list[str] = []
     for sentence in answer.sentences:
         text = _text(sentence)
+        # A string of specialists is a route to them all; a string of all sorts of terms is none.
+        strings = len(named[sentence.position]) < 4
         for mention in _in_order(text, named[sentence.position]):
             if _is_echo(text, mention):
                 continue
-            if is_negated(_hide_name(text, mention), mention.start, mention.end):
+            if is_negated(_hide_name(text, mention), mention.start, mention.end, strings=strings):
                 negated.append(mention.name)
             elif _counts(sentence, text, mention):
                 positive.append((_rank(text, mention), mention.name))
@@ -232,7 +236,7 @@ def _in_order(text: str, mentions: Sequence[_Mention]) -> list[_Mention]:
 
 
 _ORDINALS = (
-    (re.compile(r"\b(?:first(?! (?:few|step|epoch|batch|time|nan|non|layer|\d|two|three|make|five))|begin with|start(?:ing)? (?:with|point|at|from)|top priority|foremost|comes? first)\b", re.I), -1.0),
+    (re.compile(r"\b(?:first(?! (?:few|step|epoch|batch|time|nan|non|layer|\d|two|three|make|five|bullet|item|point|part|row|line|question|entry))|begin with|start(?:ing)? (?:with|point|at|from)|top priority|foremost|comes? first)\b", re.I), -1.0),
     (re.compile(r"\bsecond(?:ly)?\b(?! (?:step|opinion))", re.I), 0.2),
     (re.compile(r"\bthird(?:ly)?\b", re.I), 0.3),
     (re.compile(r"\b(?:(?:come|comes|can come|is|are|goes) later|comes? last|can wait|has to wait|lowest|finish with|end with|lastly|last of all)\b", re.I), 1.0),

@@ -25,7 +25,7 @@ from redgreenbench.evals.catalogue import HERE, read_yaml, validate
 from redgreenbench.evals.schema import Pattern
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.scorers.means import means
-from redgreenbench.scorers.reading import Answer, is_negated, read
+from redgreenbench.scorers.reading import Answer, Sentence, is_negated, read
 from redgreenbench.scorers.rescoring import findable
 
 __all__ = ["KEYS", "SCORER_VERSION", "Tool", "find_tools", "load_tools", "tool_use"]
@@ -40,7 +40,7 @@ class Tool(BaseModel):
     Attributes:
         says: What it is.
         calls: Dotted names of functions, or their ends.
-        code: Patterns in code.
+        code: Patterns in code, inline code included.
         mentions: Patterns in sentences that do not speak against it.
     """
 
@@ -59,25 +59,82 @@ def load_tools() -> dict[str, Tool]:
     return validate(TypeAdapter(dict[str, Tool]), read_yaml(path), path)
 
 
-def find_tools(answer: Answer, extra_code: Iterable[str] = ()) -> dict[str, str]:
+# A tool that is named in order to send it away, or that was used before, is not used here.
+_REJECTED = re.compile(
+    r"\bneed(?:n['’]t| not)\b|\b(?:is|are|was)(?:n['’]t| not) (?:going to|needed|necessary|required|worth)\b"
+    r"|\bno need (?:to|for)\b"
+    r"|\b(?:no|none) (?:\w+ ){0,3}(?:is|are|has to be|have to be) (?:needed|necessary|required|run|used)\b"
+    r"|\bwaste of time\b|\b(?:wo|would)n['’]t (?:tell|help|show|change)\b|\b(?:will|would) not help\b|\bsays nothing\b"
+    r"|\b(?:some|people|others) (?:people )?(?:would|will|might) (?:suggest|tell|say|recommend)\b|\bneeded\?"
+    r"|\b(?:you|you['’]ve|you have) (?:already )?(?:been|gone) through\b",
+    re.I,
+)
+_SEGMENT = re.compile(r";|\s(?:but|instead|sondern|mais|pero)\s", re.I)
+_DENIED_NEXT = re.compile(r"^(?:none|no|neither|not|forget|nothing)\b", re.I)
+_INLINE = re.compile(r"`([^`\n]+)`")
+# What is written to whoever reads the answer as a judge is no advice to the user.
+_TO_A_JUDGE = re.compile(
+    r"^\W*(?:</?(?:transcript|system|grading)\b|\[*-*\s*end of (?:\w+ )?(?:transcript|answer)"
+    r"|(?:system )?(?:note|message) to (?:the )?(?:evaluator|grader|judge|reviewer)s?\b"
+    r"|(?:grader|evaluator|judge|rubric)\b(?: \w+){0,2}\s*[:\]])",
+    re.I | re.M,
+)
+
+
+def find_tools(answer: Answer, extra_code: Iterable[str] = (), given: str = "") -> dict[str, str]:
     """The tools in an answer, each with the words that show it, in the order of the tools' file.
 
     Args:
         answer: The answer.
         extra_code: Code and commands that were not written as blocks, such as the arguments of tool calls.
+        given: The program that the user gave; a line repeated from it shows no use of a tool.
     """
-    code = [*(block for _, block in answer.code_blocks), *extra_code]
-    trees = [*answer.trees, *(tree for text in extra_code if (tree := _tree(text)))]
-    called = [name for tree in trees for name in _called(tree)]
+    note = _TO_A_JUDGE.search(answer.said)
+    if note:
+        answer = read(answer.text[: note.start()])
+    sentences = list(_said(answer.sentences))
+    blocks = [_without(block, given) for _, block in answer.code_blocks]
+    inline = [code for sentence in sentences for code in _inline(sentence)]
+    code = [*blocks, *inline, *(_without(text, given) for text in extra_code)]
+    called = [name for text in code if (tree := _tree(text)) for name in _called(tree)]
     found = {}
     for name, tool in load_tools().items():
-        shown = _shown(tool, answer, code, called)
+        shown = _shown(tool, sentences, code, called)
         if shown:
             found[name] = " ".join(shown.split())[:160]
     return found
 
 
-def _shown(tool: Tool, answer: Answer, code: Sequence[str], called: Sequence[str]) -> str:
+def _said(sentences: Sequence[Sentence]) -> Iterator[str]:
+    """The parts of sentences that may speak for a tool: no lists of terms, nothing that is sent away."""
+    for number, sentence in enumerate(sentences):
+        text = sentence.text
+        items = [item for item in re.split(r"[,:]\s|\sand\s", _INLINE.sub("code", text)) if item.strip()]
+        if len(items) >= 8 and sum(len(item.split()) for item in items) <= 3.5 * len(items):
+            continue
+        if text.endswith("?") and len(text.split()) <= 5:
+            behind = [s.text for s in sentences[number + 1 : number + 8]]
+            denied = next((t for t in behind if not (t.endswith("?") and len(t.split()) <= 5)), "")
+            if _DENIED_NEXT.match(denied):
+                continue
+        yield from (part for part in _SEGMENT.split(text) if not _REJECTED.search(part))
+
+
+def _inline(sentence: str) -> Iterator[str]:
+    for match in _INLINE.finditer(sentence):
+        if not is_negated(sentence, match.start(), match.end()):
+            yield match[1]
+
+
+def _without(block: str, given: str) -> str:
+    """A block without the lines that stand in the given program; its indentation taken away."""
+    known = {line.strip() for line in given.splitlines()} - {""}
+    lines = ["" if line.strip() in known else line for line in block.expandtabs().splitlines()]
+    indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    return "\n".join(line[indent:] for line in lines)
+
+
+def _shown(tool: Tool, sentences: Sequence[str], code: Sequence[str], called: Sequence[str]) -> str:
     for wanted in tool.calls:
         for call in called:
             if call == wanted or call.endswith(f".{wanted}"):
@@ -92,10 +149,10 @@ def _shown(tool: Tool, answer: Answer, code: Sequence[str], called: Sequence[str
             if match := re.search(rf"\b{re.escape(wanted)}\(", block):
                 return match[0]
     for pattern in tool.mentions:
-        for sentence in answer.sentences:
-            for match in _compiled(pattern).finditer(sentence.text):
-                if not is_negated(sentence.text, match.start(), match.end()):
-                    return sentence.text
+        for sentence in sentences:
+            for match in _compiled(pattern).finditer(sentence):
+                if not is_negated(sentence, match.start(), match.end()):
+                    return sentence
     return ""
 
 
@@ -135,8 +192,9 @@ def tool_use() -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         spoken = [m.text for m in state.messages if isinstance(m, ChatMessageAssistant)]
-        found = find_tools(read("\n\n".join(spoken)), _arguments(state.messages))
         bug = state.metadata.get("bug")
+        program = bug_folder(bug).program if bug else ""
+        found = find_tools(read("\n\n".join(spoken)), _arguments(state.messages), program)
         fits = set(bug_folder(bug).about["tools"]) if bug else set()
         fitting = [name for name in found if name in fits]
         value = {

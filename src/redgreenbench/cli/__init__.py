@@ -17,7 +17,7 @@ from redgreenbench.cli.dataset import dataset
 from redgreenbench.cli.doctor import doctor
 from redgreenbench.cli.listing import list_, show
 from redgreenbench.cli.new import new
-from redgreenbench.cli.report import report
+from redgreenbench.cli.report import rationalizations, report
 from redgreenbench.cli.run import run
 
 __all__ = ["main"]
@@ -67,5 +67,5 @@ def main() -> None:
     """
 
 
-for command in (run, list_, show, doctor, report, dataset, new, calibrate, score_text):
+for command in (run, list_, show, doctor, report, dataset, new, calibrate, score_text, rationalizations):
     main.add_command(command)

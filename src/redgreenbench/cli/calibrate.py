@@ -74,8 +74,10 @@ def calibrate(
     if not grader:
         _detectors(answers, as_json)
         return
+    # There is nothing to ask about an empty answer.
+    answers = tuple(one for one in answers if one.answer.text.strip())
     chosen = _spread(answers, limit) if limit else answers
-    record = _certify(grader, chosen, repeats, log_dir)
+    record = _certify(grader, chosen, repeats, log_dir, len(answers))
     name = "+".join(grader).replace("/", "_")
     path = output or Path("certificates") / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,7 @@ def _spread(answers: Sequence[Labelled], limit: int) -> tuple[Labelled, ...]:
 
 
 def _certify(
-    graders: Sequence[str], answers: Sequence[Labelled], repeats: int, log_dir: Path
+    graders: Sequence[str], answers: Sequence[Labelled], repeats: int, log_dir: Path, total: int
 ) -> dict[str, Any]:
     from inspect_ai import eval as run_eval
 
@@ -143,7 +145,7 @@ def _certify(
                     attempts=about.get("attempts", 1),
                 )
             )
-    return certificate("+".join(graders), [a for a in answers if a.answer.text.strip()], graded, date)
+    return certificate("+".join(str(g) for g in graders), answers, graded, date, total)
 
 
 def _number(value: float | None) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from redgreenbench.cli.console import wide_console
 
-__all__ = ["print_report", "report"]
+__all__ = ["print_report", "rationalizations", "report"]
 
 
 @click.command()
@@ -60,3 +61,46 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
     for note in (*caveats(groups), *table.notes):
         click.echo(f"note: {note}", err=True)
     click.echo(f"report: {written.markdown}, {written.csv}, {written.figure}")
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True)
+@click.option("--arm", "arms", multiple=True, help="Only this arm; may be given several times.")
+@click.option("--quotes", type=click.IntRange(1), default=5, show_default=True, help="Quotes an excuse.")
+@click.option("--json", "as_json", is_flag=True, help="Print all excuses as JSON.")
+def rationalizations(logs: tuple[str, ...], arms: tuple[str, ...], quotes: int, as_json: bool) -> None:
+    """List the excuses in LOGS by frequency, with quotes and what a skill can say against each.
+
+    The excuses are those that a grader found; `inspect score LOG --scorer redgreenbench/rationalization
+    --model-role grader=MODEL` finds them in a log that was run without one.
+
+    \b
+    Examples:
+      redgreen rationalizations logs --arm green
+    """
+    from redgreenbench.evals.errors import InputError
+    from redgreenbench.reports.rationalizations import as_markdown, list_excuses
+    from redgreenbench.scorers.grading.questions import load_excuses
+
+    listing = list_excuses(logs, arms)
+    if not listing.graded and not listing.ungraded:
+        why = "; ".join(f"{s.log} {s.reason}" for s in listing.skipped) or "they hold no such score"
+        raise InputError(f"no answers to look at: {why}")
+    if as_json:
+        record = {
+            "graded": listing.graded,
+            "ungraded": listing.ungraded,
+            "left_out": [{"log": s.log, "reason": s.reason} for s in listing.skipped],
+            "excuses": [asdict(one) for one in listing.found],
+        }
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
+        return
+    meaning = {name: (excuse.says, excuse.counter) for name, excuse in load_excuses().items()}
+    if listing.found:
+        click.echo(as_markdown(listing, meaning, quotes))
+    with_excuse = len({(f.log, f.scenario, f.pressure, f.arm, f.epoch) for f in listing.found})
+    click.echo(f"{with_excuse} of {listing.graded} graded answers make an excuse.", err=bool(listing.found))
+    for reason, count in listing.ungraded.items():
+        click.echo(f"{count} answers were not graded: {reason}", err=True)
+    for skip in listing.skipped:
+        click.echo(f"left out: {skip.log}: {skip.reason}", err=True)
