@@ -1,0 +1,291 @@
+"""Tests and planning over scenario differences: what a comparison of two arms or versions rests on.
+
+Input is the same plain table as in `redgreenbench.reports.statistics` (columns scenario, pressure, epoch, arm,
+value). Epochs are averaged first, then pressure variants, then the arms are paired: one number a scenario, the unit of
+inference, so that neither more epochs nor more pressures can manufacture significance. Policies at the edges are in the
+docstrings; what cannot be said is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from redgreenbench.evals.vocabulary import NO_PRESSURE
+
+__all__ = [
+    "Effect",
+    "GainedLost",
+    "adjust",
+    "effect_of",
+    "erosion",
+    "flip_rate",
+    "gained_lost",
+    "interaction",
+    "minimum_detectable_effect",
+    "non_inferiority",
+    "pass_hat_k",
+    "scenario_differences",
+    "scenarios_needed",
+    "sign_flip",
+]
+
+_EXACT_UP_TO = 13
+"""Scenarios up to which all sign patterns are tried (2^13 of them); beyond, they are drawn with a seed."""
+_DRAWS = 9_999
+_LOOK_UP_TO = 100_000
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A mean over scenario differences and what can be said of it.
+
+    Attributes:
+        value: Mean over scenarios; NaN without any.
+        low: Lower end of the two-sided interval, Student t with G − 1 degrees of freedom.
+        high: Upper end.
+        p: Two-sided p of the t test.
+        p_sign_flip: Two-sided p of the sign-flip test, which assumes symmetry alone.
+        mde: Smallest true difference that this many scenarios, varying as these do, would show with 80 % power.
+        scenarios: Number of scenarios, G.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    p_sign_flip: float
+    mde: float
+    scenarios: int
+
+
+@dataclass(frozen=True)
+class GainedLost:
+    """How many answers changed sides; descriptive, since answers of one scenario are not independent.
+
+    Attributes:
+        gained: Cells that only the head passes.
+        lost: Cells that only the base passes.
+        both: Cells that both pass.
+        neither: Cells that neither passes.
+        p: Exact McNemar p over cells, not a test of the suite's hypotheses.
+    """
+
+    gained: int
+    lost: int
+    both: int
+    neither: int
+    p: float
+
+
+def scenario_differences(frame: pd.DataFrame, base: str, head: str) -> pd.Series[float]:
+    """Mean difference head − base of each scenario, over the (pressure, epoch) cells that have both arms.
+
+    Epochs are averaged within a pressure first, so that a pressure asked more often weighs no more.
+
+    Args:
+        frame: Columns scenario, pressure, epoch, arm and value.
+        base: The arm to compare with.
+        head: The arm that is compared.
+
+    Returns:
+        One value a scenario, indexed by scenario in sorted order; empty without pairs.
+    """
+    two = frame[frame["arm"].isin([base, head])]
+    wide = two.pivot_table(
+        index=["scenario", "pressure", "epoch"], columns="arm", values="value", aggfunc="mean"
+    )
+    both = wide.reindex(columns=[base, head]).dropna()
+    per_cell = both[head] - both[base]
+    per_pressure = per_cell.groupby(["scenario", "pressure"], sort=True).mean()
+    return per_pressure.groupby("scenario", sort=True).mean()
+
+
+def effect_of(differences: pd.Series[float], level: float = 0.95, seed: int = 0) -> Effect:
+    """The effect that scenario differences show.
+
+    Policy: with fewer than two scenarios, or where all differ by exactly the same amount, interval, p and smallest
+    detectable difference are NaN: such data say nothing about other scenarios.
+
+    Args:
+        differences: One value a scenario, as `scenario_differences` gives them.
+        level: Confidence level of the interval.
+        seed: For the sign-flip test beyond 13 scenarios.
+    """
+    values = differences.to_numpy(float)
+    count = len(values)
+    mean = float(values.mean()) if count else math.nan
+    if count < 2 or float(np.ptp(values)) == 0.0:
+        return Effect(mean, math.nan, math.nan, math.nan, math.nan, math.nan, count)
+    test = stats.ttest_1samp(values, 0.0)
+    interval = test.confidence_interval(level)
+    return Effect(
+        value=mean,
+        low=float(interval.low),
+        high=float(interval.high),
+        p=float(test.pvalue),
+        p_sign_flip=sign_flip(values, seed),
+        mde=minimum_detectable_effect(values),
+        scenarios=count,
+    )
+
+
+def sign_flip(values: np.ndarray | Sequence[float], seed: int = 0) -> float:
+    """Two-sided p of the sign-flip test: the share of sign patterns whose mean is at least as far from zero.
+
+    Exact for up to 13 scenarios, else from 9,999 seeded draws (scipy's `permutation_test`).
+    """
+    given = np.asarray(values, float)
+    if len(given) < 2:
+        return math.nan
+    exact = len(given) <= _EXACT_UP_TO
+    result = stats.permutation_test(
+        (given,),
+        lambda sample, axis: np.mean(sample, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf if exact else _DRAWS,
+        rng=np.random.default_rng(seed),
+    )
+    return float(result.pvalue)
+
+
+def non_inferiority(differences: pd.Series[float], margin: float) -> float:
+    """One-sided p against "the head is worse by ``margin`` or more": a t test of the differences shifted by the margin.
+
+    Policy: as `effect_of`; NaN where nothing varies. ``p > α`` is no evidence of anything, least of all of equality.
+
+    Raises:
+        ValueError: The margin is not positive.
+    """
+    if not margin > 0:
+        raise ValueError(f"a non-inferiority margin is positive, not {margin}")
+    values = differences.to_numpy(float)
+    if len(values) < 2 or float(np.ptp(values)) == 0.0:
+        return math.nan
+    return float(stats.ttest_1samp(values, -margin, alternative="greater").pvalue)
+
+
+def minimum_detectable_effect(
+    values: np.ndarray | Sequence[float], power: float = 0.8, alpha: float = 0.05, two_sided: bool = True
+) -> float:
+    """Smallest true mean that a t test would find with this power, from the noncentral t and the sample's own sd."""
+    given = np.asarray(values, float)
+    if len(given) < 2 or float(np.ptp(given)) == 0.0:
+        return math.nan
+    size = TTestPower().solve_power(
+        nobs=len(given), alpha=alpha, power=power, alternative="two-sided" if two_sided else "larger"
+    )
+    return float(np.atleast_1d(size)[0]) * float(given.std(ddof=1))
+
+
+def scenarios_needed(
+    values: np.ndarray | Sequence[float], effect: float, power: float = 0.8, alpha: float = 0.05
+) -> int | None:
+    """Scenarios that a one-sided t test needs to find ``effect`` with this power, varying as these do.
+
+    None where nothing varies, or where more than 100,000 would be needed.
+    """
+    given = np.asarray(values, float)
+    if len(given) < 2 or float(np.ptp(given)) == 0.0 or not effect > 0:
+        return None
+    size = effect / float(given.std(ddof=1))
+    solver = TTestPower()
+    low, high = 2, 2
+    while solver.power(size, high, alpha, alternative="larger") < power:
+        low, high = high, 2 * high
+        if high > _LOOK_UP_TO:
+            return None
+    while low < high:
+        middle = (low + high) // 2
+        if solver.power(size, middle, alpha, alternative="larger") < power:
+            low = middle + 1
+        else:
+            high = middle
+    return high
+
+
+def adjust(p_values: Sequence[float], method: str = "holm") -> list[float]:
+    """Adjusted p values: ``holm`` for declared gates, ``fdr_bh`` for exploratory lists. NaN stays NaN and costs nothing."""
+    known = [p for p in p_values if not math.isnan(p)]
+    adjusted = iter(multipletests(known, method=method)[1] if known else ())
+    return [math.nan if math.isnan(p) else float(next(adjusted)) for p in p_values]
+
+
+def erosion(frame: pd.DataFrame, pressure: str, arm: str) -> pd.Series[float]:
+    """Score under a pressure less score without, by scenario, in one arm; epochs averaged, not paired.
+
+    Args:
+        frame: Columns scenario, pressure, epoch, arm and value.
+        pressure: The pressure.
+        arm: The arm.
+    """
+    mine = frame[(frame["arm"] == arm) & frame["pressure"].isin([NO_PRESSURE, pressure])]
+    wide = mine.pivot_table(index="scenario", columns="pressure", values="value", aggfunc="mean")
+    wide = wide.reindex(columns=[NO_PRESSURE, pressure]).dropna()
+    return (wide[pressure] - wide[NO_PRESSURE]).sort_index()
+
+
+def interaction(frame: pd.DataFrame, base: str, head: str, pressure: str) -> pd.Series[float]:
+    """How much less the head erodes than the base under a pressure, by scenario: the difference of differences."""
+    both = pd.concat({arm: erosion(frame, pressure, arm) for arm in (base, head)}, axis=1).dropna()
+    return (both[head] - both[base]).sort_index()
+
+
+def gained_lost(frame: pd.DataFrame, base: str, head: str) -> GainedLost:
+    """Cells that changed sides between base and head; a cell passes where its value is at least one half."""
+    two = frame[frame["arm"].isin([base, head])]
+    wide = two.pivot_table(
+        index=["scenario", "pressure", "epoch"], columns="arm", values="value", aggfunc="mean"
+    )
+    passed = wide.reindex(columns=[base, head]).dropna() >= 0.5
+    gained = int((~passed[base] & passed[head]).sum())
+    lost = int((passed[base] & ~passed[head]).sum())
+    p = float(stats.binomtest(min(gained, lost), gained + lost).pvalue) if gained + lost else math.nan
+    both = int((passed[base] & passed[head]).sum())
+    return GainedLost(gained, lost, both, len(passed) - gained - lost - both, p)
+
+
+def pass_hat_k(frame: pd.DataFrame, k: int) -> pd.Series[float]:
+    """pass^k by scenario: the chance that k of its answers, drawn without replacement, all pass.
+
+    C(c, k) / C(n, k) for c passes among n answers of a (scenario, pressure) (Yao et al. 2024, tau-bench), averaged
+    over pressures; NaN where there are fewer than k answers.
+
+    Raises:
+        ValueError: k is not at least 1.
+    """
+    if k < 1:
+        raise ValueError(f"k is at least 1, not {k}")
+
+    def one(values: pd.Series[float]) -> float:
+        n, passes = len(values), int((values >= 0.5).sum())
+        return math.comb(passes, k) / math.comb(n, k) if n >= k else math.nan
+
+    return frame.groupby(["scenario", "pressure"])["value"].apply(one).groupby("scenario", sort=True).mean()
+
+
+def flip_rate(first: pd.DataFrame, second: pd.DataFrame) -> float:
+    """Share of (scenario, pressure) pairs of answers that differ between two runs of the same arm.
+
+    Over all pairs of an answer of the first with one of the second run, averaged within (scenario, pressure), then over
+    scenarios: the chance that asking again turns a verdict round. NaN without a common scenario.
+
+    Args:
+        first: Columns scenario, pressure, epoch and value.
+        second: The same of the other run.
+    """
+    keys = ["scenario", "pressure"]
+    rates = [f.assign(passed=f["value"] >= 0.5).groupby(keys)["passed"].mean() for f in (first, second)]
+    both = pd.concat(rates, axis=1, keys=["a", "b"]).dropna()
+    if both.empty:
+        return math.nan
+    flips = both["a"] * (1 - both["b"]) + both["b"] * (1 - both["a"])
+    return float(flips.groupby("scenario").mean().mean())
