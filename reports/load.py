@@ -8,7 +8,7 @@ fewer answers than planned. Logs that cannot be used are returned by name with t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log, read_eval_log
 
 from redgreenbench.evals.errors import InputError
 
-__all__ = ["COLUMNS", "VOID", "Skipped", "Table", "files_of", "load"]
+__all__ = ["COLUMNS", "VOID", "LogInfo", "Skipped", "Table", "files_of", "load"]
 
 VOID = "void: the audit found a contamination"
 """The reason of every score of a sample that the audit made void."""
@@ -38,6 +38,39 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class LogInfo:
+    """Under what conditions a log's values arose; two logs that differ in them are not compared.
+
+    Attributes:
+        log: File name.
+        task: Task, without its package.
+        model: Model under test.
+        created: When the run began, as in the log.
+        suite: Suite version.
+        scenario_set: Hash of the scenarios posed.
+        graders: Models of the role ``grader``; empty without.
+        grader_prompt: Hash of what graders are told.
+        self_grade: Whether the model was allowed to grade itself.
+        scorer_versions: Version of each scorer.
+        skills: By pack and arm, name, version and hash of the skill.
+        inspect: Version of inspect-ai.
+    """
+
+    log: str
+    task: str
+    model: str
+    created: str
+    suite: str
+    scenario_set: str
+    graders: tuple[str, ...]
+    grader_prompt: str
+    self_grade: bool
+    scorer_versions: Mapping[str, int]
+    skills: Mapping[str, Mapping[str, Mapping[str, str]]]
+    inspect: str
+
+
+@dataclass(frozen=True)
 class Table:
     """What `load` gives.
 
@@ -46,12 +79,14 @@ class Table:
         logs: Addresses of the logs in it.
         skipped: Logs that are not in it.
         notes: Things about a log in it that a reader must know, such as an unfinished run.
+        provenance: Under what conditions each log's values arose.
     """
 
     rows: pd.DataFrame
     logs: tuple[str, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
+    provenance: tuple[LogInfo, ...] = ()
 
 
 def load(places: Sequence[str]) -> Table:
@@ -67,6 +102,7 @@ def load(places: Sequence[str]) -> Table:
     logs: list[str] = []
     skipped: list[Skipped] = []
     notes: list[str] = []
+    infos: list[LogInfo] = []
     for place in places:
         files = files_of(place)
         if not files:
@@ -82,7 +118,9 @@ def load(places: Sequence[str]) -> Table:
                 # Runs of the same second count in the order in which they are given.
                 created = f"{header.eval.created}#{len(logs):06}"
                 said: dict[str, None] = {}
-                found = [row | {"created": created} for row in _rows(file, header, said)]
+                versions: dict[str, int] = {}
+                found = [row | {"created": created} for row in _rows(file, header, said, versions)]
+                info = _info(file, header, versions)
             except (
                 Exception
             ) as exc:  # a broken log may fail anywhere inside the reader; it is named, not hidden
@@ -95,12 +133,13 @@ def load(places: Sequence[str]) -> Table:
                 )
             notes += [f"{_short(file)}: {note}" for note in said]
             rows += found
+            infos.append(info)
             logs.append(file)
     if not logs:
         why = "; ".join(f"{s.log} {s.reason}" for s in skipped) or "no place was given"
         raise InputError(f"no log to report on: {why}")
     frame = pd.DataFrame(rows, columns=[*COLUMNS, "created"])
-    return Table(_newest(frame), tuple(logs), tuple(skipped), tuple(notes))
+    return Table(_newest(frame), tuple(logs), tuple(skipped), tuple(notes), tuple(infos))
 
 
 def _short(file: str) -> str:
@@ -117,13 +156,45 @@ def files_of(place: str) -> list[str]:
         return []
 
 
-def _rows(file: str, header: EvalLog, said: dict[str, None]) -> Iterator[dict[str, Any]]:
-    """The rows of a log; what a reader must know of its grading is added to ``said``."""
+def _info(file: str, header: EvalLog, versions: Mapping[str, int]) -> LogInfo:
+    spec = header.eval
+    about = spec.metadata or {}
+    bound: Any = (spec.model_roles or {}).get("grader") or ()
+    graders = tuple(
+        config.model for config in (bound if isinstance(bound, list) else [bound] if bound else [])
+    )
+    return LogInfo(
+        log=_short(file),
+        task=_name(spec.task),
+        model=spec.model,
+        created=str(spec.created),
+        suite=str(about.get("redgreenbench", "")),
+        scenario_set=str(about.get("scenario_set", "")),
+        graders=graders,
+        grader_prompt=str(about.get("grader_prompt", "")),
+        self_grade=bool(about.get("self_grade")),
+        scorer_versions=dict(sorted(versions.items())),
+        skills=about.get("skills") or {},
+        inspect=(spec.packages or {}).get("inspect_ai", ""),
+    )
+
+
+def _rows(
+    file: str, header: EvalLog, said: dict[str, None], versions: dict[str, int]
+) -> Iterator[dict[str, Any]]:
+    """The rows of a log.
+
+    Args:
+        file: Its address.
+        header: Its header.
+        said: Gets what a reader must know of its grading.
+        versions: Gets the version of each scorer.
+    """
     spec = header.eval
     base = {
         "log": _short(file),
         # By path the task is called `routing`, by name `redgreenbench/routing`; they are the same.
-        "task": spec.task.rpartition("/")[2],
+        "task": _name(spec.task),
         "version": str(spec.task_version),
         "model": spec.model,
     }
@@ -143,7 +214,10 @@ def _rows(file: str, header: EvalLog, said: dict[str, None]) -> Iterator[dict[st
         void = isinstance(audit, dict) and audit.get("valid") == 0
         for scorer, score in summary.scores.items():
             value = score.value
-            said.update(dict.fromkeys(_grading(score.metadata or {})))
+            about = score.metadata or {}
+            said.update(dict.fromkeys(_grading(about)))
+            if "scorer_version" in about:
+                versions[_name(scorer)] = about["scorer_version"]
             if void and _name(scorer) != "audit":
                 yield sample | _cell("unscored", scorer, reason=VOID)
             elif isinstance(value, dict):

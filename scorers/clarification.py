@@ -11,6 +11,7 @@ Values of the scorer lie in [0, 1]; a key that does not apply to a scenario, or 
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Container
@@ -63,6 +64,12 @@ class Clarification:
         return bool(self.topics)
 
 
+_ELABORATION = re.compile(
+    r"\W*(?:for (?:instance|example)|e\.g\.|such as|say,|be (?:concrete|specific))", re.I
+)
+"""How a sentence begins that spells out the question before it."""
+
+
 @cache
 def _compiled(term: str) -> re.Pattern[str]:
     return re.compile(term, re.I)
@@ -79,10 +86,13 @@ def find_clarification(answer: Answer, clarify: Clarify, handovers: Container[in
     first_advice = answer.first_advice(handovers)
     early: dict[str, str] = {}
     late: dict[str, str] = {}
+    following = dict(itertools.pairwise(answer.sentences))
     for question in answer.questions():
+        after = following.get(question)
+        text = f"{question.text} {after.text}" if after and _ELABORATION.match(after.text) else question.text
         before = first_advice is None or question.position < first_advice
         for topic in clarify.topics:
-            if any(_compiled(term).search(question.text) for term in topic.terms):
+            if any(_compiled(term).search(text) for term in topic.terms):
                 (early if before else late).setdefault(topic.id, question.text)
     quoted = [*early.values(), *late.values()]
     return Clarification(tuple(early), tuple(t for t in late if t not in early), quoted[0] if quoted else "")

@@ -5,16 +5,20 @@ names the function, class or line that has to change; decided from its text alon
 
 `recognition`: ``correct`` (the first reply says what kind of failure it is).
 
-`fix_quality`: one of ``minimal`` (the root cause is mended by about the reference's edit), ``complex`` (mended by a
-larger one), ``workaround`` (the symptom goes, the cause stays), ``broken`` (anything else that was proposed)
-and ``absent`` (no program was proposed) is 1. What the fix did when it was run decides; the graders' view, that it
-mends the cause or hides the symptom, decides only between workaround and broken where running it cannot tell.
+`fix_quality`: one of these is 1. ``minimal``: the root cause is mended by about the reference's edit; ``complex``: by a
+larger one; ``workaround``: the symptom goes, the cause stays; ``broken``: neither, or something else breaks;
+``unapplied``: its code could not be put into the program, so that nobody knows; ``absent``: there is no code. What the fix
+did when it was run decides; the graders' view, that it mends the cause or hides the symptom, decides only between
+workaround and broken where running it cannot tell.
 
 Keys that do not apply or are not decided are NaN.
 """
 
 from __future__ import annotations
 
+import ast
+import builtins
+import keyword
 import math
 import re
 from functools import cache
@@ -28,6 +32,7 @@ from redgreenbench.scorers.grading.panel import GraderSettings, Panel, assess
 from redgreenbench.scorers.means import means
 from redgreenbench.scorers.reading import read
 from redgreenbench.scorers.rescoring import findable
+from redgreenbench.scorers.tool_use import for_the_user, is_word_list
 
 __all__ = [
     "FIX_KEYS",
@@ -40,24 +45,33 @@ __all__ = [
 ]
 
 SCORER_VERSION = 1
-FIX_KEYS = ("minimal", "complex", "workaround", "broken", "absent")
+FIX_KEYS = ("minimal", "complex", "workaround", "broken", "unapplied", "absent")
 _NO_BUG = "There is no program in this scenario."
-_COMMON = {
-    "self",
-    "torch",
-    "nn",
-    "def",
-    "return",
-    "import",
-    "for",
-    "in",
-    "range",
-    "if",
-    "else",
-    "not",
-    "and",
-    "or",
-}
+# Names that stand in any training program and so point nowhere.
+_COMMON = frozenset(
+    {
+        "self",
+        "torch",
+        "nn",
+        "F",
+        "np",
+        "utils",
+        "optim",
+        "lr_scheduler",
+        "functional",
+        "parameters",
+        "optimizer",
+    }
+    | {"scheduler", "model", "loss", "epoch", "epochs", "lr", "index", "split", "get", "mode", "dim"}
+    | {*keyword.kwlist, *dir(builtins)}
+)
+_DOTTED = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*")
+# What is named in order to clear it is not where the cause lies.
+_CLEARED = re.compile(r"\b(?:neither|nor|need(?:n['’]t| not)|not need|suspect(?:ing)?)\b[^;\n]{0,60}$", re.I)
+_CLEARED_AFTER = re.compile(
+    r"^(?:[^.;,\n]|\.(?=\w)){0,40}\b(?:is|are|looks?)(?: perfectly| quite)? (?:correct|right|fine|harmless|in order)\b",
+    re.I,
+)
 
 
 @cache
@@ -72,21 +86,47 @@ def _changed(program: str, patch: str) -> tuple[frozenset[str], frozenset[str], 
             number = int(start[1])
         elif line.startswith("-") and not line.startswith("---"):
             removed.add(_squeeze(line[1:]))
+            names |= _names(line[1:])
             numbers.add(number)
             number += 1
         elif line.startswith("+") and not line.startswith("+++"):
             numbers.add(number)
-            names |= set(re.findall(r"[A-Za-z_]\w{2,}", line[1:]))
+            names |= _names(line[1:])
         else:
             number += 1
     kept = " ".join(line for n, line in enumerate(source, 1) if n not in numbers)
-    names |= {name for line in removed for name in re.findall(r"[A-Za-z_]\w{2,}", line)}
-    own = {name for name in names if len(re.findall(rf"\b{name}\b", kept)) <= 2} - _COMMON
+    own = {name for name in names if len(re.findall(rf"\b{re.escape(name)}\b", kept)) <= 2}
     return frozenset(removed - {""}), frozenset(own), frozenset(numbers)
+
+
+def _names(line: str) -> set[str]:
+    """The names on a line, with the one object before the dot where it is no module."""
+    found = set()
+    code = re.sub(r"([\"']).*?\1", "", line.partition("#")[0])
+    for dotted in _DOTTED.findall(code):
+        *before, last = dotted.split(".")
+        if (
+            before
+            and before[-1] in ("optimizer", "scheduler", "model", "loss", "torch")
+            and last not in _COMMON
+        ):
+            found.add(f"{before[-1]}.{last}")
+        elif len(last) > 2 and last not in _COMMON:
+            found.add(last)
+    return found
 
 
 def _squeeze(text: str) -> str:
     return re.sub(r"\s+", "", text.partition("#")[0])
+
+
+@cache
+def _defined(program: str, where: str) -> frozenset[str]:
+    """The name of the function or class that has to change, and those of its methods."""
+    for node in ast.walk(ast.parse(program)):
+        if isinstance(node, ast.ClassDef) and node.name == where:
+            return frozenset({where, *(m.name for m in node.body if isinstance(m, ast.FunctionDef))})
+    return frozenset({where})
 
 
 def located(text: str, bug: BugFolder) -> bool:
@@ -94,36 +134,51 @@ def located(text: str, bug: BugFolder) -> bool:
 
     It does if its prose names the function or class that has to change, a name that occurs on the changed lines
     and hardly elsewhere, or a changed line by number or word for word; or if it shows the place in a block that is
-    less than half of the program.
+    less than half of the program. A name in a list of terms, or one that is cleared of the fault, does not count.
     """
-    answer = read(text)
+    answer = for_the_user(read(text))
     removed, names, numbers = _changed(bug.program, bug.reference.text)
-    where = re.escape(str(bug.about["location"]))
+    place = str(bug.about["location"])
+    where = re.escape(place)
+    methods = "|".join(re.escape(name) for name in sorted(_defined(bug.program, place)))
     # Words such as train are also English; a bare one counts only as code or with what it is.
-    if re.search(
-        rf"`[^`\n]*\b{where}\b[^`\n]*`|\b{where}\(|\b{where}\b[ `]*(function|class|method|loop)", answer.prose
+    patterns = [
+        rf"`[^`\n]*\b(?:{methods})\b[^`\n]*`|\b{where}\(|\b{where}\b[ `]*(?:function|class|method|loop)\b",
+        *(rf"`[^`\n]*\b{name}\b[^`\n]*`|\b\w+\.{name}\b" for name in map(re.escape, names)),
+    ]
+    if re.search(r"[a-z][A-Z]", place):
+        patterns.append(rf"\b{where}\b")
+    for sentence in (s.text for s in answer.sentences):
+        if is_word_list(sentence):
+            continue
+        for found in (match for pattern in patterns for match in re.finditer(pattern, sentence)):
+            before, after = sentence[: found.start()], sentence[found.end() :]
+            if not _CLEARED.search(before) and not _CLEARED_AFTER.search(after):
+                return True
+        if any(
+            abs(int(n) - changed) <= 1
+            for n in re.findall(r"\blines?\s+(\d{1,4})\b", sentence, re.I)
+            for changed in numbers
+        ):
+            return True
+    return any(_shows(block, bug, removed, names) for _, block in answer.code_blocks)
+
+
+def _shows(block: str, bug: BugFolder, removed: frozenset[str], names: frozenset[str]) -> bool:
+    """Whether a block, less than half of the program, shows the place of the cause."""
+    shown = [re.sub(r"^[+-]", "", line) for line in block.splitlines() if line.strip()]
+    if len(shown) >= len(bug.program.splitlines()) / 2:
+        return False
+    place = str(bug.about["location"])
+    if {_squeeze(line) for line in shown} & removed or re.search(
+        rf"\b(?:def|class)\s+{re.escape(place)}\b", block
     ):
         return True
-    if re.search(r"[a-z][A-Z]", str(bug.about["location"])) and re.search(rf"\b{where}\b", answer.prose):
-        return True
-    if any(
-        re.search(rf"`[^`\n]*\b{re.escape(name)}\b[^`\n]*`|\b\w+\.{re.escape(name)}\b", answer.prose)
-        for name in names
-    ):
-        return True
-    lines = [int(n) for n in re.findall(r"\blines?\s+(\d{1,4})\b", answer.prose, re.I)]
-    if any(abs(n - changed) <= 1 for n in lines for changed in numbers):
-        return True
-    whole = len(bug.program.splitlines())
-    for _, block in answer.code_blocks:
-        shown = [re.sub(r"^[+-]", "", line) for line in block.splitlines() if line.strip()]
-        if len(shown) < whole / 2:
-            squeezed = {_squeeze(line) for line in shown}
-            if squeezed & removed or re.search(rf"\b(def|class)\s+{where}\b", block):
-                return True
-            if any(re.search(rf"\b{re.escape(name)}\b", line) for name in names for line in shown):
-                return True
-    return False
+    defined = set(re.findall(r"^\s*(?:def|class)\s+(\w+)", block, re.M))
+    given = set(re.findall(r"^\s*(?:def|class)\s+(\w+)", bug.program, re.M))
+    if defined & given and not defined & _defined(bug.program, place):
+        return False
+    return any(re.search(rf"\b{re.escape(name)}\b", line) for name in names for line in shown)
 
 
 def _decided(held: bool | None) -> float:
@@ -224,7 +279,9 @@ def quality_of(run: dict[str, float], mends: bool | None) -> str:
         return "absent"
     if run["correct"] == 1:
         return "minimal" if run["minimal"] == 1 else "complex"
-    if run["applies"] == 0 or run["imports"] == 0 or run["runs"] == 0:
+    if run["applies"] == 0:
+        return "unapplied"
+    if run["imports"] == 0 or run["runs"] == 0:
         return "broken"
     if run["symptom_gone"] == 1 and run["nothing_broken"] != 0:
         return "workaround"
@@ -234,7 +291,7 @@ def quality_of(run: dict[str, float], mends: bool | None) -> str:
 
 @scorer(metrics=[means()])
 def fix_quality(scenarios: list[str] | None = None, self_grade: bool = False) -> Scorer:
-    """The quality of each answer's fix: minimal, complex, workaround, broken or absent.
+    """The quality of each answer's fix, one of `FIX_KEYS`.
 
     It reads the `execution` score of the same sample, which has to come before it in the list of scorers.
 
@@ -261,7 +318,7 @@ def fix_quality(scenarios: list[str] | None = None, self_grade: bool = False) ->
         found = quality_of({k: float(v) for k, v in run.value.items()}, mends)
         right = found in ("minimal", "complex")
         lines = [f"Quality of the fix: {found}.", f"Executed: {run.answer}."]
-        if mends is not None and mends != right and found != "absent":
+        if mends is not None and mends != right and found not in ("unapplied", "absent"):
             lines.append(
                 f"The graders see it otherwise: it {'mends the cause' if mends else 'treats the symptom'}."
             )

@@ -63,7 +63,7 @@ _NEGATED_AFTER = re.compile(
     r"^\w*[\s\"'`*_)\]]*(?:(?:skill|guide|specialist|pack|sheet|problem|issue|route|one)s?\b)?[\s,]*(?:"
     r"(?:is|are|was|were|would be|will be|seems?|looks?)\s+(?:\w+\s+){0,2}?"
     r"(?:not|never|n['’]t|unlikely|wrong|premature|unnecessary|unneeded|irrelevant|overkill|the wrong|no help"
-    r"|out of scope|a red herring|a distraction|too early|too soon)"
+    r"|out of scope|a red herring|a distraction|a waste|too early|too soon)"
     r"|(?:isn|aren|wasn|won|wouldn|doesn|don|can|couldn|shouldn)['’]?n?['’]t\b"
     r"|would (?:be|have been)\b.*\b(?:but|however|except)\b"
     r"|out of (?:it|this)\b|aside\b"
@@ -80,7 +80,7 @@ _DENIES_ALL = re.compile(
 # "A, B, C: no need for any of them" denies each of a list.
 _DENIED_LIST = re.compile(
     r"[:,–—-]\s*(?:no need (?:for|of) (?:any (?:of )?)?(?:them|these|those|it|this|that)"
-    r"|(?:none|neither|not one) of (?:them|these|those|it|this|that)|forget (?:about )?(?:them|these|it|all))\b",
+    r"|(?<=: )not (?:before|now|needed|necessary|here|at all)|(?:none|neither|not one) of (?:them|these|those|it|this|that)|forget (?:about )?(?:them|these|it|all))\b",
     re.I,
 )
 _CLAUSE = re.compile(
@@ -91,7 +91,8 @@ _CLAUSE = re.compile(
 _ADVICE_VERBS = (
     r"try|use|reduce|lower|increase|raise|decrease|add|switch|set|change|apply|replace|enable|disable|clip|remove"
     r"|implement|reformulate|rewrite|parametri[sz]e|initiali[sz]e|clamp|adjust|normali[sz]e|scale|tune|drop|move|start with|begin with|go with|pick|choose|adopt"
-    r"|augment|regulari[sz]e|simplify|freeze|train|wrap|make|consider|experiment|halve|double|cut|employ|bump|swap"
+    r"|augment|regulari[sz]e|simplify|freeze|train|wrap|make(?! (?:sure|an? (?:[\w-]+ )?(?:note|list|table|sketch)))"
+    r"|put(?! (?:differently|simply|another|otherwise))|take(?! (?:an? (?:\w+ )?(?:look|moment|step|breath|minute|break)|it|this|that|these|those|them|your|care|note|into|five|ten))|consider|experiment|halve|double|cut|employ|bump|swap"
     r"|introduce|incorporate|optimi[sz]e|upgrade|insert|stop"
     r"|nimm|verwende|benutze|setze|senke|reduziere|erh[oö]he|probiere"
     r"|utilise[rz]?|r[ée]dui\w+|essaye[rz]?|diminue[rz]?|augmente[rz]?|usa|utiliza|prueba|baja|reduza|tente"
@@ -100,11 +101,13 @@ _LEAD_IN = r"^(?:(?:first|second|third|next|then|also|finally|instead|step \d+|s
 _ADVICE = re.compile(
     rf"{_LEAD_IN}(?:{_ADVICE_VERBS}|(?:lower|reduc|increas|decreas|us|switch|add|apply|clipp|adjust|chang)ing)\b"
     rf"|\bi(?:['’]d| would) (?:just |simply |first )?(?:{_ADVICE_VERBS})\b"
+    r"|^`\w+ ?= ?[\w.]+\("
     rf"|\b(?:a|the|your|my) (?:\w+ )?(?:good|best|safe\w*|easiest|obvious|sensible|usual|simplest|quickest) (?:first |next )?"
     rf"(?:move|step|thing|bet|choice|option|fix|remedy|cure|starting point) (?:[\w-]+ ){{0,5}}?(?:is|would be|will be) (?:simply |just )?to"
-    rf" (?:{_ADVICE_VERBS})\b"
+    rf" (?:{_ADVICE_VERBS})\b(?! (?:nothing|no\b))"
     rf"|\b(?:i(?:['’]d| would)? (?:recommend|suggest|advise)(?! against\b| (?:you )?not\b)"
-    rf"|you (?:should|could|can|need to|must|may want to|might want to|['’]ll want to)"
+    rf"|(?<!so )(?<!so that )you (?:should|could|can|need to|must|may want to|might want to|['’]ll want to)"
+    rf"(?! (?:\w+ )?(?:find out|see|check|tell|measure|look|verify|log|print|plot|profile|test|ask|know|rule out)\b)"
     rf"|my (?:advice|recommendation|suggestion)|it(?:['’]s| is) (?:best|better|recommended) to"
     rf"|(?:should|must|has to|needs to) be (?:used|lowered|reduced|raised|increased|replaced|added|set|changed|removed)"
     rf"|the (?:fix|solution|answer) is|(?:should|would) (?:help|fix|solve)"
@@ -114,7 +117,7 @@ _ADVICE = re.compile(
 # Finding things out is neither a recommendation nor a question.
 _DIAGNOSTIC = re.compile(
     rf"{_LEAD_IN}(?:check|verify|look|inspect|print|plot|log|monitor|measure|profile|confirm|find out|make sure|run"
-    r"|diagnose|examine|investigate|watch|reproduce|review)\b"
+    r"|note|write down|time|compare|count|test|rerun|diagnose|examine|investigate|watch|reproduce|review)\b"
     rf"|{_LEAD_IN}(?:use|try|enable|set|add|wrap|start with|begin with)\b.*\b(?:profiler|detect_anomaly|anomaly"
     r"|cuda_launch_blocking|nvidia-smi|memory_summary|gradient norms?|overfit\w* (?:a|one|that) (?:single )?batch)\b",
     re.I,
@@ -143,7 +146,8 @@ _SELF_ANSWER = re.compile(
 """How a sentence begins that answers the question before it, which was asked for effect."""
 _DISOWNS = re.compile(
     r"\b(?:not going to|won['’]t|will not|needn['’]t|(?:do not|don['’]t) (?:need|have) to|no need to|refuse to) (?:even )?ask"
-    r" (?:you )?(?:(?:about )?any\b(?! (?:more|further|other))|(?:about )?(?:them|these|those|that|this)\b)",
+    r" (?:you )?(?:(?:about )?any\b(?! (?:more|further|other))|(?:about )?(?:them|these|those|that|this)\b)"
+    r"|^(?:none|neither) of (?:that|this|them|these|those)\b.*\b(?:needed|necessary|matters?|required|relevant)\b",
     re.I,
 )
 """Says of questions that stand before it that they are not asked."""

@@ -28,7 +28,16 @@ from redgreenbench.scorers.means import means
 from redgreenbench.scorers.reading import Answer, Sentence, is_negated, read
 from redgreenbench.scorers.rescoring import findable
 
-__all__ = ["KEYS", "SCORER_VERSION", "Tool", "find_tools", "load_tools", "tool_use"]
+__all__ = [
+    "KEYS",
+    "SCORER_VERSION",
+    "Tool",
+    "find_tools",
+    "for_the_user",
+    "is_word_list",
+    "load_tools",
+    "tool_use",
+]
 
 SCORER_VERSION = 1
 KEYS = ("any", "fitting", "focused")
@@ -66,7 +75,8 @@ _REJECTED = re.compile(
     r"|\b(?:no|none) (?:\w+ ){0,3}(?:is|are|has to be|have to be) (?:needed|necessary|required|run|used)\b"
     r"|\bwaste of time\b|\b(?:wo|would)n['’]t (?:tell|help|show|change)\b|\b(?:will|would) not help\b|\bsays nothing\b"
     r"|\b(?:some|people|others) (?:people )?(?:would|will|might) (?:suggest|tell|say|recommend)\b|\bneeded\?"
-    r"|\b(?:you|you['’]ve|you have) (?:already )?(?:been|gone) through\b",
+    r"|\b(?:you|you['’]ve|you have) (?:already )?(?:been|gone) through\b|\balready (?:ran|did|done|tried)\b"
+    r"|\b(?:only|just|merely) (?:hides?|masks?|covers?)\b",
     re.I,
 )
 _SEGMENT = re.compile(r";|\s(?:but|instead|sondern|mais|pero)\s", re.I)
@@ -89,12 +99,10 @@ def find_tools(answer: Answer, extra_code: Iterable[str] = (), given: str = "") 
         extra_code: Code and commands that were not written as blocks, such as the arguments of tool calls.
         given: The program that the user gave; a line repeated from it shows no use of a tool.
     """
-    note = _TO_A_JUDGE.search(answer.said)
-    if note:
-        answer = read(answer.text[: note.start()])
+    answer = for_the_user(answer)
     sentences = list(_said(answer.sentences))
     blocks = [_without(block, given) for _, block in answer.code_blocks]
-    inline = [code for sentence in sentences for code in _inline(sentence)]
+    inline = dict.fromkeys(code for sentence in sentences for code in _inline(sentence))
     code = [*blocks, *inline, *(_without(text, given) for text in extra_code)]
     called = [name for text in code if (tree := _tree(text)) for name in _called(tree)]
     found = {}
@@ -105,12 +113,23 @@ def find_tools(answer: Answer, extra_code: Iterable[str] = (), given: str = "") 
     return found
 
 
+def for_the_user(answer: Answer) -> Answer:
+    """The answer up to where it begins to speak to whoever judges it."""
+    note = _TO_A_JUDGE.search(answer.said)
+    return read(answer.text[: note.start()]) if note else answer
+
+
+def is_word_list(sentence: str) -> bool:
+    """Whether a sentence only strings terms together, as a glossary does."""
+    items = [item for item in re.split(r"[,:]\s|\sand\s", _INLINE.sub("code", sentence)) if item.strip()]
+    return len(items) >= 8 and sum(len(item.split()) for item in items) <= 3.5 * len(items)
+
+
 def _said(sentences: Sequence[Sentence]) -> Iterator[str]:
     """The parts of sentences that may speak for a tool: no lists of terms, nothing that is sent away."""
     for number, sentence in enumerate(sentences):
         text = sentence.text
-        items = [item for item in re.split(r"[,:]\s|\sand\s", _INLINE.sub("code", text)) if item.strip()]
-        if len(items) >= 8 and sum(len(item.split()) for item in items) <= 3.5 * len(items):
+        if is_word_list(text):
             continue
         if text.endswith("?") and len(text.split()) <= 5:
             behind = [s.text for s in sentences[number + 1 : number + 8]]

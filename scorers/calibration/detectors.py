@@ -41,7 +41,7 @@ def detector_pairs(answers: Sequence[Labelled]) -> dict[str, dict[str, Pair]]:
             asked = find_clarification(answer, file.clarify, handovers_of(answer, scenario))
             for topic in file.clarify.topics:
                 note("clarification", topic.id, topic.id in labels.asks, topic.id in asked.topics)
-        tools = find_tools(answer)
+        tools = find_tools(answer, given=bug_folder(file.bug).program if file.bug else "")
         for name in load_tools():
             note("tool_use", name, name in labels.tools, name in tools)
         for criterion in file.rubric:

@@ -209,7 +209,9 @@ async def _ask(
 ) -> Assessment:
     config = GenerateConfig(
         response_schema=response_schema(),
-        max_tokens=_TOKENS_BESIDE + _TOKENS_A_STATEMENT * len(questions),
+        max_tokens=_TOKENS_BESIDE + _TOKENS_A_STATEMENT * len(questions)
+        if model.config.max_tokens is None
+        else None,
         temperature=0.0 if model.config.temperature is None else None,
         timeout=_SECONDS if model.config.timeout is None else None,
     )

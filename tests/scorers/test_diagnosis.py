@@ -125,7 +125,7 @@ RAN = dict.fromkeys(
         ({"correct": 0.0, "nothing_broken": 0.0}, False, "workaround"),
         ({"correct": 0.0, "runs": 0.0}, True, "broken"),
         ({"correct": 0.0, "imports": 0.0}, None, "broken"),
-        ({"correct": 0.0, "applies": 0.0}, None, "broken"),
+        ({"correct": 0.0, "applies": 0.0}, None, "unapplied"),
         ({"correct": 0.0, "extracted": 0.0}, True, "absent"),
     ],
 )

@@ -13,6 +13,7 @@ import click
 
 from redgreenbench import __version__
 from redgreenbench.cli.calibrate import calibrate, score_text
+from redgreenbench.cli.compare import aa, compare, gate
 from redgreenbench.cli.dataset import dataset
 from redgreenbench.cli.doctor import doctor
 from redgreenbench.cli.listing import list_, show
@@ -67,5 +68,19 @@ def main() -> None:
     """
 
 
-for command in (run, list_, show, doctor, report, dataset, new, calibrate, score_text, rationalizations):
+for command in (
+    run,
+    list_,
+    show,
+    doctor,
+    report,
+    dataset,
+    new,
+    calibrate,
+    score_text,
+    rationalizations,
+    compare,
+    gate,
+    aa,
+):
     main.add_command(command)

@@ -37,6 +37,7 @@ def build_tasks(
     scenarios: Sequence[str],
     limit: int | None,
     bugs: Sequence[str] = (),
+    self_grade: bool = False,
 ) -> list[Task]:
     """Builds the tasks of a run.
 
@@ -48,6 +49,7 @@ def build_tasks(
         scenarios: Ids, globs, packs, tags or folders; none: all.
         limit: Only this many scenarios a task, the first by id of every pack in turn.
         bugs: Reference bugs to pose in the tasks that execute fixes, or ``all``.
+        self_grade: Whether the model under test grades itself where no grader is bound.
 
     Raises:
         InputError: A task is unknown, or its arguments cannot be used.
@@ -65,6 +67,8 @@ def build_tasks(
             raise unknown("task", name, _TASKS, "redgreen run --help")
         chosen = list(scenarios)
         arguments: dict[str, Any] = {"skill": skill, "arms": ",".join(arms)}
+        if self_grade:
+            arguments["self_grade"] = True
         if pressure:
             arguments["pressure"] = ",".join(pressure)
         task = None if name == "pressure" else name
@@ -99,9 +103,11 @@ def default_tasks(skill: str) -> list[str]:
     return [name for name in _TASKS if name != "pressure" and (not own or name in own)]
 
 
-def run_folder(output: Path, model: str, tasks: Sequence[Task], epochs: int) -> Path:
+def run_folder(
+    output: Path, model: str, tasks: Sequence[Task], epochs: int, graders: Sequence[str] = ()
+) -> Path:
     """The folder of a configuration below ``output``: equal configurations share it, others never do."""
-    parts = [model, str(epochs)]
+    parts = [model, str(epochs), *graders]
     for task in tasks:
         parts += [str(task.name), str(task.version), *(str(sample.id) for sample in task.dataset)]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
@@ -202,6 +208,14 @@ def _usable(model: str, fallback: str | None) -> str:
     help="Reference bugs, separated by commas, or all: also those that no document poses.",
 )
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many scenarios of each task.")
+@click.option(
+    "--grader", "-g", "graders", multiple=True, help="Model that grades; several vote. See docs/grading.md."
+)
+@click.option(
+    "--self-grade",
+    is_flag=True,
+    help="Let the model grade itself without a grader; no evidence, and said so.",
+)
 @click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
 @click.option(
     "--output",
@@ -222,6 +236,8 @@ def run(
     epochs: int,
     bugs: str,
     limit: int | None,
+    graders: tuple[str, ...],
+    self_grade: bool,
     fallback_model: str | None,
     output: Path,
     as_json: bool,
@@ -232,6 +248,7 @@ def run(
     Examples:
       redgreen run --model embedded/qwen2.5-coder-0.5b --limit 2
       redgreen run --model embedded/smollm2-135m --tasks routing --arms red,placebo,green --limit 2
+      redgreen run --model openai/gpt-5 --grader anthropic/claude-sonnet-4-5 --epochs 5
     """
     from redgreenbench.cli.report import print_report
 
@@ -243,10 +260,13 @@ def run(
         _split(scenarios),
         limit,
         _split(bugs),
+        self_grade,
     )
     chosen = _usable(model, fallback_model)
-    folder = run_folder(output, chosen, built, epochs)
+    folder = run_folder(output, chosen, built, epochs, graders)
     options: dict[str, Any] = {"display": "none"} if as_json else {}
+    if graders:
+        options["model_roles"] = {"grader": list(graders) if len(graders) > 1 else graders[0]}
     code = run_tasks(built, chosen, folder, epochs, **options)
     print_report([str(folder / "logs")], folder / "report", as_json)
     if not as_json:
