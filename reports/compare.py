@@ -33,7 +33,8 @@ __all__ = [
     "unlike",
 ]
 
-BASE, HEAD = "base", "head"
+BASE = "base"
+HEAD = "head"
 ALPHA = 0.05
 MARGIN = 0.1
 """A change smaller than this counts as nothing, where no gate declares another margin."""

@@ -41,7 +41,9 @@ __all__ = [
     "read_gates",
 ]
 
-PASS, BLOCK, INCONCLUSIVE = "PASS", "BLOCK", "INCONCLUSIVE"
+PASS = "PASS"
+BLOCK = "BLOCK"
+INCONCLUSIVE = "INCONCLUSIVE"
 
 
 class Gate(BaseModel):

@@ -165,7 +165,7 @@ def test_the_debugging_task_executes_fixes(run_task: Callable[..., EvalLog]) -> 
     assert scores["debugging-techniques/model-not-learning"]["execution"].value["correct"] == 1.0
     control = scores["debugging-techniques/control-argmax-shape"]
     assert math.isnan(control["execution"].value["correct"])
-    assert set(control) == {"execution", "checks"}
+    assert {"execution", "checks", "audit"} <= set(control)
 
 
 def test_other_bugs_are_posed_on_request_only() -> None:

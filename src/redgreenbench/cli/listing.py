@@ -83,12 +83,33 @@ def _bugs() -> list[Record]:
     return [{"name": name, **{key: bug_folder(name).about[key] for key in keys}} for name in bug_names()]
 
 
+def _metrics() -> list[Record]:
+    from redgreenbench.reports.metrics import load_metrics
+
+    return [{"name": name, **metric.model_dump(mode="json")} for name, metric in load_metrics().items()]
+
+
+def _excuses() -> list[Record]:
+    from redgreenbench.scorers.grading.questions import load_excuses
+
+    return [{"name": name, **excuse.model_dump()} for name, excuse in load_excuses().items()]
+
+
+def _tools() -> list[Record]:
+    from redgreenbench.scorers.tool_use import load_tools
+
+    return [{"name": name, "says": tool.says} for name, tool in load_tools().items()]
+
+
 _KINDS: dict[str, tuple[Callable[[], list[Record]], Sequence[str]]] = {
     "scenarios": (_scenarios, ("id", "title", "task", "document", "control")),
     "pressures": (_pressures, ("name", "describes")),
     "arms": (_arms, ("name", "describes")),
     "skills": (_skills, ("name", "version", "hash", "tokens", "description")),
     "bugs": (_bugs, ("name", "title", "document", "location")),
+    "metrics": (_metrics, ("name", "title", "formula", "document")),
+    "excuses": (_excuses, ("name", "says", "counter")),
+    "tools": (_tools, ("name", "says")),
 }
 
 
@@ -96,7 +117,7 @@ _KINDS: dict[str, tuple[Callable[[], list[Record]], Sequence[str]]] = {
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every field.")
 def list_(kind: str, as_json: bool) -> None:
-    """List scenarios, pressures, arms, skills or bugs.
+    """List what there is of a kind.
 
     \b
     Examples:
