@@ -14,10 +14,11 @@ from typing import Any
 
 import pandas as pd
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log, read_eval_log_sample_summaries
+from inspect_ai.scorer import Score
 
 from redgreenbench.evals.errors import InputError
 
-__all__ = ["COLUMNS", "VOID", "LogInfo", "Skipped", "Table", "files_of", "load"]
+__all__ = ["COLUMNS", "VOID", "LogInfo", "Skipped", "Table", "files_of", "latest_scores", "load"]
 
 VOID = "void: the audit found a contamination"
 """The reason of every score of a sample that the audit made void."""
@@ -165,7 +166,7 @@ def _info(file: str, header: EvalLog, versions: Mapping[str, int]) -> LogInfo:
     )
     return LogInfo(
         log=_short(file),
-        task=_name(spec.task),
+        task=spec.task.rpartition("/")[2],
         model=spec.model,
         created=str(spec.created),
         suite=str(about.get("redgreenbench", "")),
@@ -194,7 +195,7 @@ def _rows(
     base = {
         "log": _short(file),
         # By path the task is called `routing`, by name `redgreenbench/routing`; they are the same.
-        "task": _name(spec.task),
+        "task": spec.task.rpartition("/")[2],
         "version": str(spec.task_version),
         "model": spec.model,
     }
@@ -210,15 +211,16 @@ def _rows(
             reason = summary.error or summary.limit_reason or summary.limit or "the sample has no score"
             yield sample | _cell("error", reason=reason.strip().splitlines()[0][:200])
             continue
-        audit = next((s.value for n, s in summary.scores.items() if _name(n) == "audit"), None)
+        scores = latest_scores(summary.scores)
+        audit = scores["audit"].value if "audit" in scores else None
         void = isinstance(audit, dict) and audit.get("valid") == 0
-        for scorer, score in summary.scores.items():
+        for scorer, score in scores.items():
             value = score.value
             about = score.metadata or {}
             said.update(dict.fromkeys(_grading(about)))
             if "scorer_version" in about:
-                versions[_name(scorer)] = about["scorer_version"]
-            if void and _name(scorer) != "audit":
+                versions[scorer] = about["scorer_version"]
+            if void and scorer != "audit":
                 yield sample | _cell("unscored", scorer, reason=VOID)
             elif isinstance(value, dict):
                 for key, number in value.items():
@@ -242,8 +244,16 @@ def _rows(
                 )
 
 
+def latest_scores(scores: Mapping[str, Score]) -> dict[str, Score]:
+    """A sample's scores by the scorer's bare name; of several by one scorer the one that was added last.
+
+    inspect numbers a score that is appended beside one of the same name: ``rubric``, ``rubric1``.
+    """
+    return {_name(name): score for name, score in scores.items()}
+
+
 def _name(scorer: str) -> str:
-    return scorer.rpartition("/")[2]
+    return scorer.rpartition("/")[2].rstrip("0123456789")
 
 
 def _grading(about: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from inspect_ai.log import read_eval_log, read_eval_log_samples
 
-from redgreenbench.reports.load import Skipped, files_of
+from redgreenbench.reports.load import Skipped, files_of, latest_scores
 
 __all__ = ["Found", "Listing", "as_markdown", "list_excuses"]
 
@@ -91,11 +91,11 @@ def list_excuses(places: Sequence[str], arms: Sequence[str] = ()) -> Listing:
 def _scores(file: str) -> Iterator[tuple[dict[str, Any], Any]]:
     model = read_eval_log(file, header_only=True).eval.model
     for sample in read_eval_log_samples(file, all_samples_required=False, exclude_fields=_UNREAD):
-        for name, score in (sample.scores or {}).items():
-            if name.rpartition("/")[2] == "rationalization":
-                about = {key: str(sample.metadata.get(key, "")) for key in ("scenario", "pressure", "arm")}
-                log = file.rsplit("/", 1)[-1]
-                yield about | {"model": model, "epoch": sample.epoch, "log": log}, score
+        score = latest_scores(sample.scores or {}).get("rationalization")
+        if score is not None:
+            about = {key: str(sample.metadata.get(key, "")) for key in ("scenario", "pressure", "arm")}
+            log = file.rsplit("/", 1)[-1]
+            yield about | {"model": model, "epoch": sample.epoch, "log": log}, score
 
 
 def as_markdown(listing: Listing, meaning: Mapping[str, tuple[str, str]], quotes: int = 5) -> str:

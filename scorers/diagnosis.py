@@ -306,7 +306,14 @@ def fix_quality(scenarios: list[str] | None = None, self_grade: bool = False) ->
         scenario = known[state.metadata["scenario"]]
         if not scenario.file.bug:
             return Score(value=dict.fromkeys(FIX_KEYS, math.nan), explanation=_NO_BUG)
-        run = next((s for n, s in (state.scores or {}).items() if n.rpartition("/")[2] == "execution"), None)
+        run = next(
+            (
+                s
+                for n, s in (state.scores or {}).items()
+                if n.rpartition("/")[2].rstrip("0123456789") == "execution"
+            ),
+            None,
+        )
         if run is None:
             return Score.unscored(
                 reason="there is no execution score; score with execution first, and append"

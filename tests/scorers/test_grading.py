@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from inspect_ai import score
-from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.model import (
     ChatMessage,
     ChatMessageAssistant,
@@ -22,6 +22,7 @@ from inspect_ai.tool import ToolCall
 from redgreenbench.evals.arms import estimate_tokens
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.evals.pressures import applies, load_pressures
+from redgreenbench.reports.load import load
 from redgreenbench.scorers.grading import panel as module
 from redgreenbench.scorers.grading.evidence import transcript_of
 from redgreenbench.scorers.grading.panel import NO_GRADER, grader_messages
@@ -408,3 +409,18 @@ def test_an_old_log_is_graded_without_generating(run_task, grader) -> None:
     (sample,) = again.samples
     assert sample.scores["rubric"].value["technique"] == 1.0
     assert sample.output.completion == ANSWER
+    # Appended beside what was unscored, it is the one that counts.
+    log = run_task(routing(scenarios=ONE, arms="red"), lambda system, user: ANSWER)
+    again = score(read_eval_log(log.location), rubric(), action="append", model_roles={"grader": judge})
+    write_eval_log(again, log.location)
+    rows = load([log.location]).rows
+    graded_rows = rows[rows["scorer"] == "rubric"]
+    assert set(graded_rows["key"]) == {
+        "correct",
+        "outcome",
+        "technique",
+        "vocabulary",
+        "decided",
+        "agreement",
+    }
+    assert graded_rows.set_index("key")["value"]["technique"] == 1.0
