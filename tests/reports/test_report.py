@@ -1,5 +1,6 @@
 """From logs to a report: what is counted, what is missing, and the same bytes twice."""
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from inspect_ai.log import read_eval_log, write_eval_log
 from inspect_ai.scorer import Score
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.reports.certificates import certificate_path, grader_notes
 from redgreenbench.reports.load import COLUMNS, load
 from redgreenbench.reports.summary import summarize
 from redgreenbench.reports.write import as_records, markdown, write_report
@@ -199,3 +201,44 @@ def test_records_are_plain_and_documented(log) -> None:
     assert all(
         v is None or isinstance(v, str | int | float | bool | list) for r in records for v in r.values()
     )
+
+
+def test_what_graders_are_worth_is_said(run_task, grader, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    judge = grader(lambda messages: "no verdict", "judge")
+    log = run_task(
+        routing(scenarios="which-optimizer", arms="red"),
+        lambda s, u: "Use Adam.",
+        model_roles={"grader": judge},
+    )
+    info = load([log.location]).provenance
+    assert info[0].graders == ("mockllm/judge",)
+    (note,) = grader_notes(info)
+    assert note.startswith(
+        "grader mockllm/judge: no certificate; `redgreen calibrate --grader mockllm/judge`"
+    )
+    path = certificate_path("mockllm/judge")
+    path.parent.mkdir()
+    record = {
+        "verdict": "unfit",
+        "set": {"answers": 7},
+        "kinds": {"outcome": {"kappa": 0.125}},
+        "grader_prompt": "x",
+    }
+    path.write_text(json.dumps(record))
+    (note,) = grader_notes(info)
+    assert "unfit by 7 labelled answers (kappa of outcome criteria 0.12), with another prompt" in note
+    path.write_text("{")
+    assert "cannot be read" in grader_notes(info)[0]
+
+
+def test_self_grading_stands_in_the_report(run_task) -> None:
+    def reply(system: str, user: str) -> str:
+        if "You judge one transcript" not in system:
+            return "Use Adam at 1e-3."
+        verdicts = [{"n": n, "verdict": "false", "quote": ""} for n in range(1, 20)]
+        return json.dumps({"verdicts": verdicts, "excuses": []})
+
+    log = run_task(routing(scenarios="which-optimizer", arms="red", self_grade=True), reply)
+    (note,) = load([log.location]).notes
+    assert note.endswith("the model under test graded itself (mockllm/scripted); such grades are no evidence")

@@ -68,6 +68,7 @@ def calibrate(
       redgreen calibrate --grader openai/gpt-5-mini --repeats 3
       redgreen calibrate --grader embedded/qwen2.5-coder-0.5b --limit 8
     """
+    from redgreenbench.reports.certificates import certificate_path
     from redgreenbench.scorers.calibration.labels import SHIPPED, load_set
 
     answers = load_set(folder or SHIPPED)
@@ -78,8 +79,7 @@ def calibrate(
     answers = tuple(one for one in answers if one.answer.text.strip())
     chosen = _spread(answers, limit) if limit else answers
     record = _certify(grader, chosen, repeats, log_dir, len(answers))
-    name = "+".join(grader).replace("/", "_")
-    path = output or Path("certificates") / f"{name}.json"
+    path = output or certificate_path("+".join(grader))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
     if as_json:

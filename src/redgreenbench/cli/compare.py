@@ -25,6 +25,7 @@ _EXIT = {"PASS": 0, "BLOCK": 1, "INCONCLUSIVE": 2}
 
 def _sides(base: str, head: str | None, arms: str, force: bool) -> tuple[Sides, tuple[str, ...]]:
     from redgreenbench.evals.errors import InputError
+    from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compare import sides_of
     from redgreenbench.reports.load import load
 
@@ -47,7 +48,7 @@ def _sides(base: str, head: str | None, arms: str, force: bool) -> tuple[Sides, 
             f"base and head are not alike: {'; '.join(sides.differs)}; --force compares them and says so"
         )
     tables = [first, second] if second else [first]
-    notes = [note for t in tables for note in t.notes]
+    notes = [note for t in tables for note in (*t.notes, *grader_notes(t.provenance))]
     notes += [f"left out: {s.log}: {s.reason}" for t in tables for s in t.skipped]
     return sides, tuple(dict.fromkeys(notes))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
@@ -38,10 +38,12 @@ def report(logs: tuple[str, ...], output: Path, as_json: bool) -> None:
 
 def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
     """Writes the report of ``logs`` to ``output`` and shows it."""
+    from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.load import load
     from redgreenbench.reports.write import as_records, caveats, console_table, write_report
 
     table = load(logs)
+    table = replace(table, notes=(*table.notes, *grader_notes(table.provenance)))
     groups, written = write_report(table, output)
     if as_json:
         record = {
