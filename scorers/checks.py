@@ -30,7 +30,7 @@ from redgreenbench.scorers.rescoring import findable
 
 __all__ = ["KEYS", "SCORER_VERSION", "checks", "holds", "score_checks"]
 
-SCORER_VERSION = 1
+SCORER_VERSION = 2
 KEYS = ("correct", "outcome", "technique", "vocabulary", "cause", "remedy")
 
 

@@ -37,7 +37,7 @@ from redgreenbench.scorers.sandboxed import sandbox_relay
 
 __all__ = ["DEVICES", "KEYS", "SCORER_VERSION", "execution", "score_of"]
 
-SCORER_VERSION = 1
+SCORER_VERSION = 2
 KEYS = ("correct", *STEPS, "minimal")
 DEVICES = ("auto", "cpu", "cuda")
 _MOST_WORKERS = 8

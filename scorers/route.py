@@ -31,7 +31,7 @@ from redgreenbench.scorers.routing import Routing, find_routing
 
 __all__ = ["KEYS", "SCORER_VERSION", "expected_under", "route", "score_route"]
 
-SCORER_VERSION = 1
+SCORER_VERSION = 2
 KEYS = ("correct", "first", "covered", "order", "no_forbidden_first", "clarified", "focused", "restraint")
 _SPARE = 2
 """How many specialists beyond those asked for an answer may name before it counts as naming everything."""

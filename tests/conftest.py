@@ -10,7 +10,8 @@ from inspect_ai import Task, eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
 
-os.environ.setdefault("INSPECT_DISPLAY", "none")
+# inspect keeps one display per process, so the first run would decide for every later test.
+os.environ["INSPECT_DISPLAY"] = "none"
 
 SKILL = """---
 name: {name}

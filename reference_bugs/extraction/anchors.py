@@ -1,8 +1,8 @@
 """Says which statement of a program a statement of an answer stands for.
 
 It refuses to take similarity for identity: a statement is the same one, the same assignment to a target that
-is set only once, the same compound statement by its header, or the loop with the same role; anything else is
-new.
+is set only once, the only call of the same method that has something in common with it, the same compound
+statement by its header, or the loop with the same role; anything else is new.
 """
 
 import ast
@@ -65,6 +65,45 @@ def header(node: ast.stmt) -> str:
             return ""
 
 
+def same_call(new: ast.stmt, old: ast.stmt, values: dict[str, ast.expr]) -> bool:
+    """Whether two statements call one method of one thing, with something in common: `a.append(f(x).item())`.
+
+    `values` are what the statements around the new one set names to.
+    """
+    mine, theirs = [
+        node.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        for node in (new, old)
+    ]
+    if mine is None or theirs is None or dump(mine.func) != dump(theirs.func):
+        return False
+    if isinstance(mine.func, ast.Name) and mine.func.id == "print":
+        return False
+    read = [
+        {dump(n) for arg in (*c.args, *(k.value for k in c.keywords)) for n in ast.walk(arg) if _tells(n)}
+        for c in (mine, theirs)
+    ]
+    for name in [n.id for n in ast.walk(mine) if isinstance(n, ast.Name) and n.id in values]:
+        read[0] |= {dump(n) for n in ast.walk(values[name]) if _tells(n)}
+    return not all(read) or bool(read[0] & read[1])
+
+
+def _receiver(node: ast.stmt) -> str:
+    return (
+        ast.unparse(node.value.func)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        else ""
+    )
+
+
+def _tells(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute | ast.Constant)
+
+
+def calls(node: ast.stmt) -> bool:
+    """Whether a statement is nothing but a call."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+
+
 def plain_form(node: ast.stmt) -> str:
     """`x *= m` and `x = x * m` alike: the second is how one writes the first out of place."""
     if isinstance(node, ast.AugAssign):
@@ -108,7 +147,7 @@ class Anchors:
         self._loops: list[tuple[ast.stmt, bool]] = []
         for suite in self.suites:
             for node in suite.body:
-                for word in self._words(node):
+                for word in [*self._words(node), *[f"call {_receiver(node)}"] * calls(node)]:
                     self._once.setdefault(word, []).append(node)
         self._find_loops(program.tree.body if body is None else body, True)
 
@@ -129,12 +168,15 @@ class Anchors:
         ]
         return [word for word in words if word]
 
-    def stands_for(self, node: ast.stmt) -> ast.stmt | None:
+    def stands_for(self, node: ast.stmt, values: dict[str, ast.expr] | None = None) -> ast.stmt | None:
         """The one statement that a statement with other words replaces, or None."""
         for word in reversed(self._words(node)):
             found = self._once.get(word, [])
             if len(found) == 1 and not word.startswith("header def"):
                 return found[0]
+        if calls(node):
+            alike = self._once.get(f"call {_receiver(node)}", [])
+            return alike[0] if len(alike) == 1 and same_call(node, alike[0], values or {}) else None
         return self.role(node) if is_loop(node) else None
 
     def role(self, loop: ast.stmt) -> ast.stmt | None:
@@ -157,6 +199,7 @@ class Anchors:
 def match(new: list[ast.stmt], suite: Suite, anchors: Anchors) -> list[int | None]:
     """For each new statement the index of the one it stands for in a suite, in rising order, or None."""
     dumps = [dump(node) for node in suite.body]
+    values = {target(node): node.value for node in new if isinstance(node, ast.Assign) and target(node)}
     result: list[int | None] = []
     last = -1
     for node in new:
@@ -168,7 +211,7 @@ def match(new: list[ast.stmt], suite: Suite, anchors: Anchors) -> list[int | Non
             heads = [i for i, old in enumerate(suite.body) if i > last and header(old) == header(node) != ""]
             place = heads[0] if len(heads) == 1 else None
         if place is None and not later:
-            meant = anchors.stands_for(node)
+            meant = anchors.stands_for(node, values)
             place = next((i for i, old in enumerate(suite.body) if old is meant and i > last), None)
         result.append(place)
         last = place if place is not None else last

@@ -1,22 +1,30 @@
 """Goes from an answer in prose to one program: reads the blocks, plans each, chooses, applies, and reports.
 
+What blocks say comes first. Sentences that order one precise edit ("add `a` after `b`") are carried out after
+them, or instead where no block can be applied, and then all of them or none. Imports that a library name
+leaves no choice about are added (see `library`).
+
 It refuses to apply what was cut off, what is marked as wrong, and checks; and it hands out nothing that does
 not parse.
 """
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from redgreenbench.reference_bugs.extraction import blocks as reading
 from redgreenbench.reference_bugs.extraction.blocks import Block
-from redgreenbench.reference_bugs.extraction.choice import Candidate, Choice, choose, outcome
+from redgreenbench.reference_bugs.extraction.choice import ONLY, Candidate, Choice, choose, outcome
+from redgreenbench.reference_bugs.extraction.definitions import add_imports
+from redgreenbench.reference_bugs.extraction.library import library_imports
 from redgreenbench.reference_bugs.extraction.marks import Marks, read_marks
 from redgreenbench.reference_bugs.extraction.names import missing_names
+from redgreenbench.reference_bugs.extraction.orders import follow
 from redgreenbench.reference_bugs.extraction.plan import Plan, plan
 from redgreenbench.reference_bugs.extraction.source import (
     LONGEST,
     Refused,
     Source,
+    dump,
     parse_problem,
     read,
     read_block,
@@ -53,7 +61,8 @@ class _Reading:
     """What was found while going through the blocks."""
 
     candidates: list[Candidate] = field(default_factory=list)
-    checks: list[Candidate] = field(default_factory=list)  # by their content only, nobody calls them so
+    # What counts only if nothing else does: checks by content, and what a single word makes no fix.
+    checks: list[Candidate] = field(default_factory=list)
     refused: list[tuple[Block, Marks, str]] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
     cut: int = 0
@@ -85,6 +94,7 @@ def extract(answer: str, program: str) -> Extraction:
 
 def _extract(answer: str, program: Source) -> Extraction:
     found = _read(answer, program)
+    _drop_what_is_replaced(found)
     candidates = found.candidates
     if not any(not candidate.extra for candidate in candidates):
         candidates = sorted([*candidates, *found.checks], key=lambda c: c.block.number)
@@ -95,10 +105,15 @@ def _extract(answer: str, program: Source) -> Extraction:
     source = outcome(list(choice.chosen), program)
     how = [_how(candidate.plan) for candidate in choice.chosen if not candidate.extra]
     if not how:
-        return _nothing_applied(found, needy, answer)
+        return _by_sentences(found, needy, answer, program)
     found.notes += choice.notes
     source, more = _on_top(source, choice, found, needy)
     how += more
+    if not found.cut and not parse_problem(source):
+        # Sentences that repeat what the blocks do change nothing, and others may: "and delete the line `...`".
+        followed = follow(answer, source)
+        source = followed.source
+        how += followed.how
     if problem := parse_problem(source):
         return Extraction(NOT_APPLIED, reason=f"the program would not parse: {problem}", notes=_notes(found))
     for candidate in choice.chosen:
@@ -112,6 +127,17 @@ def _extract(answer: str, program: Source) -> Extraction:
         alternatives=1 + choice.rivals,
         notes=_notes(found),
     )
+
+
+def _by_sentences(
+    found: _Reading, needy: list[tuple[Candidate, str]], answer: str, program: Source
+) -> Extraction:
+    """What the sentences say to do with single statements, where no block can be applied: all of it or nothing."""
+    followed = follow(answer, program.text)
+    if followed.problem or not followed.how or found.cut:
+        return _nothing_applied(found, needy, answer, followed.problem)
+    reason = _reservations(found, needy, program, followed.source)
+    return Extraction(APPLIED, followed.source, ", ".join(followed.how), reason, ONLY, 1, _notes(found))
 
 
 def _read(answer: str, program: Source) -> _Reading:
@@ -139,15 +165,24 @@ def _read(answer: str, program: Source) -> _Reading:
     return found
 
 
+def _drop_what_is_replaced(found: _Reading) -> None:
+    """Code under "Change:" is the old one if a fix follows, even one that cannot be applied."""
+    last = max((block.number for block, marks, _ in found.refused if marks.role == "fix"), default=0)
+    gone = [c for c in found.checks if c.marks.role == "wrong" and c.block.number < last]
+    found.notes += [(c.block.number, "marked as the old or wrong code") for c in gone]
+    found.checks = [c for c in found.checks if c not in gone]
+
+
 def _read_block(block: Block, program: Source, found: _Reading, quoted: Block | None) -> Block | None:
     """Plans one block; returns it if it is the old code that the next one may replace."""
     marks = read_marks(block)
-    if marks.role == "wrong":
-        found.notes.append((block.number, "marked as the old or wrong code"))
-        return block
-    if marks.role == "check":
-        found.notes.append((block.number, "a check, replaces nothing"))
-        return None
+    if marks.role in ("wrong", "check"):
+        if doubtful := _mentioned_only(block, marks, program):
+            found.checks.append(doubtful)
+        else:
+            why = "marked as the old or wrong code" if marks.role == "wrong" else "a check, replaces nothing"
+            found.notes.append((block.number, why))
+        return block if marks.role == "wrong" else None
     try:
         planned = plan(block, program, quoted)
     except Refused as problem:
@@ -161,6 +196,34 @@ def _read_block(block: Block, program: Source, found: _Reading, quoted: Block | 
     candidate = Candidate(block, marks, planned)
     (found.checks if _looks_like_check(candidate) else found.candidates).append(candidate)
     return None
+
+
+def _mentioned_only(block: Block, marks: Marks, program: Source) -> Candidate | None:
+    """What a single word makes old code or a check, although it changes the program and looks at nothing."""
+    if not marks.unsure:
+        return None
+    try:
+        planned = plan(block, program)
+    except Refused:
+        return None
+    candidate = Candidate(block, marks, planned)
+    quiet = not _new_looks(block, program) and not _looks_like_check(candidate)
+    return candidate if quiet and not planned.idle and not candidate.extra else None
+
+
+def _new_looks(block: Block, program: Source) -> bool:
+    """Whether a block prints, asserts or breaks off where the program does not."""
+    source = read_block(block.code)
+    if source is None:
+        return False
+    looks = [{dump(n) for n in ast.walk(tree) if _looks(n)} for tree in (source.tree, program.tree)]
+    return bool(looks[0] - looks[1])
+
+
+def _looks(node: ast.AST) -> bool:
+    call = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+    prints = isinstance(call, ast.Name) and call.id in ("print", "breakpoint", "display", "exit")
+    return prints or isinstance(node, ast.Assert | ast.Break)
 
 
 def _looks_like_check(candidate: Candidate) -> bool:
@@ -186,13 +249,28 @@ def _by_names(
     needy: list[tuple[Candidate, str]] = []
     for candidate in candidates:
         helping = [c for c in extras if c is not candidate and not c.clashes(candidate)]
-        loose = candidate.plan.loose and not candidate.extra
-        missing = missing_names(program.text, outcome([candidate, *helping], program)) if loose else []
-        if missing:
+        candidate, missing = _with_library(candidate, helping, program)
+        if missing and candidate.plan.loose:
             needy.append((candidate, _uses(missing)))
         else:
             fine.append(candidate)
     return fine, needy
+
+
+def _with_library(
+    candidate: Candidate, helping: list[Candidate], program: Source
+) -> tuple[Candidate, list[str]]:
+    """A candidate with the imports that a reader would add, and the names that are missing even then."""
+    if candidate.extra or candidate.plan.whole is not None:
+        return candidate, []
+    after = outcome([candidate, *helping], program)
+    missing = missing_names(program.text, after)
+    imports = library_imports(missing, after) if missing and not parse_problem(after) else None
+    if imports is None:
+        return candidate, missing
+    edits = (*candidate.plan.edits, *add_imports(imports.tree.body, imports, program))
+    complete = replace(candidate, plan=replace(candidate.plan, edits=edits))
+    return complete, missing_names(program.text, outcome([complete, *helping], program))
 
 
 def _uses(names: list[str]) -> str:
@@ -222,7 +300,8 @@ def _on_top(
             continue
         if planned.whole is not None or any("removed" in edit.what for edit in planned.edits):
             continue
-        after = outcome([Candidate(block, marks, planned)], current)
+        complete, _ = _with_library(Candidate(block, marks, planned), [], current)
+        after = outcome([complete], current)
         if missing_names(source, after) or parse_problem(after):
             continue
         _forget(block, found, needy)
@@ -251,7 +330,9 @@ def _how(planned: Plan) -> str:
     return ", ".join([f"replaced {', '.join(replaced)}"] * bool(replaced) + others)
 
 
-def _nothing_applied(found: _Reading, needy: list[tuple[Candidate, str]], answer: str) -> Extraction:
+def _nothing_applied(
+    found: _Reading, needy: list[tuple[Candidate, str]], answer: str, problem: str
+) -> Extraction:
     failures = [(block.number, marks.role == "fix", why) for block, marks, why in found.refused]
     failures += [(candidate.block.number, candidate.marks.role == "fix", why) for candidate, why in needy]
     failures.sort()
@@ -268,7 +349,10 @@ def _nothing_applied(found: _Reading, needy: list[tuple[Candidate, str]], answer
         return Extraction(NOT_APPLIED, reason=reason, notes=_notes(found, needy))
     if inline := reading.inline_code(answer):
         reason = f"code stands only inside of sentences (`{inline[:60]}`), not in a block"
+        reason += f"; {problem}" if problem else ""
         return Extraction(NOT_APPLIED, reason=reason, notes=_notes(found))
+    if problem:
+        return Extraction(NOT_APPLIED, reason=problem, notes=_notes(found))
     return Extraction(NOTHING, reason="the answer has no code", notes=_notes(found))
 
 

@@ -1,7 +1,8 @@
 """Reads what an answer says about a block: recommended, an alternative, the old code, a check.
 
 It refuses to look at the code for that, and it believes the words nearest to the block: a comment on its
-first lines, then the paragraph before it, then the headings above.
+first lines, then the paragraph before it, then the headings above. Where one word is all that makes a block old
+code or a check, it says so, and the code decides.
 """
 
 import re
@@ -62,12 +63,16 @@ _FIX = _any(
 )
 _CHECKING = "|".join(
     (
-        r"verif\w+|(?:double[- ])?check\w*|debug\w*|test(?:ing|s)?\b|reproduc\w+|diagnos\w+|sanity"
+        r"verif\w+|(?:double[- ])?(?<!your )check\w*|debug\w*|reproduc\w+|diagnos\w+|sanity",
+        r"test(?:ing|s)?\b(?![ -](?:set|data|accuracy|loss|error|time|loader|images|examples)\b)"
         r"|confirm\w*",
         r"inspect\w*|monitor\w*|pinpoint\w*|print (?:the|out)|see (?:it|for yourself|whether|if)|make sure",
         r"find (?:out|which)|locate|isolat\w+|catch\w*|detect\w*|try (?:it|this) (?:out|in)"
         r"|expected output|usage",
-        r"example|prove|demonstrat\w+|observe|watch|log(?:ging)?\b|measure|run (?:it|this)\b",
+        r"(?<!for )(?<!per )(?<!each )(?<!every )(?<!training )example|prove|demonstrat\w+|observe|watch|measure",
+        # "in your log", "log-softmax" and "log(10)" are no request to log anything
+        r"(?<!your )(?<!the )(?<!this )(?<!that )(?<!a )log(?:ging)?\b(?![-_(/]| ?(?:softmax|prob|likelihood|loss))",
+        r"run (?:it|this)\b",
     )
 )
 _CHECK_FIRST = _any(
@@ -80,6 +85,11 @@ _CHECK = _any(
 )
 
 
+# "Change:" stands above the old code and above the new one alike.
+_VERB = _any(r"^\W*(?:then |now |so )?(?:replace|change|swap)\W*$")
+_CODE = re.compile(r"`[^`]{1,200}`")
+
+
 @dataclass(frozen=True)
 class Marks:
     """What an answer says about a block.
@@ -90,6 +100,7 @@ class Marks:
         alternative: Said to be one of several ways, and not the first.
         correction: Said to correct what stands above.
         choice: The option it belongs to ("option 2"), or empty.
+        unsure: Whether words that may mean something else are all that makes it old code or a check.
     """
 
     role: str
@@ -97,13 +108,14 @@ class Marks:
     alternative: bool
     correction: bool
     choice: str
+    unsure: bool = False
 
 
 def read_marks(block: Block) -> Marks:
     """Reads the words around a block."""
     lead = _last_sentence(block.lead)
     near = [words for words in (block.comment[:300], lead, *block.headings[:1]) if words]
-    role = next((found for found in map(_role, near) if found), "")
+    role, told = next(((found, text) for text in near if (found := _role(text))), ("", ""))
     words = " \n ".join((block.comment[:300], block.lead[-400:], *block.headings[:1]))
     strong = bool(_STRONG.search(words)) and not _NOT.search(words)
     option = next((m for text in (*near, *block.headings) if (m := _CHOICE.search(text))), None)
@@ -119,7 +131,28 @@ def read_marks(block: Block) -> Marks:
         alternative=alternative,
         correction=bool(_CORRECTION.search(words)),
         choice=choice,
+        unsure=_unsure(role, told),
     )
+
+
+def is_check(words: str) -> bool:
+    """Whether a sentence sets out to check something."""
+    return bool(_CHECK_FIRST.match(_plain(words)))
+
+
+def is_other_way(words: str) -> bool:
+    """Whether words offer one of several ways, or something for who wants it."""
+    return bool(_ALTERNATIVE.search(words))
+
+
+def _unsure(role: str, words: str) -> bool:
+    """Whether a role hangs on a single word: "Change:", or a check that is mentioned in passing."""
+    words = _plain(words)
+    return bool(role == "wrong" and _VERB.match(words)) or (role == "check" and not _CHECK_FIRST.match(words))
+
+
+def _plain(words: str) -> str:
+    return words.replace("’", "'").replace("*", "").replace("_", " ").strip()
 
 
 def _last_sentence(words: str) -> str:
@@ -132,7 +165,7 @@ def _last_sentence(words: str) -> str:
 
 
 def _role(words: str) -> str:
-    words = words.replace("’", "'").replace("*", "").replace("_", " ").strip()
+    words, said = _plain(words), _plain(_CODE.sub("`…`", words))
     if _CHECK_FIRST.match(words):
         return "check"
     fix = _FIX.search(words) or _RECOMMENDED.search(words) or _STRONG.search(words)
@@ -140,4 +173,4 @@ def _role(words: str) -> str:
         return "wrong"
     if fix:
         return "fix"
-    return "check" if _CHECK.search(words) else ""
+    return "check" if _CHECK.search(said) else ""

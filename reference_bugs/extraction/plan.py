@@ -23,6 +23,7 @@ from redgreenbench.reference_bugs.extraction.definitions import (
 )
 from redgreenbench.reference_bugs.extraction.pairs import Pair, plan_pair
 from redgreenbench.reference_bugs.extraction.patch import MOST_FUZZ, PatchError, apply_patch
+from redgreenbench.reference_bugs.extraction.places import plan_by_words
 from redgreenbench.reference_bugs.extraction.programs import is_docstring, is_program
 from redgreenbench.reference_bugs.extraction.source import (
     Edit,
@@ -102,10 +103,24 @@ def plan(block: Block, program: Source, quoted: Block | None = None) -> Plan:
     try:
         return _plan_run(source.tree.body, source, program)
     except Refused:
+        if planned := _plan_by_words(source, block, program):
+            return planned
         old = read_block(quoted.code) if quoted else None
         if old is None or not old.tree.body or _statements(old) > 2 * _statements(source):
             raise
         return Plan(tuple(plan_pair(Pair(old, source), program)), loose=True)
+
+
+def _plan_by_words(source: Source, block: Block, program: Source) -> Plan | None:
+    rest = [node for node in source.tree.body if not (isinstance(node, Imports) or is_docstring(node))]
+    if not rest or any(map(has_placeholder, rest)):
+        return None
+    try:
+        edits = plan_by_words(rest, source, block, program)
+    except Refused:
+        return None
+    imports = [node for node in source.tree.body if isinstance(node, Imports)]
+    return Plan((*edits, *add_imports(imports, source, program)), loose=True) if edits else None
 
 
 def _plan_steps(block: Block, program: Source) -> Plan:
@@ -114,6 +129,9 @@ def _plan_steps(block: Block, program: Source) -> Plan:
     depth = -1
     for line in split_lines(block.code):
         here = len(line) - len(line.lstrip(" \t"))
+        if line.strip() == "...":
+            depth = -1  # what follows may stand at any depth
+            continue
         if line.strip() and (depth < 0 or here < depth):
             runs.append([])
             depth = here
@@ -122,11 +140,17 @@ def _plan_steps(block: Block, program: Source) -> Plan:
     pieces = [read_block(textwrap.dedent("".join(run))) for run in runs]
     if not 1 < len(pieces) < 6 or not all(piece is not None and piece.tree.body for piece in pieces):
         raise Refused(parse_problem(block.code))
-    plans = [_plan_run(piece.tree.body, piece, program) for piece in pieces if piece is not None]
+    plans = [_plan_piece(piece, program) for piece in pieces if piece is not None]
     edits = [edit for planned in plans for edit in planned.edits]
     if any(one.clashes(other) for one, other in itertools.combinations(edits, 2)):
         raise Refused(parse_problem(block.code))
     return Plan(tuple(edits), loose=True)
+
+
+def _plan_piece(piece: Source, program: Source) -> Plan:
+    if all(isinstance(node, Imports) for node in piece.tree.body):
+        return Plan(tuple(add_imports(piece.tree.body, piece, program)))
+    return _plan_run(piece.tree.body, piece, program)
 
 
 def _statements(source: Source) -> int:

@@ -4,10 +4,12 @@ It refuses to place a statement that has no neighbour in the program, and to cho
 """
 
 import ast
+import itertools
 
 from redgreenbench.reference_bugs.extraction.anchors import (
     Anchors,
     Suite,
+    calls,
     header,
     is_loop,
     match,
@@ -47,6 +49,20 @@ def plan_statements(
         Refused: If there is no place, or more than one.
     """
     anchors = within or Anchors(program)
+    try:
+        return _plan_one_run(new, block, program, anchors)
+    except Refused:
+        runs = [list(run) for left_out, run in itertools.groupby(new, is_placeholder) if not left_out]
+        if len(runs) < 2:
+            raise
+        # Pieces from several depths with dots between them: each has to find its own place.
+        edits = [edit for run in runs for edit in _plan_one_run(run, block, program, anchors)]
+        if any(one.clashes(other) for one, other in itertools.combinations(edits[:100], 2)):
+            raise
+        return edits
+
+
+def _plan_one_run(new: list[ast.stmt], block: Source, program: Source, anchors: Anchors) -> list[Edit]:
     real = [node for node in new if not is_placeholder(node)]
     if not real:
         raise Refused("leaves everything out")
@@ -55,6 +71,11 @@ def plan_statements(
         places = match(real, suite, anchors)
         if all(place is None for place in places):
             continue
+        strangers = [
+            node for node, place in zip(real, places, strict=True) if place is None and is_loop(node)
+        ]
+        if any(anchors.stands_for(node) is not None for node in strangers):
+            continue  # a loop that the program has is not new in another place
         equal = sum(
             place is not None and dump(suite.body[place]) == dump(node)
             for node, place in zip(real, places, strict=True)
@@ -75,7 +96,7 @@ def _refuse_scattered(real: list[ast.stmt], suite: Suite, anchors: Anchors) -> N
     """Refuses a run that only happens to share a name with the program."""
     places = match(real, suite, anchors)
     strong = [
-        place is not None and (dump(suite.body[place]) == dump(node) or not target(node))
+        place is not None and (dump(suite.body[place]) == dump(node) or not (target(node) or calls(node)))
         for node, place in zip(real, places, strict=True)
     ]
     new = [node for node, place in zip(real, places, strict=True) if place is None]
@@ -97,6 +118,7 @@ def weave(
     anchors: Anchors,
     where: str,
     whole: bool,
+    shown: frozenset[str] = frozenset(),
 ) -> list[Edit]:
     """Edits that turn one list of statements into another in which parts may be left out.
 
@@ -108,6 +130,8 @@ def weave(
         anchors: What tells which statement stands for which.
         where: The definition around `old`, for people.
         whole: Whether `new` shows the list from its beginning to its end.
+        shown: All statements of a loop that is only sketched, in which dots stand for some of the code. What it
+            does not show at the edges of a list stays then, except for what it shows in another place.
 
     Returns:
         The edits.
@@ -131,11 +155,22 @@ def weave(
         if node is None and not whole:
             gap.append(None)
         assert place is not None
-        edits += _fill(gap, block, old[last + 1 : place], old, last, place, program, where)
+        between = old[last + 1 : place]
+        if shown and between and None not in gap and (last < 0) != (place == len(old)):
+            fresh = [inner for inner in gap if inner is not None]
+            edits += _insert(fresh, block, old, last, place, program, where) if fresh else []
+            edits += [_moved_away(inner, program, where) for inner in between if dump(inner) in shown]
+        else:
+            edits += _fill(gap, block, between, old, last, place, program, where)
         if node is not None and dump(node) != dump(old[place]):
-            edits += _instead(node, block, old[place], program, anchors, where)
+            edits += _instead(node, block, old[place], program, anchors, where, shown)
         gap, last = [], place
     return edits
+
+
+def _moved_away(node: ast.stmt, program: Source, where: str) -> Edit:
+    must_be_alone(program, node)
+    return Edit(*span(node), (), f"removed {words(node)}{_in(where)}")
 
 
 def _fill(
@@ -197,18 +232,31 @@ def _insert(
 
 
 def _instead(
-    node: ast.stmt, block: Source, old: ast.stmt, program: Source, anchors: Anchors, where: str
+    node: ast.stmt,
+    block: Source,
+    old: ast.stmt,
+    program: Source,
+    anchors: Anchors,
+    where: str,
+    shown: frozenset[str],
 ) -> list[Edit]:
     """One statement in place of the one that it stands for."""
     if has_placeholder(node):
         if not header(node) or header(node) != header(old):
             raise Refused(f"{words(node)}: leaves code out, and the program has no such statement")
         edits: list[Edit] = []
+        sketch = (
+            frozenset(dump(n) for n in ast.walk(node) if isinstance(n, ast.stmt))
+            if is_loop(node)
+            else frozenset()
+        )
         inside = f"{where}.{node.name}".strip(".") if isinstance(node, ast.FunctionDef) else where
         for field in ("body", "orelse"):
             fresh, stale = getattr(node, field, []), getattr(old, field, [])
             if fresh and stale:
-                edits += weave(fresh, block, stale, program, anchors, inside, whole=True)
+                edits += weave(
+                    fresh, block, stale, program, anchors, inside, whole=True, shown=shown | sketch
+                )
             elif fresh or (stale and not any(map(is_placeholder, getattr(node, "body", [])))):
                 raise Refused(f"{words(node)}: leaves code out that cannot be told")
         return edits

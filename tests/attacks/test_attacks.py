@@ -52,6 +52,12 @@ def says(outcome: str, words: str) -> Effect:
     return lambda verdict: verdict.outcome == outcome and words in verdict.reason
 
 
+def refused_memory(verdict: Verdict) -> bool:
+    """It met its memory limit; on a busy machine its time may end before."""
+    ended = verdict.outcome == "timeout" and f"after {SECONDS} s" in verdict.reason
+    return ended or (verdict.outcome in ("memory", "timeout") and "ran out of memory" in verdict.reason)
+
+
 DENIED = r"Permission denied|Operation not permitted|No such file"
 EFFECTS: dict[str, Effect] = {
     "read_canary_file": prints(DENIED),
@@ -99,10 +105,8 @@ EFFECTS: dict[str, Effect] = {
     "daemon": prints("not permitted"),
     "run_a_command": prints("not permitted"),
     "threads_without_end": ends("fail", "memory", "timeout", "crash"),
-    "fill_memory": lambda v: v.outcome in ("memory", "timeout") and "ran out of memory" in v.reason,
-    "fill_memory_with_tensors": lambda v: (
-        v.outcome in ("memory", "timeout") and "ran out of memory" in v.reason
-    ),
+    "fill_memory": refused_memory,
+    "fill_memory_with_tensors": refused_memory,
     "fill_shared_memory": prints(DENIED),
     "fill_disk": lambda v: v.outcome == "disk" or "No space left" in v.reason,
     "fill_disk_with_names": ends("timeout", "disk", "fail"),

@@ -270,8 +270,15 @@ def test_deep_nesting_is_no_crash() -> None:
         "```diff\n" + "-a\n+b\n" * 150_000 + "```",
         "```python\n" + "a " * 500_000 + "\n```",
         fenced("def train():\n" + "    x = [1, 2]\n" * 10_000),
+        fenced("def train():\n" + "    x.append([1, 2])\n" * 10_000),
+        "Add `a` after `b`. " * 60_000,
+        "`a` is missing after " * 50_000,
+        "the " * 270_000 + "`a`",
+        "- add `x()` after `y()`\n" * 40_000,
+        ("Add the missing line " * 60 + "`a`. ") * 800,
+        "\n> ```\n".join("put `x = 1` " * 10 for _ in range(9000)),
     ],
-    ids=range(13),
+    ids=range(20),
 )
 def test_time_grows_with_length_alone(answer: str) -> None:
     start = time.process_time()
