@@ -12,7 +12,7 @@ quickstart: $(VENV)/.installed-run
 	$(BIN)/redgreen run --model $(MODEL) --fallback-model embedded/smollm2-135m $(if $(LIMIT),--limit $(LIMIT))
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

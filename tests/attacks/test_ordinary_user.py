@@ -11,7 +11,15 @@ from redgreenbench.reference_bugs.engine.host import examine
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-COUNT = len(list((HERE / "submissions").glob("*.py")))
+# These end by their time or memory alone, whoever runs them, and take most of the time that the others need
+# together. REDGREEN_ALL_ATTACKS=1 runs them as well.
+BY_LIMITS = (
+    "busy_thread_keeps_the_process", "deep_message", "fill_disk_with_names", "fill_memory", "fill_memory_with_tensors",
+    "flood_output", "ignore_signals_and_spin", "patch_clocks", "sleep_for_ever", "spin_while_loading",
+    "threads_without_end",
+)  # fmt: skip
+LEFT_OUT = () if os.environ.get("REDGREEN_ALL_ATTACKS") else BY_LIMITS
+COUNT = len([path for path in (HERE / "submissions").glob("*.py") if path.stem not in LEFT_OUT])
 
 
 @pytest.mark.slow
@@ -45,6 +53,10 @@ def test_the_attacks_fail_for_an_ordinary_user_too() -> None:
         "not slow",
         str(HERE / "test_attacks.py"),
     ]
+    for attack in LEFT_OUT:
+        for mode in ("full", "landlock"):
+            test = f"test_attacks.py::test_an_attack_fails_and_leaves_no_trace[{mode}-{attack}]"
+            command += ["--deselect", f"{HERE.relative_to(ROOT)}/{test}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
     assert f"{2 * COUNT + 1} passed" in done.stdout
