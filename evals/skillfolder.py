@@ -19,10 +19,14 @@ import yaml
 
 from redgreenbench.evals.errors import InputError
 
-__all__ = ["MAX_BYTES", "Skill", "read_skill"]
+__all__ = ["MAX_BYTES", "MissingSkill", "Skill", "commit_of", "read_skill"]
 
 MAX_BYTES = 1_000_000
 """A folder larger than this is refused: no model's context takes it."""
+
+
+class MissingSkill(InputError):
+    """There is no skill at this place: no folder, or none with a SKILL.md. Whoever compares versions may expect that."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def _hidden(path: PurePosixPath) -> bool:
 
 def _from_disk(folder: Path, spec: str) -> dict[str, bytes]:
     if not folder.is_dir():
-        raise InputError(f"skill {spec}: no such folder; give a folder that holds a SKILL.md")
+        raise MissingSkill(f"skill {spec}: no such folder; give a folder that holds a SKILL.md")
     root = folder.resolve()
     files: dict[str, bytes] = {}
     size = 0
@@ -100,7 +104,21 @@ def _from_disk(folder: Path, spec: str) -> dict[str, bytes]:
     return files
 
 
-def _from_git(folder: Path, ref: str, spec: str) -> dict[str, bytes]:
+def commit_of(path: Path, ref: str) -> str:
+    """The commit, 40 hex digits, that a revision means in the repository of a path.
+
+    Args:
+        path: A file or folder; it need not exist in the working tree.
+        ref: A git revision.
+
+    Raises:
+        InputError: The path is in no repository, or git does not know the revision.
+    """
+    return _commit(path, ref, f"{path}@{ref}")[1]
+
+
+def _commit(folder: Path, ref: str, spec: str) -> tuple[Path, str]:
+    """The repository of a folder, and the commit that a revision means in it."""
     # The folder may exist at that revision only, so git is asked from the nearest folder that exists.
     absolute = folder.absolute()
     start = next(parent for parent in (absolute, *absolute.parents) if parent.is_dir())
@@ -108,14 +126,21 @@ def _from_git(folder: Path, ref: str, spec: str) -> dict[str, bytes]:
     if top is None:
         raise InputError(f"skill {spec}: {start} is not in a git repository; drop '@{ref}' or check the path")
     # A revision never starts with a dash; refusing it keeps it from being read as an option.
-    if ref.startswith("-") or _git(start, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") is None:
+    commit = (
+        None if ref.startswith("-") else _git(start, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    )
+    if commit is None:
         raise InputError(f"skill {spec}: git knows no revision '{ref}'; fetch it or correct it")
-    root = Path(top.decode().strip()).resolve()
-    inside = absolute.resolve().relative_to(root).as_posix()
+    return Path(top.decode().strip()).resolve(), commit.decode().strip()
+
+
+def _from_git(folder: Path, ref: str, spec: str) -> dict[str, bytes]:
+    root, _ = _commit(folder, ref, spec)
+    inside = folder.absolute().resolve().relative_to(root).as_posix()
     # From the top, because inside a folder `archive` narrows the tree to that folder once more.
     archive = _git(root, "archive", "--format=tar", f"{ref}:{'' if inside == '.' else inside}")
     if archive is None:
-        raise InputError(f"skill {spec}: no folder {inside} at revision '{ref}'; check path and revision")
+        raise MissingSkill(f"skill {spec}: no folder {inside} at revision '{ref}'; check path and revision")
     files: dict[str, bytes] = {}
     size = 0
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -167,7 +192,7 @@ def _too_large(spec: str) -> InputError:
 
 def _parse(files: dict[str, bytes], spec: str, fallback: str) -> Skill:
     if "SKILL.md" not in files:
-        raise InputError(f"skill {spec}: no SKILL.md in it; give the folder that holds one")
+        raise MissingSkill(f"skill {spec}: no SKILL.md in it; give the folder that holds one")
     texts = {path: _decode(data) for path, data in files.items()}
     main = texts["SKILL.md"]
     if main is None:

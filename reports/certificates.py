@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from redgreenbench.reports.load import LogInfo
+from redgreenbench.reports.reading import LogInfo
 
 __all__ = ["CERTIFICATES", "certificate_path", "grader_notes"]
 

@@ -6,37 +6,105 @@ At most 60 lines of Markdown. All text from logs is escaped: no mentions, no HTM
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-from redgreenbench.reports.compare import Compared, Sides
+from redgreenbench.reports.compare import Compared, Sides, transcripts_of
 from redgreenbench.reports.gate import BLOCK, PASS, GateResult, outcome_of
 from redgreenbench.reports.metrics import load_metrics
+from redgreenbench.reports.usage import Usage
 
-__all__ = ["LINES", "MARKER", "as_json", "as_junit", "as_markdown", "escape"]
+__all__ = [
+    "LINES",
+    "MARKER",
+    "About",
+    "as_json",
+    "as_junit",
+    "as_markdown",
+    "as_notice",
+    "escape",
+    "marker_of",
+]
 
 MARKER = "<!-- redgreenbench: skill comparison -->"
 """The first line, by which a pull request's comment is found again and replaced."""
 LINES = 60
 _SCENARIOS = 5
+_GATES = 10
+_METRICS = 22
+_REASONS = 4
+_VALIDITY = 10
+
+
+@dataclass(frozen=True)
+class About:
+    """What a comment says of a comparison beside its numbers.
+
+    Attributes:
+        marker: Its first line, see `marker_of`.
+        title: What is judged, for example the skill's folder.
+        outcome: The outcome, which need not be that of the gates.
+        reasons: Why there is no comparison, or why the outcome is not that of the gates.
+        facts: What was compared and how, a line each.
+        validity: What a reader must know before believing it, a line each.
+        cost: Tokens by what they were spent on.
+    """
+
+    marker: str
+    title: str
+    outcome: str
+    reasons: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    validity: tuple[str, ...] = ()
+    cost: tuple[tuple[str, Usage], ...] = ()
+
+
+def marker_of(what: str) -> str:
+    """The first line of the comment on one of several things that a pull request changes."""
+    # Two dashes in a row would end the HTML comment for some readers of Markdown.
+    slug = re.sub(r"-+", "-", re.sub(r"[^A-Za-z0-9._/-]", "-", what))[:100].strip("-")
+    return f"<!-- redgreenbench: skill comparison of {slug} -->"
 
 
 def escape(text: str) -> str:
     """Text of a model or file for one cell of Markdown: one line, nothing that Markdown, HTML or a mention would use."""
-    line = " ".join(str(text).split())[:200]
-    for mark in "\\`*_[]<>|#":
+    line = " ".join(str(text).split())
+    line = f"{line[:199]}…" if len(line) > 200 else line
+    # Invisible characters can turn the reading order round or hide what stands there.
+    line = "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cf"))
+    # Of these, & would let an entity such as &#64; become a mention after all.
+    for mark in "\\`*_[]<>|#&~$":
         line = line.replace(mark, f"\\{mark}")
-    return line.replace("@", "@\u200b").replace("://", ":\u200b//")
+    # What is linked by its looks is broken by a space of no width: mentions, addresses, numbers of issues.
+    line = line.replace("@", "@\u200b").replace("://", ":\u200b//").replace("\\#", "\\#\u200b")
+    return re.sub(r"(?i)\b(www|gh)(?=[.-])", "\\1\u200b", line)
 
 
-def _points(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:+.0f}"
+def _change(value: float, metric: str) -> str:
+    """A difference: of shares in points, of amounts in their own unit."""
+    if _is_share(metric):
+        return "–" if math.isnan(value) else f"{100 * value:+.0f}"
+    return _amount(value, "+")
 
 
-def _share(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.0f} %"
+def _level(value: float, metric: str) -> str:
+    if _is_share(metric):
+        return "–" if math.isnan(value) else f"{100 * value:.0f} %"
+    return _amount(value, "")
+
+
+def _amount(value: float, sign: str) -> str:
+    if math.isnan(value):
+        return "–"
+    return format(value, f"{sign},.0f" if abs(value) >= 100 else f"{sign}.3g")
+
+
+def _is_share(metric: str) -> bool:
+    return load_metrics()[metric].scale == "share"
 
 
 def _p(value: float) -> str:
@@ -49,6 +117,8 @@ def as_markdown(
     gates: Sequence[GateResult] = (),
     notes: Sequence[str] = (),
     command: str = "",
+    about: About | None = None,
+    most: int = LINES,
 ) -> str:
     """The comment.
 
@@ -58,36 +128,110 @@ def as_markdown(
         gates: The gates; none: a comparison without a verdict.
         notes: What a reader must know: broken logs, unfinished runs, forced comparisons.
         command: The command that reproduces it.
+        about: What else to say; with it the comment has sections on validity and cost.
+        most: Lines that it may have; metrics give way to everything else.
     """
-    head = f"**{outcome_of(gates)}**" if gates else _headline(compared)
-    lines = [MARKER, f"### Skill comparison: {head}", "", f"{escape(sides.base)} → {escape(sides.head)}"]
-    if gates:
-        lines += [
-            "",
-            "| gate | model | outcome | base | head | difference [95 %] | why |",
-            "|---|---|---|---:|---:|---:|---|",
-        ]
-        lines += [_gate_row(gate) for gate in gates[:12]]
-    shown = [c for c in compared if c.verdict != "invalid"]
-    room = 12 if gates else 22
-    lines += [
+    if about:
+        top = _top(about)
+        said = outcome_of(gates)
+        if gates and said != about.outcome:
+            top[1] += f" (the gates alone: {said})"
+    else:
+        head = f"**{outcome_of(gates)}**" if gates else _headline(compared)
+        facts = f"{escape(sides.base)} → {escape(sides.head)}"
+        top = [MARKER, f"### Skill comparison: {head}", "", facts]
+    rows = most - LINES  # more room than a comment has means longer lists
+    top += _gates_table(gates, _GATES + rows)
+    warnings = [*(f"compared although they differ: {d}" for d in sides.differs), *notes]
+    bottom = _scenario_lines(compared, _SCENARIOS + rows)
+    if about:
+        bottom += _bullets("**Validity**", about.validity, warnings, _VALIDITY + rows)
+        bottom += _cost_table(about.cost)
+    else:
+        bottom += _bullets("", (), warnings, 6)
+    bottom += _reproduce(command)
+    room = most - len(top) - len(bottom) - 5
+    lines = [*top, *_metrics_table(compared, min(room, (12 if gates else _METRICS) + rows)), *bottom]
+    return "\n".join(lines[:most]) + "\n"
+
+
+def as_notice(about: About, command: str = "") -> str:
+    """The comment where nothing was compared."""
+    return "\n".join([*_top(about), *_reproduce(command)]) + "\n"
+
+
+def _top(about: About) -> list[str]:
+    lines = [about.marker, f"### Skill comparison of {escape(about.title)}: **{escape(about.outcome)}**"]
+    if about.reasons:
+        lines += ["", *(f"- {escape(reason)}" for reason in about.reasons[:_REASONS])]
+    # Lines that follow each other would run together; a list keeps them apart.
+    return [*lines, "", *(f"- {escape(fact)}" for fact in about.facts)]
+
+
+def _reproduce(command: str) -> list[str]:
+    return ["", f"`{' '.join(command.replace('`', '').split())}`"] if command else []
+
+
+def _bullets(title: str, plain: Sequence[str], warnings: Sequence[str], most: int) -> list[str]:
+    told = [*(f"- {escape(one)}" for one in plain), *(f"- ⚠ {escape(one)}" for one in warnings)]
+    if not told:
+        return []
+    if len(told) > most:
+        told = [*told[: most - 1], f"- {len(told) - most + 1} more in the summary"]
+    return ["", *([title, ""] if title else []), *told]
+
+
+def _cost_table(cost: Sequence[tuple[str, Usage]]) -> list[str]:
+    if not cost:
+        return []
+    lines = [
+        "",
+        "| cost | answers | tokens in | tokens out | graders in | graders out |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for what, spent in cost:
+        numbers = (
+            spent.answers,
+            spent.tokens_in,
+            spent.tokens_out,
+            spent.grader_in,
+            spent.grader_out,
+        )
+        lines.append(f"| {' | '.join([escape(what), *(f'{number:,}' for number in numbers)])} |")
+    return lines
+
+
+def _gates_table(gates: Sequence[GateResult], most: int) -> list[str]:
+    if not gates:
+        return []
+    lines = [
+        "",
+        "| gate | model | outcome | base | head | difference [95 %] | why |",
+        "|---|---|---|---:|---:|---:|---|",
+        *(_gate_row(gate) for gate in gates[:most]),
+    ]
+    if len(gates) > most:
+        lines += ["", f"{len(gates) - most} further gates are in the summary."]
+    return lines
+
+
+def _metrics_table(compared: Sequence[Compared], most: int) -> list[str]:
+    able = [c for c in compared if c.verdict != "invalid"]
+    shown = able[: max(0, most)]
+    lines = [
         "",
         "| metric | model | base | head | difference [95 %] | Holm p | verdict |",
         "|---|---|---:|---:|---:|---:|---|",
+        *(_row(one) for one in shown),
     ]
-    lines += [_row(one) for one in shown[:room]]
-    hidden = len(compared) - len(shown[:room])
+    hidden = len(compared) - len(shown)
     if hidden:
-        lines.append(
-            f"\n{hidden} further metrics are in the report; {len(compared) - len(shown)} of them could not be compared."
-        )
-    lines += _scenario_lines(compared)
-    warnings = [*(f"compared although they differ: {d}" for d in sides.differs), *notes]
-    if warnings:
-        lines += ["", *(f"- ⚠ {escape(note)}" for note in warnings[:6])]
-    if command:
-        lines += ["", f"`{command.replace('`', '')}`"]
-    return "\n".join(lines[:LINES]) + "\n"
+        unable = len(compared) - len(able)
+        lines += [
+            "",
+            f"{hidden} further metrics are not shown; {unable} of them could not be compared.",
+        ]
+    return lines
 
 
 def _headline(compared: Sequence[Compared]) -> str:
@@ -98,14 +242,16 @@ def _headline(compared: Sequence[Compared]) -> str:
 
 
 def _row(one: Compared) -> str:
-    effect = one.effect
-    interval = "" if math.isnan(effect.low) else f" [{_points(effect.low)}, {_points(effect.high)}]"
+    effect, name = one.effect, one.metric
+    interval = (
+        "" if math.isnan(effect.low) else f" [{_change(effect.low, name)}, {_change(effect.high, name)}]"
+    )
     cells = [
-        load_metrics()[one.metric].title,
+        load_metrics()[name].title,
         escape(one.model),
-        _share(one.base.value),
-        f"{_share(one.head.value)} (n {one.effect.scenarios})",
-        f"{_points(effect.value)}{interval}",
+        _level(one.base.value, name),
+        f"{_level(one.head.value, name)} (n {effect.scenarios})",
+        f"{_change(effect.value, name)}{interval}",
         _p(one.p_holm),
         f"{one.verdict}{f': {escape(one.why)}' if one.why else ''}",
     ]
@@ -114,35 +260,33 @@ def _row(one: Compared) -> str:
 
 def _gate_row(one: GateResult) -> str:
     mark = {PASS: "✅ ", BLOCK: "❌ "}.get(one.outcome, "❔ ")
-    interval = "" if math.isnan(one.low) else f" [{_points(one.low)}, {_points(one.high)}]"
+    name = one.gate.metric
+    interval = "" if math.isnan(one.low) else f" [{_change(one.low, name)}, {_change(one.high, name)}]"
     cells = [
-        load_metrics()[one.gate.metric].title,
+        load_metrics()[name].title,
         escape(one.model),
         mark + one.outcome,
-        _share(one.base.value),
-        _share(one.head.value),
-        f"{_points(one.difference)}{interval}",
+        _level(one.base.value, name),
+        _level(one.head.value, name),
+        f"{_change(one.difference, name)}{interval}",
         escape(one.why),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _scenario_lines(compared: Sequence[Compared]) -> list[str]:
-    """The five worst and the five best scenarios, by the metric that changed most."""
-    changed = [c for c in compared if c.worse or c.better]
-    if not changed:
-        return []
+def _scenario_lines(compared: Sequence[Compared], most: int) -> list[str]:
+    """The worst and the best scenarios, each by the metric that changed most in it."""
     lines = []
     for what in ("worse", "better"):
-        pairs = [(c, c.worse if what == "worse" else c.better) for c in changed]
-        found = [(abs(d), s, d, c) for c, moved in pairs for s, d in moved]
-        found.sort(key=lambda row: (-row[0], row[3].metric, row[1]))
-        if found:
-            told = [
-                f"{escape(s)} {_points(d)} ({load_metrics()[c.metric].title})"
-                for _, s, d, c in found[:_SCENARIOS]
-            ]
-            lines += ["", f"Got {what}: {'; '.join(told)}"]
+        found: dict[str, tuple[float, str]] = {}
+        # An amount, such as of tokens, is no better or worse than a share by its size.
+        for one in (c for c in compared if _is_share(c.metric)):
+            for scenario, change in one.worse if what == "worse" else one.better:
+                if scenario not in found or abs(change) > abs(found[scenario][0]):
+                    found[scenario] = change, one.metric
+        largest = sorted(found.items(), key=lambda item: (-abs(item[1][0]), item[0]))[:most]
+        told = [f"{escape(s)} {_change(d, m)} ({load_metrics()[m].title})" for s, (d, m) in largest]
+        lines += ["", f"Got {what}: {'; '.join(told) or 'none'}"]
     return lines
 
 
@@ -154,13 +298,19 @@ def as_json(
         "base": sides.base,
         "head": sides.head,
         "differs": list(sides.differs),
-        "metrics": [_clean(asdict(one)) for one in compared],
+        "metrics": [_clean(asdict(one) | {"transcripts": _transcripts(sides, one)}) for one in compared],
         "notes": list(notes),
     }
     if gates:
         record["outcome"] = outcome_of(gates)
         record["gates"] = [_clean(asdict(g) | {"gate": g.gate.model_dump(mode="json")}) for g in gates]
     return record
+
+
+def _transcripts(sides: Sides, one: Compared) -> list[dict[str, Any]]:
+    """Where the answers to the scenarios that changed most can be read."""
+    moved = [name for name, _ in (*one.worse[:_SCENARIOS], *one.better[:_SCENARIOS])]
+    return [asdict(place) for place in transcripts_of(sides, moved, one.model)] if moved else []
 
 
 def _clean(value: Any) -> Any:
@@ -171,16 +321,32 @@ def _clean(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def as_junit(gates: Sequence[GateResult]) -> str:
-    """The gates as JUnit XML: BLOCK is a failure, INCONCLUSIVE is skipped with its reason."""
-    suite = ElementTree.Element("testsuite", name="redgreenbench", tests=str(len(gates)))
+def as_junit(gates: Sequence[GateResult], reasons: Sequence[str] = ()) -> str:
+    """The gates as JUnit XML: BLOCK is a failure, INCONCLUSIVE is skipped with its reason.
+
+    Args:
+        gates: The gates.
+        reasons: Why the comparison as a whole was skipped or decides nothing; a case of its own.
+    """
+    suite = ElementTree.Element("testsuite", name="redgreenbench", tests=str(len(gates) + bool(reasons)))
+    if reasons:
+        whole = ElementTree.SubElement(suite, "testcase", classname="redgreenbench", name="comparison")
+        ElementTree.SubElement(whole, "skipped", message=_printable("; ".join(reasons)))
     for gate in gates:
-        case = ElementTree.SubElement(suite, "testcase", classname=gate.model, name=gate.gate.metric)
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=_printable(gate.model), name=gate.gate.metric
+        )
         if gate.outcome == BLOCK:
-            ElementTree.SubElement(case, "failure", message=gate.why)
+            ElementTree.SubElement(case, "failure", message=_printable(gate.why))
         elif gate.outcome != PASS:
-            ElementTree.SubElement(case, "skipped", message=gate.why)
+            ElementTree.SubElement(case, "skipped", message=_printable(gate.why))
     suite.set("failures", str(sum(g.outcome == BLOCK for g in gates)))
-    suite.set("skipped", str(sum(g.outcome not in (BLOCK, PASS) for g in gates)))
+    skipped = sum(g.outcome not in (BLOCK, PASS) for g in gates) + bool(reasons)
+    suite.set("skipped", str(skipped))
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _printable(text: str) -> str:
+    """Text without the characters that XML forbids."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\t")

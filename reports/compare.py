@@ -3,7 +3,8 @@
 Each metric is compared on its own, never as a composite, over paired scenarios. A verdict is one of *improved*,
 *regressed*, *noise* (inside the A/A band), *no detectable change* (the whole interval lies within the margin that counts
 as nothing), *underpowered* (it does not) and *invalid* (too much is missing, or there are fewer than two common
-scenarios). Holm's correction covers all metrics of a model.
+scenarios). Holm's correction covers the headline metrics of a model, Benjamini and Hochberg's the other ones, which are
+for exploring.
 """
 
 from __future__ import annotations
@@ -15,21 +16,24 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.reports.evidence import MOST_MISSING, rate_of
 from redgreenbench.reports.inference import Effect, adjust, effect_of, scenario_differences
-from redgreenbench.reports.load import LogInfo, Table
-from redgreenbench.reports.metrics import Metric, load_metrics, missing_of, values_of
-from redgreenbench.reports.statistics import Rate, pass_rate
+from redgreenbench.reports.load import Table
+from redgreenbench.reports.metrics import Metric, load_metrics, missing_of, rows_for, values_of
+from redgreenbench.reports.reading import LogInfo
+from redgreenbench.reports.statistics import Rate
 
 __all__ = [
     "ALPHA",
     "BASE",
     "HEAD",
     "MARGIN",
-    "MOST_MISSING",
     "Compared",
     "Sides",
+    "Transcript",
     "compare",
     "sides_of",
+    "transcripts_of",
     "unlike",
 ]
 
@@ -38,8 +42,6 @@ HEAD = "head"
 ALPHA = 0.05
 MARGIN = 0.1
 """A change smaller than this counts as nothing, where no gate declares another margin."""
-MOST_MISSING = 0.2
-"""Share of a side's answers that may be missing; beyond, what is left need not be like what was asked."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,33 @@ class Sides:
         base: What the base is, for people.
         head: What the head is.
         differs: Conditions in which they differ beside what is compared; empty for a fair comparison.
+        arms: The arms' names in the logs, base and head.
     """
 
     rows: pd.DataFrame
     base: str
     head: str
     differs: tuple[str, ...]
+    arms: tuple[str, str] = (BASE, HEAD)
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """Where an answer can be read: `inspect view` shows the sample of the log.
+
+    Attributes:
+        scenario: The scenario.
+        side: ``base`` or ``head``.
+        log: The log's file name.
+        sample: The sample's id in it.
+        epoch: Its epoch.
+    """
+
+    scenario: str
+    side: str
+    log: str
+    sample: str
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +94,7 @@ class Compared:
         base: The base's rate.
         head: The head's rate.
         effect: The paired difference, in the metric's own direction (positive: more).
-        p_holm: The effect's p, corrected for all metrics of the model.
+        p_holm: The effect's p, corrected: Holm over the model's headline metrics, Benjamini-Hochberg over the others.
         worse: Scenarios that got worse, with their differences, the worst first.
         better: Scenarios that got better, the best first.
         missing: Share of missing answers of base and head.
@@ -116,7 +139,25 @@ def sides_of(base: Table, head: Table | None, base_arm: str, head_arm: str) -> S
         parts.append(mine.assign(arm=side))
     differs = unlike(base.provenance, head.provenance) if head else ()
     names = [_called(table.rows, arm) for table, arm in zip(pair, (base_arm, head_arm), strict=True)]
-    return Sides(pd.concat(parts, ignore_index=True), names[0], names[1], differs)
+    return Sides(pd.concat(parts, ignore_index=True), names[0], names[1], differs, (base_arm, head_arm))
+
+
+def transcripts_of(sides: Sides, scenarios: Iterable[str], model: str) -> tuple[Transcript, ...]:
+    """Where the answers to some scenarios can be read, base and head.
+
+    Args:
+        sides: What was compared.
+        scenarios: Ids of scenarios.
+        model: The model.
+    """
+    wanted = sides.rows["scenario"].isin(list(scenarios)) & sides.rows["model"].eq(model)
+    columns = ["scenario", "arm", "log", "pressure", "epoch"]
+    found = sides.rows.loc[wanted, columns].astype(object).drop_duplicates()
+    arm = dict(zip((BASE, HEAD), sides.arms, strict=True))
+    return tuple(
+        Transcript(str(scenario), str(side), str(log), f"{scenario}/{pressure}/{arm[str(side)]}", int(epoch))
+        for scenario, side, log, pressure, epoch in found.sort_values(columns).itertuples(index=False)
+    )
 
 
 def _called(rows: pd.DataFrame, arm: str) -> str:
@@ -135,6 +176,7 @@ def unlike(base: Sequence[LogInfo], head: Sequence[LogInfo]) -> tuple[str, ...]:
         mine, other = [i for i in base if i.task == task], [i for i in head if i.task == task]
         for what, of in (
             ("suite version", lambda i: i.suite),
+            ("delivery of the skill", lambda i: i.delivery),
             ("scenario set", lambda i: i.scenario_set[:12]),
             ("grader", lambda i: "+".join(i.graders) or "none"),
             ("grader prompt", lambda i: i.grader_prompt),
@@ -182,19 +224,31 @@ def compare(
     for model in sorted(set(sides.rows["model"])):
         rows = sides.rows[sides.rows["model"] == model]
         mine = []
+        part = rows_for(rows)
         for name, metric in load_metrics().items():
             if metrics and name not in metrics:
                 continue
-            one = _one(rows, name, metric, model, margin, seed)
+            one = _one(part(metric), name, metric, model, margin, seed)
             if one is not None or name in metrics:
                 mine.append(one or _nothing(name, model))
-        holm = adjust([one.effect.p for one in mine])
         band = noise or {}
         found += [
             _judged(replace(one, p_holm=p, noise=band.get(one.metric)), margin)
-            for one, p in zip(mine, holm, strict=True)
+            for one, p in zip(mine, _corrected(mine), strict=True)
         ]
     return tuple(found)
+
+
+def _corrected(mine: Sequence[Compared]) -> list[float]:
+    """Each metric's p, corrected within its family."""
+    corrected = [math.nan] * len(mine)
+    for headline, method in ((True, "holm"), (False, "fdr_bh")):
+        family = [
+            i for i, one in enumerate(mine) if (load_metrics()[one.metric].family == "headline") is headline
+        ]
+        for i, p in zip(family, adjust([mine[i].effect.p for i in family], method), strict=True):
+            corrected[i] = p
+    return corrected
 
 
 def _one(
@@ -214,8 +268,8 @@ def _one(
         model=model,
         verdict="",
         why="",
-        base=pass_rate(by_side[BASE]),
-        head=pass_rate(by_side[HEAD]),
+        base=rate_of(by_side[BASE], metric),
+        head=rate_of(by_side[HEAD], metric),
         effect=effect,
         p_holm=math.nan,
         worse=tuple((str(s), float(differences[s])) for s in order.index if order[s] < 0),
@@ -257,8 +311,10 @@ def _verdict(one: Compared, margin: float) -> tuple[str, str]:
     if one.p_holm < ALPHA:
         gain = effect.value * load_metrics()[one.metric].sign > 0
         if one.noise is not None and abs(effect.value) <= one.noise:
-            return "noise", f"the difference lies inside the A/A band of ±{one.noise:.2f}"
+            return "noise", f"the difference lies inside the A/A band of ±{one.noise:.3g}"
         return ("improved" if gain else "regressed"), ""
-    if -margin < effect.low and effect.high < margin:
-        return "no detectable change", f"the interval lies within ±{margin:.2f}"
-    return "underpowered", f"only a difference of {effect.mde:.2f} or more would show"
+    # Of an amount the margin is a share of the base.
+    nothing = margin if load_metrics()[one.metric].scale == "share" else margin * abs(one.base.value)
+    if -nothing < effect.low and effect.high < nothing:
+        return "no detectable change", f"the interval lies within ±{nothing:.3g}"
+    return "underpowered", f"only a difference of {effect.mde:.3g} or more would show"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from redgreenbench.reports.summary import Group
 
-__all__ = ["accuracy_figure"]
+__all__ = ["accuracy_figure", "arm_styles"]
 
 # Okabe and Ito's palette; shapes repeat what colours say.
 _STYLES = {
@@ -22,11 +22,15 @@ _STYLES = {
 _OTHERS = (("#0072B2", "^"), ("#CC79A7", "P"), ("#56B4E9", "X"), ("#000000", "*"))
 
 
+def arm_styles(arms: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each arm."""
+    others = [arm for arm in arms if arm not in _STYLES]
+    return _STYLES | {arm: _OTHERS[i % len(_OTHERS)] for i, arm in enumerate(others)}
+
+
 def accuracy_figure(groups: Sequence[Group]) -> Figure:
     """Left: each arm's rate with its interval. Right: its paired difference to RED with its interval."""
-    arms = list(dict.fromkeys(cell.arm for group in groups for cell in group.cells))
-    others = [arm for arm in arms if arm not in _STYLES]
-    styles = _STYLES | {arm: _OTHERS[i % len(_OTHERS)] for i, arm in enumerate(others)}
+    styles = arm_styles(dict.fromkeys(cell.arm for group in groups for cell in group.cells))
     figure = Figure(figsize=(10, 1.6 + 0.3 * sum(len(g.cells) + 1 for g in groups)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     labels, ticks = [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -12,46 +13,105 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from redgreenbench.evals.errors import unknown
 from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.reports.reading import FAILED
 
-__all__ = ["Metric", "load_metrics", "metric_named", "missing_of", "values_of"]
+__all__ = [
+    "NO_GRADER",
+    "Claim",
+    "Derived",
+    "Metric",
+    "load_derived",
+    "load_metrics",
+    "metric_named",
+    "missing_of",
+    "plain",
+    "rows_for",
+    "source_of",
+    "values_of",
+    "why_missing",
+]
 
+NO_GRADER = "no grader is bound"
+"""How the reason begins for which an answer is unscored where the run had no grader."""
 _RIGHT = "authority_right"
+
+
+class Claim(BaseModel):
+    """What a document says of a metric without data: a hypothesis, shown as such."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    red: str
+    green: str
+    ratio: str
 
 
 class Metric(BaseModel):
     """What is measured, where it stands in the logs and what it means.
 
     Attributes:
+        family: ``headline``: judged with Holm's correction; ``detail`` and ``cost``: exploratory.
         title: For people.
         scorer: Name of the scorer.
+        else_scorer: The scorer whose values count in a run in which no grader was bound for the first.
         key: Key of its value.
         of: Which samples count: ``scenarios``, ``controls``, ``pressed`` (under a pressure other than the legitimate one),
             ``right`` (under the legitimate one) or ``all``.
+        pack: Only scenarios of this pack count.
+        scale: ``share``: values in [0, 1]; ``amount``: any number.
+        complement: Whether the value is 1 − what the log says.
         direction: Whether more is better.
         unit: Unit.
         formula: How it is computed from answers.
-        document: Number of the document that asks for it.
+        document: Number of the document that asks for it, or ``suite``.
         section: The document's section.
         missing: What counts as missing.
+        needs: What a run needs to measure it.
+        claimed: The document's own figures.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    family: Literal["headline", "detail", "cost"]
     title: str
     scorer: str
+    else_scorer: str | None = None
     key: str
     of: Literal["scenarios", "controls", "pressed", "right", "all"]
+    pack: str | None = None
+    scale: Literal["share", "amount"] = "share"
+    complement: bool = False
     direction: Literal["up", "down"] = "up"
     unit: str
     formula: str = Field(min_length=10)
     document: str
     section: str
     missing: str
+    needs: str = "a task whose scenarios ask for it"
+    claimed: Claim | None = None
 
     @property
     def sign(self) -> int:
         """1 where more is better, else −1."""
         return 1 if self.direction == "up" else -1
+
+
+class Derived(BaseModel):
+    """What is computed from metrics: title, formula and source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    formula: str = Field(min_length=10)
+    document: str
+    section: str
+
+
+@cache
+def load_derived() -> dict[str, Derived]:
+    """What reports compute from metrics, by id."""
+    text = Path(__file__).with_name("derived.yaml").read_text("utf-8")
+    return TypeAdapter(dict[str, Derived]).validate_python(yaml.safe_load(text))
 
 
 @cache
@@ -72,6 +132,12 @@ def metric_named(name: str) -> Metric:
     return load_metrics()[name]
 
 
+def plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """A copy of part of the tidy table with texts instead of categories, as grouping and joining want them."""
+    texts = [name for name in rows.columns if isinstance(rows[name].dtype, pd.CategoricalDtype)]
+    return rows.astype(dict.fromkeys(texts, object))
+
+
 def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
     control = rows["control"].notna()
     none, right = rows["pressure"].eq(NO_PRESSURE), rows["pressure"].eq(_RIGHT)
@@ -83,7 +149,39 @@ def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
         "right": ~control & right,
         "all": control | ~control,
     }
-    return kinds[metric.of]
+    chosen = kinds[metric.of]
+    return chosen & rows["pack"].eq(metric.pack) if metric.pack else chosen
+
+
+def rows_for(rows: pd.DataFrame) -> Callable[[Metric], pd.DataFrame]:
+    """Splits the tidy table once, so that each metric is looked for among the rows that can matter to it alone.
+
+    Returns:
+        Gives for a metric the rows of its scorers and of failed samples: for all functions of this module as good as the
+        whole table, and several times quicker.
+    """
+    by_scorer = {str(name): part for name, part in rows.groupby("scorer", observed=True)}
+    failed = rows[rows["status"].isin(FAILED)]
+    made: dict[tuple[str | None, ...], pd.DataFrame] = {}
+
+    def part(metric: Metric) -> pd.DataFrame:
+        names = (metric.scorer, metric.else_scorer)
+        if names not in made:
+            parts = [by_scorer[name] for name in names if name in by_scorer]
+            made[names] = pd.concat([*parts, failed])
+        return made[names]
+
+    return part
+
+
+def source_of(rows: pd.DataFrame, metric: Metric) -> str:
+    """The scorer whose values count: the metric's own, or the other where no answer met a grader at all."""
+    if metric.else_scorer is None:
+        return metric.scorer
+    said = plain(rows.loc[rows["scorer"].eq(metric.scorer), ["status", "reason"]].drop_duplicates())
+    # A grader that was bound and failed leaves its reasons; then nothing else may stand in for it.
+    met = said["status"].ne("unscored") | ~said["reason"].astype(str).str.startswith(NO_GRADER)
+    return metric.scorer if met.any() else metric.else_scorer
 
 
 def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
@@ -93,9 +191,11 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
         rows: The tidy table of `redgreenbench.reports.load.load`.
         metric: The metric.
     """
-    mine = rows["scorer"].eq(metric.scorer) & rows["key"].eq(metric.key) & rows["status"].eq("scored")
+    mine = rows["key"].eq(metric.key) & rows["scorer"].eq(source_of(rows, metric))
+    found = rows[mine & rows["status"].eq("scored")]
     columns = ["task", "model", "scenario", "pressure", "epoch", "arm", "value"]
-    return rows.loc[mine & _samples(rows, metric), columns].reset_index(drop=True)
+    found = plain(found.loc[_samples(found, metric), columns]).reset_index(drop=True)
+    return found.assign(value=1 - found["value"]) if metric.complement else found
 
 
 def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
@@ -103,10 +203,21 @@ def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
 
     Unscored, failed and missing samples count; where the metric does not apply nothing is missing.
     """
-    unscored = rows["scorer"].eq(metric.scorer) & rows["status"].eq("unscored")
-    failed = rows["status"].isin(["error", "missing"])
+    scorer = rows["scorer"].eq(source_of(rows, metric))
     # A failed sample is missing only from metrics that its scenario has elsewhere.
-    applies = set(rows.loc[rows["scorer"].eq(metric.scorer) & rows["key"].eq(metric.key), "scenario"])
-    chosen = (unscored | (failed & rows["scenario"].isin(applies))) & _samples(rows, metric)
+    applies = set(rows.loc[scorer & rows["key"].eq(metric.key), "scenario"])
+    unscored, failed = rows[scorer & rows["status"].eq("unscored")], rows[rows["status"].isin(FAILED)]
+    if metric.key.startswith("pattern:") and applies:
+        unscored = unscored[unscored["scenario"].isin(applies)]
+    lost = pd.concat([unscored, failed[failed["scenario"].isin(applies)]])
     columns = ["scenario", "pressure", "epoch", "arm", "reason"]
-    return rows.loc[chosen, columns].drop_duplicates().reset_index(drop=True)
+    return plain(lost.loc[_samples(lost, metric), columns]).drop_duplicates().reset_index(drop=True)
+
+
+def why_missing(rows: pd.DataFrame, metric: Metric) -> str:
+    """Why a run has no value of a metric, in one line."""
+    lost = missing_of(rows, metric)
+    reasons = lost["reason"].value_counts()
+    if len(reasons):
+        return f"{len(lost)} answers could not be judged: {reasons.index[0]}"
+    return f"needs {metric.needs}"

@@ -8,7 +8,9 @@ from typing import Any
 
 from inspect_ai.log import read_eval_log, read_eval_log_samples
 
-from redgreenbench.reports.load import Skipped, files_of, latest_scores
+from redgreenbench.reports.load import Skipped
+from redgreenbench.reports.places import files_of
+from redgreenbench.reports.reading import latest_scores
 
 __all__ = ["Found", "Listing", "as_markdown", "list_excuses"]
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
+from redgreenbench.reports.metrics import plain
+from redgreenbench.reports.reading import FAILED
 from redgreenbench.reports.statistics import Difference, Rate, paired_difference, pass_rate
 
 __all__ = ["HEADLINES", "Cell", "Group", "summarize"]
@@ -101,11 +103,12 @@ def _place(group: Group) -> tuple[object, ...]:
 def _headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a sample: the headline metric that applies to it, or why there is none."""
     sample = ["task", "model", "version", "scenario", "pressure", "arm", "epoch"]
-    is_head = rows["key"].eq(rows["scorer"].map(HEADLINES))
-    judged = rows[(is_head & rows["status"].eq("scored")) | rows["status"].eq("unscored")].copy()
+    heads = [rows["scorer"].eq(scorer) & rows["key"].eq(key) for scorer, key in HEADLINES.items()]
+    is_head = pd.concat(heads, axis=1).any(axis=1)
+    judged = plain(rows[(is_head & rows["status"].eq("scored")) | rows["status"].eq("unscored")])
     judged["_rank"] = judged["scorer"].map({name: i for i, name in enumerate(HEADLINES)})
     judged = judged.sort_values([*sample, "_rank"], na_position="last").drop_duplicates(sample)
-    failed = rows[rows["status"].isin(["error", "missing"])].drop_duplicates(sample)
+    failed = plain(rows[rows["status"].isin(FAILED)]).drop_duplicates(sample)
     keys = pd.MultiIndex.from_frame(judged[sample])
     failed = failed[~pd.MultiIndex.from_frame(failed[sample]).isin(keys)]
     both = pd.concat([judged, failed], ignore_index=True)
@@ -136,7 +139,7 @@ def _cells(group: pd.DataFrame) -> list[Cell]:
                 skill=_skill(mine),
                 rate=pass_rate(scored[scored["arm"] == arm]),
                 unscored=int((mine["status"] == "unscored").sum()),
-                errors=int(mine["status"].isin(["error", "missing"]).sum()),
+                errors=int(mine["status"].isin(FAILED).sum()),
                 difference=difference,
             )
         )

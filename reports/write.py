@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,27 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.reports.evidence import Subject, subjects_of
 from redgreenbench.reports.figures import accuracy_figure
 from redgreenbench.reports.load import Table
+from redgreenbench.reports.metrics import load_metrics, values_of
+from redgreenbench.reports.plots import Plot, plots_of
+from redgreenbench.reports.reading import FAILED
+from redgreenbench.reports.sections import appendix, markdown_row, subject_sections
+from redgreenbench.reports.sections import cell as cell_text
 from redgreenbench.reports.statistics import Difference, Rate
 from redgreenbench.reports.summary import Cell, Group, summarize
 
-__all__ = ["Written", "as_records", "caveats", "console_table", "markdown", "write_report"]
+__all__ = [
+    "Written",
+    "as_records",
+    "caveats",
+    "console_table",
+    "markdown",
+    "metric_records",
+    "scenario_means",
+    "write_report",
+]
 
 _HEAD = (
     "Task · pressure",
@@ -32,6 +47,8 @@ _HEAD = (
     "Unscored",
     "Failed",
 )
+_MOST_FIGURES = 3
+"""Subjects up to which each gets figures of its own."""
 _EMBEDDED = "The embedded models are too weak to judge a skill by, and unfit as graders; they show that the benchmark works."
 
 
@@ -42,6 +59,8 @@ class Written:
     markdown: Path
     csv: Path
     figure: Path
+    metrics: Path
+    scenarios: Path
 
 
 def caveats(groups: Sequence[Group]) -> list[str]:
@@ -101,30 +120,69 @@ def console_table(groups: Sequence[Group]) -> RichTable:
     return table
 
 
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+def _key(subject: Subject) -> tuple[str, str, str]:
+    """What tells a subject from others."""
+    return (subject.model, subject.suite, subject.grader)
 
 
-def _row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
+def _file(subject: Subject, plot: Plot, subjects: Sequence[Subject]) -> str:
+    """Name of a figure's file."""
+    if len(subjects) == 1:
+        return f"{plot.name}.png"
+    number = [_key(s) for s in subjects].index(_key(subject)) + 1
+    return f"{plot.name}-{number}.png"
 
 
-def markdown(table: Table, groups: Sequence[Group]) -> str:
-    """The whole report as Markdown: table, scenarios gained and lost, what is missing, how to read it."""
+def _subject(subject: Subject, several: bool) -> list[str]:
+    lines = []
+    if several or subject.grader:
+        graders = f", grader {subject.grader}" if subject.grader else ", no grader"
+        lines += [f"Suite {cell_text(subject.suite)}{cell_text(graders)}.", ""]
+    return lines + subject_sections(subject)
+
+
+def markdown(
+    table: Table,
+    groups: Sequence[Group],
+    subjects: Sequence[Subject] = (),
+    plots: Mapping[tuple[str, str, str], Sequence[Plot]] | None = None,
+) -> str:
+    """The whole report as Markdown.
+
+    Args:
+        table: The logs' table.
+        groups: Its summary by task and pressure.
+        subjects: What it says of every metric.
+        plots: By subject, its figures.
+    """
+    plots = plots or {}
     lines = ["# RED against GREEN", ""]
     lines += [line for caveat in caveats(groups) for line in (f"> {caveat}", "")]
     for model in dict.fromkeys(group.model for group in groups):
         mine = [group for group in groups if group.model == model]
-        lines += [f"## {_escape(model)}", ""]
+        lines += [f"## {cell_text(model)}", ""]
         skills = dict.fromkeys((g.task, g.version, c.arm, c.skill) for g in mine for c in g.cells if c.skill)
         lines += [
-            f"- {task} ({version}), `{arm}`: {_escape(skill)}" for task, version, arm, skill in skills
+            f"- {task} ({version}), `{arm}`: {cell_text(skill)}" for task, version, arm, skill in skills
         ] + [""]
-        lines += [_row(_HEAD), "|---|---|" + "---:|" * 3 + "---|" + "---:|" * 3]
-        lines += [_row(_line(group, cell, mine)) for group in mine for cell in group.cells] + [""]
+        lines += [markdown_row(_HEAD), "|---|---|" + "---:|" * 3 + "---|" + "---:|" * 3]
+        lines += [markdown_row(_line(group, cell, mine)) for group in mine for cell in group.cells] + [""]
         lines += _moved(mine)
+        for subject in subjects:
+            if subject.model == model:
+                lines += _subject(subject, len([s for s in subjects if s.model == model]) > 1)
+                lines += [
+                    line
+                    for plot in plots.get(_key(subject), ())
+                    for line in (f"![{cell_text(plot.alt)}]({_file(subject, plot, subjects)})", "")
+                ]
+    if plots:
+        lines += [
+            "Numbers behind the figures: [metrics.csv](metrics.csv), [scenarios.csv](scenarios.csv).",
+            "",
+        ]
     lines += ["![Accuracy by arm with intervals, and paired differences](report.png)", ""]
-    lines += _missing(table)
+    lines += _missing(table, subjects)
     lines += [
         "## How to read this",
         "",
@@ -135,7 +193,12 @@ def markdown(table: Table, groups: Sequence[Group]) -> str:
         "  than two scenarios or all differ by the same amount.",
         "- *Gained/lost*: scenarios whose mean rose or fell against RED.",
         "- *Unscored*: could not be judged. *Failed*: errors, limits and samples that never ran. Neither counts as wrong.",
+        "- *Success metrics*: averaged over epochs, then pressures, then scenarios (macro). *ratio*: of the means, with",
+        "  Fieller's interval. *p*: of the paired difference, Holm over the success metrics, Benjamini-Hochberg over the",
+        "  others. *n*: scenarios (answers). *lost*: answers that could not be judged.",
+        "- *The document's hypothesis*: what the document that asks for the metric expected, without data.",
         "",
+        *appendix(),
     ]
     return "\n".join(lines)
 
@@ -153,24 +216,35 @@ def _moved(groups: Sequence[Group]) -> list[str]:
                 "No headroom (RED passes)": difference.no_headroom,
             }
             if any(lists.values()):
-                lines += [f"### {_escape(group.label_among(groups))}: {cell.arm} against red", ""]
+                lines += [f"### {cell_text(group.label_among(groups))}: {cell.arm} against red", ""]
                 lines += [f"- {name}: {', '.join(ids)}" for name, ids in lists.items() if ids] + [""]
     return lines
 
 
-def _missing(table: Table) -> list[str]:
+def _missing(table: Table, subjects: Sequence[Subject]) -> list[str]:
     rows = table.rows
-    failed = rows[rows["status"].isin(["unscored", "error", "missing"])]
+    failed = rows[rows["status"].isin(["unscored", *FAILED])]
     lines = [f"Logs: {len(table.logs)} read, {len(table.skipped)} left out.", ""]
     if len(failed) or table.skipped or table.notes:
         lines += ["## What is missing", ""]
         cells = zip(failed["task"], failed["arm"], failed["status"], failed["reason"], strict=True)
         lines += [
-            f"- {task}, {arm}: {count} {status} ({_escape(str(reason))})"
+            f"- {task}, {arm}: {count} {status} ({cell_text(str(reason))})"
             for (task, arm, status, reason), count in sorted(Counter(cells).items())
         ]
-        lines += [f"- {_escape(note)}" for note in table.notes]
-        lines += [f"- left out: {_escape(skip.log)}: {_escape(skip.reason)}" for skip in table.skipped] + [""]
+        lines += [f"- {cell_text(note)}" for note in table.notes]
+        lines += [
+            f"- left out: {cell_text(skip.log)}: {cell_text(skip.reason)}" for skip in table.skipped
+        ] + [""]
+    for subject in subjects:
+        names = list(subject.cells.columns)
+        lines += [
+            f"Samples of {cell_text(subject.model)}:",
+            "",
+            markdown_row(names),
+            "|---|---|---" + "|---:" * (len(names) - 3) + "|",
+        ]
+        lines += [markdown_row(map(str, cells)) for cells in subject.cells.itertuples(index=False)] + [""]
     return lines
 
 
@@ -216,17 +290,96 @@ def as_records(groups: Sequence[Group]) -> list[dict[str, Any]]:
     return records
 
 
+def metric_records(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
+    """Every metric of every subject and arm as plain records. NaN becomes None."""
+
+    def number(value: float) -> float | None:
+        return None if math.isnan(value) else round(value, 6)
+
+    records = []
+    for subject in subjects:
+        for m in subject.measured:
+            for arm in m.arms or ("",):
+                rate, effect, ratio = m.arms.get(arm), m.effects.get(arm), m.ratios.get(arm)
+                records.append(
+                    {
+                        "model": subject.model,
+                        "suite": subject.suite,
+                        "grader": subject.grader,
+                        "metric": m.metric,
+                        "source": m.source if rate else None,
+                        "arm": arm or None,
+                        "value": number(rate.value) if rate else None,
+                        "low": number(rate.low) if rate else None,
+                        "high": number(rate.high) if rate else None,
+                        "n": rate.rows if rate else 0,
+                        "scenarios": rate.scenarios if rate else 0,
+                        "lost": m.lost.get(arm, 0),
+                        "difference": number(effect.value) if effect else None,
+                        "difference_low": number(effect.low) if effect else None,
+                        "difference_high": number(effect.high) if effect else None,
+                        "p": number(effect.p) if effect else None,
+                        "p_sign_flip": number(effect.p_sign_flip) if effect else None,
+                        "p_adjusted": number(m.adjusted[arm]) if effect else None,
+                        "detectable": number(effect.mde) if effect else None,
+                        "ratio": number(ratio.value) if ratio else None,
+                        "ratio_low": number(ratio.low) if ratio else None,
+                        "ratio_high": number(ratio.high) if ratio else None,
+                        "reason": m.reason or None,
+                    }
+                )
+    return records
+
+
+def scenario_means(subjects: Sequence[Subject]) -> pd.DataFrame:
+    """Mean of every headline metric by scenario, pressure and arm: the numbers behind the figures by scenario."""
+    parts = []
+    for subject in subjects:
+        for m in subject.measured:
+            metric = load_metrics()[m.metric]
+            if m.reason or metric.family != "headline":
+                continue
+            values = values_of(subject.rows, metric)
+            means = (
+                values.groupby(["scenario", "pressure", "arm"])["value"].agg(["mean", "size"]).reset_index()
+            )
+            about = {
+                "model": subject.model,
+                "suite": subject.suite,
+                "grader": subject.grader,
+                "metric": m.metric,
+            }
+            parts.append(means.rename(columns={"mean": "value", "size": "n"}).assign(**about))
+    names = ["model", "suite", "grader", "metric", "scenario", "pressure", "arm", "value", "n"]
+    return pd.concat(parts, ignore_index=True)[names].round(6) if parts else pd.DataFrame(columns=names)
+
+
 def write_report(table: Table, folder: Path) -> tuple[tuple[Group, ...], Written]:
-    """Writes report.md, report.csv and report.png into ``folder``, which is made if it is missing.
+    """Writes report.md, report.csv, metrics.csv, scenarios.csv and the figures into ``folder``, which is made if needed.
 
     Raises:
         InputError: The folder cannot be written.
     """
     groups = summarize(table.rows)
-    written = Written(folder / "report.md", folder / "report.csv", folder / "report.png")
+    subjects = subjects_of(table.rows)
+    # Figures of many models are for the leaderboard's pages; here they would take most of the time.
+    plots = {_key(s): plots_of(s) for s in subjects} if len(subjects) <= _MOST_FIGURES else {}
+    written = Written(
+        folder / "report.md",
+        folder / "report.csv",
+        folder / "report.png",
+        folder / "metrics.csv",
+        folder / "scenarios.csv",
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        written.markdown.write_text(markdown(table, groups), "utf-8")
+        written.markdown.write_text(markdown(table, groups, subjects, plots), "utf-8")
+        pd.DataFrame(metric_records(subjects)).to_csv(written.metrics, index=False)
+        scenario_means(subjects).to_csv(written.scenarios, index=False)
+        for subject in subjects:
+            for plot in plots.get(_key(subject), ()):
+                file = folder / _file(subject, plot, subjects)
+                plot.figure.savefig(file, dpi=110, metadata={"Software": None})
         records = [
             {k: ";".join(v) if isinstance(v, list) else v for k, v in r.items()} for r in as_records(groups)
         ]

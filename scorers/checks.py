@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from inspect_ai.scorer import Score, Scorer, Target, scorer
@@ -28,7 +28,7 @@ from redgreenbench.scorers.means import means
 from redgreenbench.scorers.reading import Answer, is_negated, read
 from redgreenbench.scorers.rescoring import findable
 
-__all__ = ["KEYS", "SCORER_VERSION", "checks", "holds", "score_checks"]
+__all__ = ["KEYS", "SCORER_VERSION", "checks", "failures", "holds", "score_checks"]
 
 SCORER_VERSION = 2
 KEYS = ("correct", "outcome", "technique", "vocabulary", "cause", "remedy")
@@ -110,6 +110,26 @@ def _met(criterion: Criterion, answer: Answer, clarify: Clarify) -> bool:
     return holds(criterion.check, answer, clarify) == (criterion.polarity == "must")
 
 
+def failures(criteria: Sequence[Criterion], met: Mapping[str, bool | None]) -> dict[str, float]:
+    """By failure pattern, 1 where the answer misses a criterion that belongs to it, else 0.
+
+    Args:
+        criteria: The criteria; those of kind ``vocabulary`` and those without a pattern do not count.
+        met: By criterion, whether it is met; None and absent: undecided, which hides the pattern unless another criterion shows it.
+    """
+    found: dict[str, float] = {}
+    undecided = set()
+    for criterion in criteria:
+        if criterion.pattern is None or criterion.kind == "vocabulary":
+            continue
+        verdict = met.get(criterion.id)
+        if verdict is None:
+            undecided.add(criterion.pattern)
+        else:
+            found[criterion.pattern] = max(found.get(criterion.pattern, 0.0), float(not verdict))
+    return {name: value for name, value in found.items() if value or name not in undecided}
+
+
 def score_checks(text: str, scenario: Scenario) -> Score:
     """Runs the checks of a scenario on one answer.
 
@@ -139,7 +159,7 @@ def score_checks(text: str, scenario: Scenario) -> Score:
         value={key: value[key] for key in KEYS},
         answer=f"{sum(met.values())} of {len(met)} checks met",
         explanation="\n".join(lines),
-        metadata={"scorer_version": SCORER_VERSION, "met": met},
+        metadata={"scorer_version": SCORER_VERSION, "met": met, "patterns": failures(checked, met)},
     )
 
 

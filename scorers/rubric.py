@@ -22,7 +22,7 @@ from inspect_ai.solver import TaskState
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.dataset import find_scenarios
 from redgreenbench.evals.schema import Criterion
-from redgreenbench.scorers.checks import holds
+from redgreenbench.scorers.checks import failures, holds
 from redgreenbench.scorers.grading.panel import GraderSettings, Panel, assess
 from redgreenbench.scorers.grading.questions import applicable
 from redgreenbench.scorers.means import means
@@ -51,7 +51,10 @@ def score_rubric(text: str, scenario: Scenario, pressure: str, panel: Panel) -> 
             value={"correct": 0.0, **value, "decided": 1.0, "agreement": math.nan},
             answer="empty",
             explanation="The answer is empty, which meets nothing.",
-            metadata={"scorer_version": SCORER_VERSION},
+            metadata={
+                "scorer_version": SCORER_VERSION,
+                "patterns": failures(criteria, {c.id: False for c in criteria}),
+            },
         )
     about = {"scorer_version": SCORER_VERSION, **panel.about()}
     if panel.failure:
@@ -59,6 +62,7 @@ def score_rubric(text: str, scenario: Scenario, pressure: str, panel: Panel) -> 
     met = {c.id: _met(c, panel.holds(f"criterion:{c.id}")) for c in criteria}
     outcome = [met[c.id] for c in criteria if c.kind == "outcome"]
     about["criteria"] = {c.id: _record(c, panel) for c in criteria}
+    about["patterns"] = failures(criteria, met)
     lines = [_line(c, met[c.id], panel) for c in criteria]
     if outcome and all(verdict is None for verdict in outcome):
         reason = "no outcome criterion was decided"

@@ -159,6 +159,8 @@ def packs_of(skill: str, task: str | None) -> tuple[str, ...]:
 def _provenance(chosen: Sequence[Scenario], arms: dict[str, dict[str, ArmText]]) -> dict[str, object]:
     return {
         "redgreenbench": SUITE_VERSION,
+        # How the skill reaches the model: its text stands in the prompt. Other ways are never mixed with it.
+        "delivery": "injection",
         "scenario_set": scenario_set_hash(chosen),
         "base_prompt": prompt_template("system"),
         "skills": {

@@ -130,10 +130,10 @@ def test_a_model_that_cannot_be_had_falls_back_and_says_so(monkeypatch, capsys) 
         return Path("x")
 
     monkeypatch.setattr(weights, "obtain", refuse)
-    assert run._usable("embedded/qwen2.5-coder-0.5b", "embedded/smollm2-135m") == "embedded/smollm2-135m"
+    assert run.usable_model("embedded/qwen2.5-coder-0.5b", "embedded/smollm2-135m") == "embedded/smollm2-135m"
     assert "falling back to embedded/smollm2-135m" in capsys.readouterr().err
     with pytest.raises(InputError):
-        run._usable("embedded/qwen2.5-coder-0.5b", None)
+        run.usable_model("embedded/qwen2.5-coder-0.5b", None)
 
 
 ASK = """

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,12 +11,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from inspect_ai import eval as run_eval
+from inspect_ai.log import read_eval_log
 from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.comment import LINES, MARKER, as_markdown, escape
-from redgreenbench.reports.compare import Sides, compare, sides_of, unlike
+from redgreenbench.reports.compare import Sides, compare, sides_of, transcripts_of, unlike
 from redgreenbench.reports.gate import (
     BLOCK,
     INCONCLUSIVE,
@@ -109,15 +111,30 @@ def test_noise_is_called_noise() -> None:
     assert only(sides, noise={"routing-accuracy": 0.6}).verdict == "noise"
 
 
-def test_holm_covers_all_metrics_of_a_model() -> None:
+def test_holm_covers_the_headlines_and_the_false_discovery_rate_the_rest() -> None:
     base, head = [0.0] * 9 + [1.0, 1.0], [1.0] * 3 + [0.0] * 6 + [1.0, 1.0]
     one = two(base, head)
-    many = [
-        one.rows.assign(key=key) for key in ("correct", "first", "covered", "order", "no_forbidden_first")
-    ]
+    keys = [("route", k) for k in ("correct", "first", "covered", "order", "no_forbidden_first")]
+    keys += [("clarification", "asked_first"), ("execution", "correct")]
+    many = [one.rows.assign(scorer=scorer, key=key) for scorer, key in keys]
     found = compare(Sides(pd.concat(many), "old", "new", ()))
-    assert len(found) == 5
-    assert all(c.p_holm == pytest.approx(min(1.0, 5 * c.effect.p)) for c in found)
+    by_family = {
+        f: [c for c in found if load_metrics()[c.metric].family == f] for f in ("headline", "detail")
+    }
+    assert [len(mine) for mine in by_family.values()] == [3, 4]
+    assert all(c.p_holm == pytest.approx(min(1.0, 3 * c.effect.p)) for c in by_family["headline"])
+    assert all(c.p_holm == pytest.approx(c.effect.p) for c in by_family["detail"])  # all alike
+
+
+def test_amounts_are_judged_against_their_own_size() -> None:
+    base = [100.0 + i for i in range(20)]
+    found = only(two(base, [v + 1 + i % 2 for i, v in enumerate(base)], scorer="usage", key="output_tokens"))
+    assert found.metric == "output-tokens"
+    assert found.verdict == "regressed"
+    assert found.base.value == pytest.approx(109.5)
+    near = [v + (0.5 if i % 2 else -0.5) for i, v in enumerate(base)]
+    found = only(two(base, near, scorer="usage", key="output_tokens"))
+    assert found.verdict == "no detectable change"
 
 
 # --- the gate
@@ -227,7 +244,7 @@ def test_metrics_are_described() -> None:
     for name, metric in load_metrics().items():
         assert metric.formula
         assert metric.missing
-        assert metric.document in ("001", "002", "003", "004", "control"), name
+        assert metric.document in ("001", "002", "003", "004", "suite"), name
 
 
 # --- from real logs
@@ -278,7 +295,7 @@ def test_two_versions_are_compared(versions: tuple[str, str], tmp_path: Path) ->
     assert record["differs"] == []
     by_metric = {m["metric"]: m for m in record["metrics"]}
     assert by_metric["routing-first"]["head"]["value"] > by_metric["routing-first"]["base"]["value"]
-    assert by_metric["valid"]["base"]["value"] == 1.0
+    assert by_metric["contamination-void"]["base"]["value"] == 0.0
     assert comment.read_text().startswith(MARKER)
     assert "redgreen compare" in comment.read_text()
     again = tmp_path / "again.md"
@@ -316,7 +333,27 @@ def test_unlike_logs_are_refused_unless_forced(versions: tuple[str, str], tmp_pa
     done = cli("compare", versions[0], other.location, "--force", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["differs"]
-    assert unlike(load([versions[0]]).provenance, load([versions[1]]).provenance) == ()
+    mine, other = load([versions[0]]).provenance, load([versions[1]]).provenance
+    assert unlike(mine, other) == ()
+    for change, words in (
+        ({"delivery": "tool"}, "delivery of the skill injection against tool"),
+        ({"suite": "9"}, "suite version"),
+        ({"graders": ("a", "b")}, "grader none against a+b"),
+        ({"scorer_versions": {"route": 99}}, "scorer route version"),
+    ):
+        assert words in " ".join(unlike(mine, [replace(i, **change) for i in other]))
+
+
+def test_transcripts_are_named(versions: tuple[str, str]) -> None:
+    base, head = load([versions[0]]), load([versions[1]])
+    sides = sides_of(base, head, "green", "green")
+    found = transcripts_of(sides, ["training-optimization/loss-goes-to-nan"], "mockllm/scripted")
+    sample_id = "training-optimization/loss-goes-to-nan/none/green"
+    assert {(t.side, t.sample) for t in found} == {("base", sample_id), ("head", sample_id)}
+    assert len(found) == len(set(found))
+    assert found[0].log == Path(base.logs[0]).name
+    read = {(sample.id, sample.epoch) for sample in read_eval_log(base.logs[0]).samples}
+    assert {(t.sample, t.epoch) for t in found if t.side == "base"} <= read
 
 
 def test_an_arm_against_itself(versions: tuple[str, str]) -> None:

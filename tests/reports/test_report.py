@@ -190,9 +190,9 @@ def test_logs_may_lie_in_memory(log) -> None:
 
 
 def test_model_text_cannot_break_the_markdown(log) -> None:
-    from redgreenbench.reports.write import _row
+    from redgreenbench.reports.sections import markdown_row
 
-    assert _row(["a|b", "<script>", "x\ny"]) == "| a\\|b | &lt;script> | x y |"
+    assert markdown_row(["a|b", "<script>", "x\ny"]) == "| a\\|b | &lt;script> | x y |"
 
 
 def test_records_are_plain_and_documented(log) -> None:

@@ -415,7 +415,7 @@ def test_an_old_log_is_graded_without_generating(run_task, grader) -> None:
     write_eval_log(again, log.location)
     rows = load([log.location]).rows
     graded_rows = rows[rows["scorer"] == "rubric"]
-    assert set(graded_rows["key"]) == {
+    assert {key for key in graded_rows["key"] if not key.startswith("pattern:")} == {
         "correct",
         "outcome",
         "technique",

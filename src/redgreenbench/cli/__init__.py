@@ -13,6 +13,7 @@ import click
 
 from redgreenbench import __version__
 from redgreenbench.cli.calibrate import calibrate, score_text
+from redgreenbench.cli.ci import ci
 from redgreenbench.cli.compare import aa, compare, gate
 from redgreenbench.cli.dataset import dataset
 from redgreenbench.cli.doctor import doctor
@@ -82,5 +83,6 @@ for command in (
     compare,
     gate,
     aa,
+    ci,
 ):
     main.add_command(command)

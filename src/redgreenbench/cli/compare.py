@@ -6,7 +6,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,16 +16,17 @@ import click
 from redgreenbench.cli.console import wide_console
 
 if TYPE_CHECKING:
-    from redgreenbench.reports.compare import Sides
+    from redgreenbench.reports.compare import Compared, Sides
+    from redgreenbench.reports.load import Table
 
-__all__ = ["aa", "compare", "gate"]
+__all__ = ["EXIT_CODES", "aa", "compare", "gate", "noise_bands", "notes_of"]
 
-_EXIT = {"PASS": 0, "BLOCK": 1, "INCONCLUSIVE": 2}
+_MOVED = 5
+EXIT_CODES = {"PASS": 0, "BLOCK": 1, "INCONCLUSIVE": 2}
 
 
 def _sides(base: str, head: str | None, arms: str, force: bool) -> tuple[Sides, tuple[str, ...]]:
     from redgreenbench.evals.errors import InputError
-    from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compare import sides_of
     from redgreenbench.reports.load import load
 
@@ -47,13 +48,20 @@ def _sides(base: str, head: str | None, arms: str, force: bool) -> tuple[Sides, 
         raise InputError(
             f"base and head are not alike: {'; '.join(sides.differs)}; --force compares them and says so"
         )
-    tables = [first, second] if second else [first]
+    return sides, notes_of([first, second] if second else [first])
+
+
+def notes_of(tables: Sequence[Table]) -> tuple[str, ...]:
+    """What a reader of a comparison must know of its logs: broken ones, unfinished runs, graders."""
+    from redgreenbench.reports.certificates import grader_notes
+
     notes = [note for t in tables for note in (*t.notes, *grader_notes(t.provenance))]
     notes += [f"left out: {s.log}: {s.reason}" for t in tables for s in t.skipped]
-    return sides, tuple(dict.fromkeys(notes))
+    return tuple(dict.fromkeys(notes))
 
 
-def _noise(place: str | None, arm: str) -> Mapping[str, float]:
+def noise_bands(place: str | None, arm: str) -> Mapping[str, float]:
+    """Half-width of the A/A band by metric, from logs with several epochs of an arm; empty without logs."""
     from redgreenbench.reports.load import load
     from redgreenbench.reports.noise import measure_noise
 
@@ -95,12 +103,16 @@ def _common(function: Any) -> Any:
     type=click.FloatRange(0, 1, min_open=True),
     help="A change smaller than this is nothing.",
 )
+@click.option(
+    "--all", "everything", is_flag=True, help="Show every metric, not only the headline ones and findings."
+)
 @_common
 def compare(
     base: str,
     head: str | None,
     metrics: tuple[str, ...],
     margin: float,
+    everything: bool,
     arms: str,
     noise: str | None,
     force: bool,
@@ -121,54 +133,83 @@ def compare(
     for name in metrics:
         metric_named(name)
     sides, notes = _sides(base, head, arms, force)
-    found = compare_sides(sides, metrics, margin, _noise(noise, (arms or "green").split(",")[-1].strip()))
+    found = compare_sides(
+        sides, metrics, margin, noise_bands(noise, (arms or "green").split(",")[-1].strip())
+    )
     text = comment.as_markdown(sides, found, (), notes, _command("compare", base, *([head] if head else [])))
     if markdown:
         markdown.write_text(text, "utf-8")
     if as_json:
         click.echo(json.dumps(comment.as_json(sides, found, (), notes), indent=2, ensure_ascii=False))
         return
-    _table(found, sides)
+    _table(found, sides, everything or bool(metrics))
     for note in (*(f"they differ: {d}" for d in sides.differs), *notes):
         click.echo(f"note: {note}", err=True)
 
 
-def _table(found: Any, sides: Sides) -> None:
+def _table(found: Sequence[Compared], sides: Sides, everything: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     from redgreenbench.reports.metrics import load_metrics
+    from redgreenbench.reports.sections import effect_text, p_text, rate_text
 
+    registry = load_metrics()
+    told = [
+        one
+        for one in found
+        if everything
+        or registry[one.metric].family == "headline"
+        or one.verdict in ("improved", "regressed", "noise")
+    ]
+    banded = any(one.noise is not None for one in told)
     table = Table(title=escape(f"{sides.base} → {sides.head}"), title_justify="left")
-    for column in (
-        "metric",
-        "model",
-        "base",
-        "head",
-        "difference [95 %]",
-        "Holm p",
-        "detectable",
-        "n",
-        "verdict",
-    ):
-        table.add_column(
-            escape(column), justify="left" if column in ("metric", "model", "verdict") else "right"
-        )
-    for one in found:
-        effect = one.effect
-        interval = "" if math.isnan(effect.low) else f" [{100 * effect.low:+.0f}, {100 * effect.high:+.0f}]"
-        table.add_row(
-            load_metrics()[one.metric].title,
-            escape(one.model),
-            _percent(one.base.value),
-            _percent(one.head.value),
-            escape(("–" if math.isnan(effect.value) else f"{100 * effect.value:+.0f}") + interval),
-            "–" if math.isnan(one.p_holm) else f"{one.p_holm:.3f}",
-            _percent(effect.mde),
-            str(effect.scenarios),
-            escape(one.verdict + (f": {one.why}" if one.why else "")),
-        )
+    columns = ["metric", "model", "base", "head", "difference [95 %]", "p", "detectable", "n", "verdict"]
+    if banded:
+        columns.insert(5, "A/A band")
+    for column in columns:
+        left = column in ("metric", "model", "verdict")
+        table.add_column(escape(column), justify="left" if left else "right")
+    for one in told:
+        metric, effect = registry[one.metric], one.effect
+        share = metric.scale == "share"
+        detectable = _percent(effect.mde) if share else "–" if math.isnan(effect.mde) else f"{effect.mde:.3g}"
+        cells = [metric.title, one.model, rate_text(one.base, metric), rate_text(one.head, metric)]
+        cells += [effect_text(effect, metric), p_text(one.p_holm), detectable, str(effect.scenarios)]
+        cells.append(one.verdict + (f": {one.why}" if one.why else ""))
+        if banded:
+            band = "–" if one.noise is None else f"±{100 * one.noise:.0f}" if share else f"±{one.noise:.3g}"
+            cells.insert(5, band)
+        table.add_row(*map(escape, cells))
     wide_console().print(table)
+    if len(told) < len(found):
+        click.echo(f"{len(found) - len(told)} further metrics without a finding; --all shows them")
+    _moved(told, sides)
+
+
+def _moved(told: Sequence[Compared], sides: Sides) -> None:
+    """The scenarios that changed most, with where their answers can be read."""
+    from redgreenbench.reports.compare import transcripts_of
+    from redgreenbench.reports.metrics import load_metrics
+
+    for one in told:
+        metric = load_metrics()[one.metric]
+        if metric.family != "headline":
+            continue
+        for what, moved in (("worse", one.worse), ("better", one.better)):
+            if not moved:
+                continue
+            sizes = [
+                f"{scenario} {100 * d:+.0f}" if metric.scale == "share" else f"{scenario} {d:+.4g}"
+                for scenario, d in moved[:_MOVED]
+            ]
+            more = f" and {len(moved) - _MOVED} more" if len(moved) > _MOVED else ""
+            click.echo(f"{metric.title} ({one.model}), {what}: {', '.join(sizes)}{more}")
+            if what == "worse":
+                places = transcripts_of(sides, [moved[0][0]], one.model)
+                for side in dict.fromkeys(place.side for place in places):
+                    first = next(place for place in places if place.side == side)
+                    click.echo(f"  {side}: {first.log}, sample {first.sample}, epoch {first.epoch}")
 
 
 def _percent(value: float) -> str:
@@ -205,7 +246,7 @@ def gate(
     file = read_gates(gates)
     sides, notes = _sides(base, head, arms, force)
     results = judge_gates(sides, file)
-    found = compare_sides(sides, (), 0.1, _noise(noise, (arms or "green").split(",")[-1].strip()))
+    found = compare_sides(sides, (), 0.1, noise_bands(noise, (arms or "green").split(",")[-1].strip()))
     command = _command("gate", base, *([head] if head else []), "--gates", str(gates))
     if markdown:
         markdown.write_text(comment.as_markdown(sides, found, results, notes, command), "utf-8")
@@ -220,7 +261,7 @@ def gate(
         for note in (*(f"they differ: {d}" for d in sides.differs), *notes):
             click.echo(f"note: {note}", err=True)
         click.secho(outcome, bold=True)
-    sys.exit(_EXIT[outcome])
+    sys.exit(EXIT_CODES[outcome])
 
 
 @click.command()

@@ -19,13 +19,25 @@ if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.model import Model
 
-__all__ = ["build_tasks", "default_tasks", "run", "run_folder", "run_tasks"]
+__all__ = [
+    "build_tasks",
+    "default_tasks",
+    "is_finished",
+    "model_options",
+    "run",
+    "run_folder",
+    "run_tasks",
+    "split",
+    "suite_options",
+    "usable_model",
+]
 
 _TASKS = ("routing", "debugging", "scheduling", "pressure")
 _EXECUTING = ("debugging", "scheduling")
 
 
-def _split(value: str) -> list[str]:
+def split(value: str) -> list[str]:
+    """The names in an option that takes several, separated by commas."""
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
@@ -60,6 +72,7 @@ def build_tasks(
     from redgreenbench.evals.dataset import find_scenarios
     from redgreenbench.evals.errors import unknown
     from redgreenbench.reference_bugs.folder import bug_names
+    from redgreenbench.tasks.assemble import packs_of
 
     built = []
     for name in tasks:
@@ -72,7 +85,8 @@ def build_tasks(
         if pressure:
             arguments["pressure"] = ",".join(pressure)
         task = None if name == "pressure" else name
-        posed = [s for s in find_scenarios(scenarios, task) if load_packs()[s.pack].task]
+        fitting = find_scenarios(scenarios, task, packs_of(skill, task))
+        posed = [s for s in fitting if load_packs()[s.pack].task]
         if bugs:
             asked = [s.file.bug for s in posed if s.file.bug and ("all" in bugs or s.file.bug in bugs)]
             if name not in _EXECUTING or not asked:
@@ -114,6 +128,53 @@ def run_folder(
     return output / f"{re.sub(r'[^A-Za-z0-9.-]+', '-', model)}-{digest}"
 
 
+def is_finished(tasks: Sequence[Task], folder: Path, epochs: int) -> bool:
+    """Whether a folder of `run_folder` already holds all answers of these tasks, so that nothing has to be asked.
+
+    `eval_set` finds finished runs too, but by the tasks' arguments, among which is the git revision of a skill; here
+    the contents decide. Versions of scenarios and skills are part of the task's version.
+
+    Args:
+        tasks: The tasks.
+        folder: The folder.
+        epochs: Times every sample is asked.
+    """
+    from inspect_ai.log import list_eval_logs, read_eval_log
+
+    logs = folder / "logs"
+    if not logs.is_dir():
+        return False
+    done = set()
+    for info in list_eval_logs(str(logs), formats=["eval"]):
+        try:
+            header = read_eval_log(info, header_only=True)
+        except Exception:  # a log that was cut off may fail anywhere inside the reader; it is no finished one
+            continue
+        results, asked = header.results, header.eval.dataset.sample_ids or []
+        complete = (
+            header.status == "success" and results and results.completed_samples == results.total_samples
+        )
+        if complete and (header.eval.config.epochs or 1) == epochs:
+            done.add((_bare(header.eval.task), str(header.eval.task_version), frozenset(map(str, asked))))
+    return all(
+        (_bare(str(task.name)), str(task.version), frozenset(str(s.id) for s in task.dataset)) in done
+        for task in tasks
+    )
+
+
+def _bare(task: str) -> str:
+    """A task's name without its package; by path it has none."""
+    return task.rpartition("/")[2]
+
+
+def model_options(graders: Sequence[str], quiet: bool) -> dict[str, Any]:
+    """What `run_tasks` is given beside tasks and model: the graders' role and the display."""
+    options: dict[str, Any] = {"display": "none"} if quiet else {}
+    if graders:
+        options["model_roles"] = {"grader": list(graders) if len(graders) > 1 else graders[0]}
+    return options
+
+
 def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: int, **options: Any) -> int:
     """Runs the tasks into ``folder/logs``, reusing what is finished there.
 
@@ -151,13 +212,18 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: i
         raise InputError(
             f"the run stopped: {exc.strerror or exc}; finished samples are in {logs}, the same command resumes"
         ) from exc
-    if success:
-        return 0
-    return 130 if any(log.status == "cancelled" for log in done) else 1
+    # inspect may answer Ctrl-C with no log at all, and calls that a success.
+    if len(done) < len(tasks) or any(log.status == "cancelled" for log in done):
+        return 130
+    return 0 if success else 1
 
 
-def _usable(model: str, fallback: str | None) -> str:
-    """The model, or the fallback where an embedded model's weights cannot be had."""
+def usable_model(model: str, fallback: str | None = None) -> str:
+    """The model, or the fallback where an embedded model's weights cannot be had.
+
+    Raises:
+        InputError: They cannot be had, and there is no other fallback.
+    """
     if not model.startswith("embedded/"):
         return model
     from redgreenbench.evals.embedded.progress import download_progress
@@ -177,44 +243,63 @@ def _usable(model: str, fallback: str | None) -> str:
             f"redgreen: falling back to {fallback}; it proves that the pipeline works and nothing more",
             err=True,
         )
-        return _usable(fallback, None)
+        return usable_model(fallback, None)
+
+
+def suite_options(function: Any) -> Any:
+    """The options of every command that runs the suite: the model and what it is asked."""
+    for option in (
+        click.option(
+            "--self-grade",
+            is_flag=True,
+            help="Let the model grade itself without a grader; no evidence, and said so.",
+        ),
+        click.option(
+            "--grader",
+            "-g",
+            "graders",
+            multiple=True,
+            help="Model that grades; several vote. See docs/grading.md.",
+        ),
+        click.option(
+            "--limit", type=click.IntRange(1), help="Only the first so many scenarios of each task."
+        ),
+        click.option(
+            "--epochs",
+            default=1,
+            show_default=True,
+            type=click.IntRange(1),
+            help="Times every sample is asked.",
+        ),
+        click.option("--scenarios", default="", help="Ids, globs, packs, tags or a folder. Default: all."),
+        click.option(
+            "--tasks",
+            default="",
+            help="Tasks, separated by commas. Default: those of the skill's pack, else all but pressure.",
+        ),
+        click.option(
+            "--pressure", default="", help="Pressures, separated by commas, or all. Default: each task's own."
+        ),
+        click.option(
+            "--model",
+            required=True,
+            help="Any inspect model, for example openai/gpt-5 or embedded/qwen2.5-coder-0.5b.",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 @click.command()
-@click.option(
-    "--model",
-    required=True,
-    help="Any inspect model, for example openai/gpt-5 or embedded/qwen2.5-coder-0.5b.",
-)
+@suite_options
 @click.option(
     "--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1 or v2."
 )
 @click.option("--arms", default="red,green", show_default=True, help="Arms, separated by commas.")
 @click.option(
-    "--pressure", default="", help="Pressures, separated by commas, or all. Default: each task's own."
-)
-@click.option(
-    "--tasks",
-    default="",
-    help="Tasks, separated by commas. Default: those of the skill's pack, else all but pressure.",
-)
-@click.option("--scenarios", default="", help="Ids, globs, packs, tags or a folder. Default: all.")
-@click.option(
-    "--epochs", default=1, show_default=True, type=click.IntRange(1), help="Times every sample is asked."
-)
-@click.option(
     "--bugs",
     default="",
     help="Reference bugs, separated by commas, or all: also those that no document poses.",
-)
-@click.option("--limit", type=click.IntRange(1), help="Only the first so many scenarios of each task.")
-@click.option(
-    "--grader", "-g", "graders", multiple=True, help="Model that grades; several vote. See docs/grading.md."
-)
-@click.option(
-    "--self-grade",
-    is_flag=True,
-    help="Let the model grade itself without a grader; no evidence, and said so.",
 )
 @click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
 @click.option(
@@ -253,21 +338,18 @@ def run(
     from redgreenbench.cli.report import print_report
 
     built = build_tasks(
-        _split(tasks) or default_tasks(skill),
+        split(tasks) or default_tasks(skill),
         skill,
-        _split(arms),
-        _split(pressure),
-        _split(scenarios),
+        split(arms),
+        split(pressure),
+        split(scenarios),
         limit,
-        _split(bugs),
+        split(bugs),
         self_grade,
     )
-    chosen = _usable(model, fallback_model)
+    chosen = usable_model(model, fallback_model)
     folder = run_folder(output, chosen, built, epochs, graders)
-    options: dict[str, Any] = {"display": "none"} if as_json else {}
-    if graders:
-        options["model_roles"] = {"grader": list(graders) if len(graders) > 1 else graders[0]}
-    code = run_tasks(built, chosen, folder, epochs, **options)
+    code = run_tasks(built, chosen, folder, epochs, **model_options(graders, as_json))
     print_report([str(folder / "logs")], folder / "report", as_json)
     if not as_json:
         click.echo(

@@ -1,0 +1,142 @@
+"""Interval estimates over a plain table with columns scenario, pressure, epoch, arm, value.
+
+The unit of inference is the base scenario: rows of one scenario are not independent, so epochs (and
+pressure variants) are averaged first and intervals are taken over scenarios. Degenerate cases have one
+stated policy each, in the docstrings; where nothing can be said, the interval is NaN, never zero.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from inspect_ai.scorer import MetricProtocol, SampleScore, Score, ci_wilson
+from scipy import stats
+
+__all__ = ["Difference", "Rate", "paired_difference", "pass_rate"]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A mean of values in [0, 1] with its interval.
+
+    Attributes:
+        value: Mean over scenarios of the mean over their rows; NaN without rows.
+        low: Lower end.
+        high: Upper end.
+        passed: Sum of all values.
+        rows: Number of values.
+        scenarios: Number of scenarios.
+    """
+
+    value: float
+    low: float
+    high: float
+    passed: float
+    rows: int
+    scenarios: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The paired difference of two arms with its interval.
+
+    Attributes:
+        value: Mean over scenarios of (head − base); NaN without pairs.
+        low: Lower end; NaN where it cannot be estimated.
+        high: Upper end.
+        pairs: Number of (scenario, pressure, epoch) cells with both arms.
+        scenarios: Number of scenarios with a pair.
+        unpaired: Number of cells with one arm only.
+        gained: Scenarios whose mean rose.
+        lost: Scenarios whose mean fell.
+        no_headroom: Scenarios in which the base passes everywhere, so that no gain is possible.
+    """
+
+    value: float
+    low: float
+    high: float
+    pairs: int
+    scenarios: int
+    unpaired: int
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+    no_headroom: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """Whether the interval excludes zero; ``cannot tell`` where there is none."""
+        if math.isnan(self.low):
+            return "cannot tell"
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "not distinguishable"
+
+
+def pass_rate(frame: pd.DataFrame, level: float = 0.95) -> Rate:
+    """A pass rate, clustered by scenario.
+
+    The interval is inspect's Wilson interval with the Korn-Graubard effective sample size and a Student-t
+    critical value (Franco et al. 2019, doi:10.1093/jssam/smy019), computed on all rows with the scenario as
+    cluster. Policy: at a rate of exactly 0 or 1, and with a single scenario, where a clustered variance
+    says nothing, the plain Wilson interval with n = number of scenarios. Where ragged scenarios put the macro mean outside
+    the interval of all rows, the interval is widened to hold it.
+
+    Args:
+        frame: Columns scenario and value, values in [0, 1].
+        level: Confidence level.
+    """
+    if frame.empty:
+        return Rate(math.nan, math.nan, math.nan, 0.0, 0, 0)
+    values = frame["value"].to_numpy(float)
+    by_scenario = frame.groupby("scenario", sort=True)["value"].mean()
+    groups, mean = len(by_scenario), float(by_scenario.mean())
+    if groups > 1 and 0.0 < values.mean() < 1.0:
+        metric = ci_wilson(level, cluster="scenario")
+        rows = list(zip(frame["scenario"], values, strict=True))
+    else:
+        metric, rows = ci_wilson(level), list(by_scenario.items())
+    # One object for all equal rows: making them costs several times what the interval does.
+    made = {
+        (s, v): SampleScore(score=Score(value=float(v)), sample_metadata={"scenario": str(s)})
+        for s, v in dict.fromkeys(rows)
+    }
+    bounds = cast("dict[str, float]", cast(MetricProtocol, metric)([made[row] for row in rows]))
+    low, high = min(bounds["lower"], mean), max(bounds["upper"], mean)
+    return Rate(mean, low, high, float(values.sum()), len(values), groups)
+
+
+def paired_difference(frame: pd.DataFrame, base: str, head: str, level: float = 0.95) -> Difference:
+    """The difference head − base, paired by (scenario, pressure, epoch), clustered by scenario.
+
+    Student t with G − 1 degrees of freedom over the G scenarios' mean differences, which equals the
+    cluster-robust estimate when scenarios have equally many rows. Policy: with fewer than two scenarios, or
+    when all scenarios differ by exactly the same amount, the interval is NaN: such data say nothing about
+    other scenarios.
+
+    Args:
+        frame: Columns scenario, pressure, epoch, arm and value.
+        base: The arm to compare with.
+        head: The arm that is compared.
+        level: Confidence level.
+    """
+    two = frame[frame["arm"].isin([base, head])]
+    wide = two.groupby(["scenario", "pressure", "epoch", "arm"], sort=True)["value"].mean().unstack("arm")
+    wide = wide.reindex(columns=[base, head])
+    both = wide.dropna()
+    per = both.groupby("scenario", sort=True).mean()
+    difference = (per[head] - per[base]).to_numpy(float)
+    groups = len(difference)
+    mean = float(difference.mean()) if groups else math.nan
+    low = high = math.nan
+    if groups > 1 and float(np.ptp(difference)) > 0.0:
+        interval = stats.ttest_1samp(difference, 0.0).confidence_interval(level)
+        low, high = float(interval.low), float(interval.high)
+    rose, fell = per.index[difference > 0], per.index[difference < 0]
+    full = per.index[per[base] >= 1.0]
+    return Difference(
+        mean, low, high, len(both), groups, len(wide) - len(both), tuple(rose), tuple(fell), tuple(full)
+    )

@@ -1,0 +1,52 @@
+"""Where logs are: paths, folders, globs, any address that fsspec knows; and what tells one state of a file from another."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+__all__ = ["files_of", "fingerprint", "short"]
+
+_GLOB = re.compile(r"[*?\[]")
+_CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
+
+
+def short(file: str) -> str:
+    """A log's file name."""
+    return file.rsplit("/", 1)[-1]
+
+
+def files_of(place: str) -> list[str]:
+    """The logs at a place: itself, those that a glob matches, or those in the folder; none where nothing is there."""
+    # inspect's own listing opens every log whose name it does not know, which takes longer than a cached table.
+    from fsspec.core import url_to_fs
+
+    if not _GLOB.search(place) and place.endswith((".eval", ".json")):
+        return [place]
+    try:
+        system, path = url_to_fs(place)
+        if _GLOB.search(place):
+            found = [
+                f for hit in system.glob(path) for f in ([hit] if hit.endswith(".eval") else system.find(hit))
+            ]
+        else:
+            found = system.find(path)
+    except (OSError, ValueError, ImportError):
+        return []
+    logs = sorted({str(file) for file in found if str(file).endswith(".eval")})
+    return [system.unstrip_protocol(file) for file in logs] if "://" in place else logs
+
+
+def fingerprint(file: str) -> dict[str, str] | None:
+    """Address, size and time of change or etag of a file; None where the file system tells neither."""
+    from fsspec.core import url_to_fs
+
+    try:
+        system, path = url_to_fs(file)
+        about: dict[str, Any] = system.info(path)
+    except (OSError, ValueError, ImportError):
+        return None
+    changed = next((str(about[key]) for key in _CHANGES if about.get(key)), None)
+    if changed is None or about.get("size") is None:
+        return None
+    return {"file": system.unstrip_protocol(path), "size": str(about["size"]), "changed": changed}

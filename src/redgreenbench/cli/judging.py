@@ -1,0 +1,203 @@
+"""How `redgreen ci` comes to an outcome: what has to be asked, asking it, comparing, and what spoils a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from redgreenbench.cli.run import is_finished
+from redgreenbench.cli.versions import (
+    INTERRUPTED,
+    Answers,
+    Asked,
+    Budget,
+    Version,
+    answers_of,
+    run_answers,
+    set_aside,
+    task_names,
+)
+from redgreenbench.evals.errors import InputError
+from redgreenbench.reports.compare import Compared, Sides, compare, sides_of
+from redgreenbench.reports.gate import INCONCLUSIVE, GateFile, GateResult, judge_gates, outcome_of
+from redgreenbench.reports.load import Table, load
+
+__all__ = ["PLANNED", "SKIPPED", "Case", "Result", "judge", "plan"]
+
+SKIPPED = "skipped"
+PLANNED = "planned"
+_ANSWERED = ("scored", "not_applicable", "unscored")
+"""Statuses of an answer that was given, whether or not it could be judged."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is to be judged.
+
+    Attributes:
+        folder: The skill's folder.
+        old: The skill at the base.
+        new: The skill at the head.
+        asked: What both are asked.
+        output: The folder in which everything is written.
+    """
+
+    folder: Path
+    old: Version
+    new: Version
+    asked: Asked
+    output: Path
+
+    @property
+    def arms(self) -> tuple[str, str]:
+        """The arms of base and head; a skill that is new is compared with none."""
+        return ("green", "green") if self.old.skill else ("red", "green")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of it.
+
+    Attributes:
+        outcome: ``PASS``, ``BLOCK``, ``INCONCLUSIVE``, ``skipped`` or ``planned``.
+        reasons: Why it is not the outcome of the gates.
+        base: The base's answers; None where nothing is asked.
+        head: The head's answers; of a new skill the same as the base's, with another arm.
+        tables: The logs that were read, of base and head; one of a new skill.
+        sides: Base and head beside each other; None where nothing could be compared.
+        compared: The comparison.
+        gates: The gates.
+    """
+
+    outcome: str
+    reasons: tuple[str, ...] = ()
+    base: Answers | None = None
+    head: Answers | None = None
+    tables: tuple[Table, ...] = ()
+    sides: Sides | None = None
+    compared: tuple[Compared, ...] = ()
+    gates: tuple[GateResult, ...] = ()
+
+
+def plan(case: Case) -> Result:
+    """What would be asked, or that nothing has to be.
+
+    Raises:
+        InputError: It cannot be asked.
+    """
+    if case.new.skill is None:
+        return Result(SKIPPED, ("the head has no such skill any more; nothing is left to judge",))
+    if case.old.hash == case.new.hash:
+        return Result(SKIPPED, ("base and head have the same content; there is nothing to compare",))
+    names = task_names(case.asked, case.new)
+    runs = case.output / "runs"
+    if case.old.skill is None:
+        both = answers_of(case.new, case.arms, case.asked, names, runs)
+        return Result(PLANNED, (), both, both)
+    base, head = (answers_of(v, ("green",), case.asked, names, runs) for v in (case.old, case.new))
+    return Result(PLANNED, (), base, head)
+
+
+def judge(
+    case: Case,
+    planned: Result,
+    file: GateFile,
+    bands: Mapping[str, float],
+    force: bool,
+    budget: Budget,
+    quiet: bool,
+) -> Result:
+    """Asks, compares and judges.
+
+    Args:
+        case: What is judged.
+        planned: What `plan` said is to be asked.
+        file: The gates.
+        bands: The A/A band by metric.
+        force: Whether unlike logs are judged too.
+        budget: How long may be asked.
+        quiet: Whether to show nothing.
+
+    Raises:
+        InputError: Nothing can be asked: a model that does not exist, a folder that cannot be written.
+    """
+    result = _ask(case, planned, budget, quiet)
+    kept = [side for side in (result.base, result.head) if side and side.reused]
+    if result.sides and result.sides.differs and kept and not force:
+        # Answers of an earlier run may have been scored by an earlier version; that is mended by asking again.
+        base, head = (
+            set_aside(side) if side and side.reused else side for side in (result.base, result.head)
+        )
+        result = _ask(case, replace(planned, base=base, head=head), budget, quiet)
+    if result.sides is None:
+        return replace(result, outcome=INCONCLUSIVE)
+    reasons = result.reasons
+    if result.sides.differs and not force:
+        reasons += tuple(f"base and head are not alike: {d}" for d in result.sides.differs)
+    gates = judge_gates(result.sides, file)
+    return replace(
+        result,
+        # What is not whole passes nothing, and blocks nothing either: the missing answers are no sample of all.
+        outcome=INCONCLUSIVE if reasons else outcome_of(gates),
+        reasons=reasons,
+        compared=compare(result.sides, noise=bands),
+        gates=gates,
+    )
+
+
+def _ask(case: Case, planned: Result, budget: Budget, quiet: bool) -> Result:
+    """Gets the answers of both and puts them beside each other, with what spoils them as reasons."""
+    assert planned.base is not None
+    assert planned.head is not None
+    base = run_answers(planned.base, case.asked, budget, quiet)
+    alone = planned.base is planned.head
+    # After an interruption nothing more is asked.
+    stopped = base.code == INTERRUPTED
+    head = (
+        base if alone else planned.head if stopped else run_answers(planned.head, case.asked, budget, quiet)
+    )
+    asked = [("base and head" if alone else "base", base), *([] if alone else [("head", head)])]
+    reasons: list[str] = []
+    tables: list[Table] = []
+    for who, answers in asked:
+        if answers.code == INTERRUPTED:
+            why = "the time of --max-minutes is over" if budget.spent else "interrupted"
+            reasons.append(f"the run of the {who} did not end: {why}; the same command goes on with it")
+        try:
+            table = load([answers.logs])
+        except InputError as error:
+            reasons.append(f"the {who} has no answers: {error}")
+            continue
+        tables.append(table)
+        arms = case.arms if alone else case.arms[-1:]
+        reasons += _unfinished(table, answers, arms, who, case.asked.epochs)
+    result = replace(
+        planned, outcome=INCONCLUSIVE, reasons=tuple(reasons), base=base, head=head, tables=tuple(tables)
+    )
+    if len(tables) < len(asked):
+        return result
+    try:
+        return replace(result, sides=sides_of(tables[0], None if alone else tables[1], *case.arms))
+    except InputError as error:
+        return replace(result, reasons=(*reasons, str(error)))
+
+
+def _unfinished(
+    table: Table, answers: Answers, arms: tuple[str, ...], who: str, epochs: int
+) -> tuple[str, ...]:
+    """In what a run is not whole, a line each."""
+    reasons = [f"the {who}'s log {one.log} is left out: {one.reason}" for one in table.skipped]
+    sample = ["task", "scenario", "pressure", "arm", "epoch"]
+    rows = table.rows[table.rows["arm"].isin(arms)]
+    failed = rows[~rows["status"].isin(_ANSWERED)]
+    # A sample that failed may still have values, such as of its tokens; it is no answer all the same.
+    given = len(rows[sample].drop_duplicates()) - len(failed[sample].drop_duplicates())
+    wanted = epochs * sum(answers.samples(arm) for arm in arms)
+    if given < wanted:
+        why = str(failed["reason"].iloc[0]) if len(failed) else ""
+        first = f", the first for this reason: {why}" if why else ""
+        reasons.append(f"{wanted - given} of {wanted} answers of the {who} are missing{first}")
+    elif not is_finished(answers.tasks, answers.folder, epochs):
+        reasons.append(f"the run of the {who} did not end well, although all answers are there")
+    return tuple(reasons)
