@@ -48,7 +48,7 @@ def make_skill(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted() -> Callable[[Scripted], Model]:
     """A mock model whose outputs carry usage; without it the mock tries to download a tokenizer."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from inspect_ai import eval
 
 from redgreenbench.reports.evidence import MOST_MISSING, subjects_of
 from redgreenbench.reports.inference import erosion, interaction
@@ -31,10 +32,15 @@ def answer(system: str, user: str) -> str:
     return "ROUTE: gradient-management, learning-rate-scheduling, loss-functions-and-objectives"
 
 
-@pytest.fixture
-def subject(run_task):
-    log = run_task(routing(scenarios=SOME, pressure=PRESSED), answer, epochs=2)
-    (one,) = subjects_of(load([log.location]).rows)
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory, scripted):
+    (log,) = eval(
+        routing(scenarios=SOME, pressure=PRESSED),
+        model=scripted(answer),
+        epochs=2,
+        log_dir=str(tmp_path_factory.mktemp("logs")),
+    )
+    (one,) = subjects_of(load([log.location], cache=False).rows)
     return one
 
 
@@ -153,7 +159,7 @@ def test_figures_have_words_and_the_same_bytes(subject) -> None:
 def test_a_report_is_whole_and_the_same_twice(run_task, tmp_path: Path) -> None:
     logs = [
         run_task(routing(scenarios=SOME, pressure=PRESSED), answer).location,
-        run_task(scheduling(), answer).location,
+        run_task(scheduling(scenarios="just-use-constant-lr"), answer).location,
     ]
     for name in ("one", "two"):
         write_report(load(logs), tmp_path / name)

@@ -24,9 +24,21 @@ from redgreenbench.tasks.routing import routing
 TWO = "which-optimizer,loss-goes-to-nan"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, scripted) -> Path:
+    (log,) = eval(
+        routing(scenarios=TWO),
+        model=scripted(lambda s, u: "Use Adam."),
+        epochs=2,
+        log_dir=str(tmp_path_factory.mktemp("logs")),
+    )
+    return Path(log.location)
+
+
 @pytest.fixture
-def log(run_task) -> Path:
-    return Path(run_task(routing(scenarios=TWO), lambda s, u: "Use Adam.").location)
+def log(made: Path, tmp_path: Path) -> Path:
+    (tmp_path / "logs").mkdir()
+    return Path(shutil.copy(made, tmp_path / "logs"))
 
 
 @pytest.fixture
@@ -47,8 +59,14 @@ def test_logs_are_read_from_any_file_system(log: Path, memory: str, tmp_path: Pa
     assert load(["memory://runs/*.eval"]).logs == there.logs
     done = CliRunner().invoke(redgreen, ["report", memory, "-o", str(tmp_path / "r")])
     assert done.exit_code == 0, done.output
-    done = CliRunner().invoke(redgreen, ["compare", memory])
-    assert done.exit_code == 0, done.output
+    (tmp_path / "gates.yaml").write_text("gates: [{metric: routing-accuracy, margin: 0.1}]")
+    for command, code in (
+        (["compare", memory], 0),
+        (["gate", memory, "--gates", str(tmp_path / "gates.yaml")], 2),  # nothing varies
+        (["aa", memory], 0),
+    ):
+        done = CliRunner().invoke(redgreen, command)
+        assert done.exit_code == code, done.output
 
 
 def test_globs_and_folders_find_logs(log: Path, tmp_path: Path) -> None:
