@@ -15,6 +15,9 @@ from redgreenbench.reports.intervals import Rate
 __all__ = ["Pooled", "Ratio", "amount", "cluster_robust", "ratio_of_means"]
 
 
+_SAME = 1e-9
+
+
 @dataclass(frozen=True)
 class Pooled:
     """A difference over all pairs, each pair with the same weight.
@@ -86,7 +89,7 @@ def ratio_of_means(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
     The interval holds every ratio r for which a t test with G − 1 degrees of freedom does not reject that head − r x base
     is zero on average over scenarios (Fieller 1954). Policy: NaN where the base's mean is zero; ends are NaN
     where the base's mean cannot be told from zero, so that no ratio can be ruled out, with fewer than two scenarios, or
-    where nothing varies.
+    where nothing varies, which includes scenarios that all have the same ratio.
 
     Args:
         frame: Columns scenario, arm and value.
@@ -116,6 +119,8 @@ def ratio_of_means(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
     if square <= 0 or inside < 0 or vaa == vbb == 0:
         return Ratio(value, math.nan, math.nan)
     root = math.sqrt(inside)
+    if root / square < _SAME:
+        return Ratio(value, math.nan, math.nan)
     return Ratio(value, float((linear - root) / square), float((linear + root) / square))
 
 

@@ -103,6 +103,9 @@ def test_ratios_that_are_not_bounded_have_no_interval() -> None:
     assert found.value == pytest.approx(2)
     assert math.isnan(found.low)
     assert math.isnan(ratio_of_means(frame({"a": ([0.0], [1.0])}), "red", "green").value)
+    same = frame({f"s{i}": ([v], [v]) for i, v in enumerate([0.3, 0.9, 0.8, 0.7, 1.0])})
+    assert ratio_of_means(same, "red", "green").value == 1
+    assert math.isnan(ratio_of_means(same, "red", "green").low)
 
 
 def test_amounts_have_a_t_interval_over_scenarios() -> None:
