@@ -54,13 +54,14 @@ _EMBEDDED = "The embedded models are too weak to judge a skill by, and unfit as 
 
 @dataclass(frozen=True)
 class Written:
-    """Paths of a written report."""
+    """Paths of a written report, and its figures by file name."""
 
     markdown: Path
     csv: Path
     figure: Path
     metrics: Path
     scenarios: Path
+    plots: Mapping[str, Plot]
 
 
 def caveats(groups: Sequence[Group]) -> list[str]:
@@ -364,27 +365,30 @@ def write_report(table: Table, folder: Path) -> tuple[tuple[Group, ...], Written
     subjects = subjects_of(table.rows)
     # Figures of many models are for the leaderboard's pages; here they would take most of the time.
     plots = {_key(s): plots_of(s) for s in subjects} if len(subjects) <= _MOST_FIGURES else {}
+    overview = accuracy_figure(groups)
+    alt = "Accuracy by arm with intervals, and paired differences"
+    drawn = {"report.png": Plot("report", "Overview", alt, overview)}
+    drawn |= {_file(s, plot, subjects): plot for s in subjects for plot in plots.get(_key(s), ())}
     written = Written(
         folder / "report.md",
         folder / "report.csv",
         folder / "report.png",
         folder / "metrics.csv",
         folder / "scenarios.csv",
+        drawn,
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written.markdown.write_text(markdown(table, groups, subjects, plots), "utf-8")
         pd.DataFrame(metric_records(subjects)).to_csv(written.metrics, index=False)
         scenario_means(subjects).to_csv(written.scenarios, index=False)
-        for subject in subjects:
-            for plot in plots.get(_key(subject), ()):
-                file = folder / _file(subject, plot, subjects)
-                plot.figure.savefig(file, dpi=110, metadata={"Software": None})
+        for file, plot in drawn.items():
+            dpi = 150 if plot.figure is overview else 110
+            plot.figure.savefig(folder / file, dpi=dpi, metadata={"Software": None})
         records = [
             {k: ";".join(v) if isinstance(v, list) else v for k, v in r.items()} for r in as_records(groups)
         ]
         pd.DataFrame(records).to_csv(written.csv, index=False)
-        accuracy_figure(groups).savefig(written.figure, dpi=150, metadata={"Software": None})
     except OSError as exc:
         raise InputError(
             f"cannot write the report to {folder} ({exc.strerror or exc}); choose another with --output"

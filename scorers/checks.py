@@ -115,7 +115,8 @@ def failures(criteria: Sequence[Criterion], met: Mapping[str, bool | None]) -> d
 
     Args:
         criteria: The criteria; those of kind ``vocabulary`` and those without a pattern do not count.
-        met: By criterion, whether it is met; None and absent: undecided, which hides the pattern unless another criterion shows it.
+        met: By criterion, whether it is met; None and absent: undecided, which hides the pattern unless another
+            criterion shows it.
     """
     found: dict[str, float] = {}
     undecided = set()

@@ -17,6 +17,7 @@ from redgreenbench.cli.ci import ci
 from redgreenbench.cli.compare import aa, compare, gate
 from redgreenbench.cli.dataset import dataset
 from redgreenbench.cli.doctor import doctor
+from redgreenbench.cli.leaderboard import leaderboard, submission
 from redgreenbench.cli.listing import list_, show
 from redgreenbench.cli.new import new
 from redgreenbench.cli.report import rationalizations, report
@@ -84,5 +85,7 @@ for command in (
     gate,
     aa,
     ci,
+    leaderboard,
+    submission,
 ):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`redgreen report`: from logs to a table, Markdown, CSV and a figure."""
+"""`redgreen report`: from logs to a table, one HTML file, Markdown, CSV and a figure."""
 
 from __future__ import annotations
 
@@ -39,12 +39,14 @@ def report(logs: tuple[str, ...], output: Path, as_json: bool) -> None:
 def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
     """Writes the report of ``logs`` to ``output`` and shows it."""
     from redgreenbench.reports.certificates import grader_notes
+    from redgreenbench.reports.html import write_html
     from redgreenbench.reports.load import load
     from redgreenbench.reports.write import as_records, caveats, console_table, write_report
 
     table = load(logs)
     table = replace(table, notes=(*table.notes, *grader_notes(table.provenance)))
     groups, written = write_report(table, output)
+    page = write_html(written)
     if as_json:
         record = {
             "results": as_records(groups),
@@ -52,6 +54,7 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
             "left_out": [{"log": s.log, "reason": s.reason} for s in table.skipped],
             "notes": [*caveats(groups), *table.notes],
             "markdown": str(written.markdown),
+            "html": str(page),
             "csv": str(written.csv),
             "figure": str(written.figure),
         }
@@ -62,7 +65,7 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
         click.echo(f"left out: {skip.log}: {skip.reason}", err=True)
     for note in (*caveats(groups), *table.notes):
         click.echo(f"note: {note}", err=True)
-    click.echo(f"report: {written.markdown}, {written.csv}, {written.figure}")
+    click.echo(f"report: {page}, {written.markdown}, {written.csv}, {written.figure}")
 
 
 @click.command()

@@ -1,0 +1,287 @@
+"""Downloads: rows and the tidy table as CSV, JSON and Parquet, with a schema version.
+
+JSON follows the schemas that lie beside this module and are published with the site; every build validates what it writes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+
+from redgreenbench.reports.inference import Effect
+from redgreenbench.reports.intervals import Rate
+from redgreenbench.reports.leaderboard.entries import Entry, Tab
+from redgreenbench.reports.leaderboard.results import Slice
+from redgreenbench.reports.load import COLUMNS
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "document",
+    "schema",
+    "slice_rows",
+    "validate",
+    "withheld_reasons",
+    "write_exports",
+]
+
+SCHEMA_VERSION = "1"
+"""Of the downloads; changes when a key is renamed, removed, or means something else."""
+
+_PEEK = 1_000
+
+
+@cache
+def schema(name: str) -> Any:
+    """A published schema: ``leaderboard`` or ``answers``."""
+    return json.loads(Path(__file__).with_name(f"{name}.schema.json").read_text("utf-8"))
+
+
+def validate(name: str, data: Any) -> None:
+    """Checks a document against a published schema.
+
+    Raises:
+        jsonschema.ValidationError: It does not follow it, which is a defect of this package.
+    """
+    jsonschema.Draft202012Validator(schema(name)).validate(data)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else round(float(value), 6)
+
+
+def _rate(rate: Rate | None) -> dict[str, Any] | None:
+    if rate is None or not rate.rows:
+        return None
+    bounds = {"value": _number(rate.value), "low": _number(rate.low), "high": _number(rate.high)}
+    return bounds | {"answers": rate.rows, "scenarios": rate.scenarios}
+
+
+def _effect(effect: Effect | None) -> dict[str, Any] | None:
+    if effect is None or not effect.scenarios:
+        return None
+    named = {"value": effect.value, "low": effect.low, "high": effect.high, "p": effect.p}
+    return {name: _number(value) for name, value in named.items()} | {"scenarios": effect.scenarios}
+
+
+def _slice(key: tuple[str, str], found: Slice) -> dict[str, Any]:
+    return {
+        "pressure": key[0],
+        "split": key[1],
+        "value": _rate(found.value),
+        "lift": _effect(found.lift),
+        "rank_low": found.rank.low,
+        "rank_high": found.rank.high,
+    }
+
+
+def _unique(values: Collection[str]) -> list[str]:
+    return sorted({v for v in values if v})
+
+
+def _provenance(entry: Entry, tab: Tab) -> dict[str, Any]:
+    return {
+        "suite": tab.suite,
+        "commits": _unique([i.commit for i in entry.infos]),
+        "scenario_set": tab.scenario_set,
+        "scorer_versions": dict(tab.scorers),
+        "graders": _unique([g for i in entry.infos for g in i.graders]),
+        "grader_prompts": _unique([i.grader_prompt for i in entry.infos]),
+        "self_grade": any(i.self_grade for i in entry.infos),
+        "inspect": _unique([i.inspect for i in entry.infos]),
+        "engines": _unique([e for f in entry.facts for e in f.engines]),
+        "seeds": sorted({f.seed for f in entry.facts if f.seed is not None}),
+        "commands": _unique([f.command for f in entry.facts]),
+        "limits": {name: value for f in entry.facts for name, value in sorted(f.limits.items())},
+        "logs": [
+            {"file": i.log, "eval_id": i.eval_id, "created": i.created, "status": i.status}
+            for i in entry.infos
+        ],
+    }
+
+
+def _metrics(entry: Entry) -> list[dict[str, Any]]:
+    found = []
+    for m in entry.subject.measured:
+        if entry.arm in m.arms:
+            found.append(
+                {
+                    "metric": m.metric,
+                    "source": m.source,
+                    "value": _rate(m.arms[entry.arm]),
+                    "red": _rate(m.arms.get("red")),
+                    "difference": _effect(m.effects.get(entry.arm)),
+                    "p_adjusted": _number(m.adjusted.get(entry.arm)),
+                    "lost": m.lost.get(entry.arm, 0),
+                }
+            )
+    return found
+
+
+def _row(entry: Entry, tab: Tab) -> dict[str, Any]:
+    restraint = entry.measured("restraint")
+    return {
+        "id": entry.id,
+        "model": entry.model,
+        "kind": entry.kind,
+        "carries": entry.label,
+        "skills": [
+            {"pack": s.pack, "name": s.name, "version": s.version, "hash": s.hash} for s in entry.skills
+        ],
+        "delivery": entry.delivery,
+        "date": entry.date,
+        "epochs": entry.epochs,
+        "missing": entry.missing,
+        "results": [_slice(key, s) for key, s in sorted(entry.slices.items())],
+        "over_firing": _effect(restraint.effects.get(entry.arm)) if restraint else None,
+        "noise_band": _number(entry.noise.band) if entry.noise else None,
+        "flip_rate": _number(entry.noise.flips) if entry.noise else None,
+        "metrics": _metrics(entry),
+        "provenance": _provenance(entry, tab),
+    }
+
+
+def document(tabs: Sequence[Tab]) -> dict[str, Any]:
+    """All tabs and rows as the JSON document that `leaderboard.schema.json` describes."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tabs": [
+            {
+                "id": tab.id,
+                "task": tab.task,
+                "suite": tab.suite,
+                "scenario_set": tab.scenario_set,
+                "scorer_versions": dict(tab.scorers),
+                "metric": tab.metric,
+                "rows": [_row(entry, tab) for entry in tab.entries],
+            }
+            for tab in tabs
+        ],
+    }
+
+
+def slice_rows(data: Mapping[str, Any]) -> pd.DataFrame:
+    """The document as a flat table: one line per row, pressure and split."""
+    lines = []
+    for tab in data["tabs"]:
+        for row in tab["rows"]:
+            skills = row["skills"]
+            took = {m["metric"]: m["value"]["value"] for m in row["metrics"]}
+            over = row["over_firing"] or {}
+            for one in row["results"]:
+                value, lift = one["value"] or {}, one["lift"] or {}
+                lines.append(
+                    {
+                        "schema_version": data["schema_version"],
+                        "tab": tab["id"],
+                        "task": tab["task"],
+                        "suite": tab["suite"],
+                        "scenario_set": tab["scenario_set"],
+                        "metric": tab["metric"],
+                        "row": row["id"],
+                        "model": row["model"],
+                        "kind": row["kind"],
+                        "carries": row["carries"],
+                        "skill_hashes": ";".join(dict.fromkeys(s["hash"] for s in skills)),
+                        "delivery": row["delivery"],
+                        "pressure": one["pressure"],
+                        "split": one["split"],
+                        "rank_low": one["rank_low"],
+                        "rank_high": one["rank_high"],
+                        **{
+                            name: value.get(name) for name in ("value", "low", "high", "answers", "scenarios")
+                        },
+                        **{f"lift_{name}": lift.get(name) for name in ("value", "low", "high", "p")},
+                        **{f"over_firing_{name}": over.get(name) for name in ("value", "low", "high")},
+                        "noise_band": row["noise_band"],
+                        "input_tokens": took.get("input-tokens"),
+                        "output_tokens": took.get("output-tokens"),
+                        "cost": took.get("cost"),
+                        "epochs": row["epochs"],
+                        "missing": row["missing"],
+                        "date": row["date"],
+                        "graders": ";".join(row["provenance"]["graders"]),
+                        "inspect": ";".join(row["provenance"]["inspect"]),
+                        "commits": ";".join(row["provenance"]["commits"]),
+                    }
+                )
+    return pd.DataFrame(lines)
+
+
+def withheld_reasons(rows: pd.DataFrame, private: Collection[str]) -> pd.DataFrame:
+    """The tidy table without what errors say of private scenarios, since an error may quote a prompt."""
+    hidden = rows["scenario"].isin(list(private)) & rows["reason"].ne("")
+    if not hidden.any():
+        return rows
+    reason = rows["reason"].astype(object).where(~hidden, "withheld: private scenario")
+    return rows.assign(reason=pd.Categorical(reason))
+
+
+def write_exports(
+    tabs: Sequence[Tab], rows: pd.DataFrame, private: Collection[str], folder: Path
+) -> dict[str, Any]:
+    """Writes all downloads into a folder, and returns the JSON document.
+
+    Args:
+        tabs: The leaderboard.
+        rows: The tidy table.
+        private: Private scenarios.
+        folder: An existing folder.
+    """
+    data = document(tabs)
+    validate("leaderboard", data)
+    (folder / "leaderboard.json").write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    flat = slice_rows(data)
+    flat.to_csv(folder / "leaderboard.csv", index=False, lineterminator="\n")
+    flat.to_parquet(folder / "leaderboard.parquet", index=False)
+    for name in ("leaderboard", "answers"):
+        (folder / f"{name}.schema.json").write_text(json.dumps(schema(name), indent=1) + "\n", "utf-8")
+    _write_answers(withheld_reasons(rows, private)[list(COLUMNS)], folder)
+    return data
+
+
+def _write_answers(rows: pd.DataFrame, folder: Path) -> None:
+    table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(
+        {b"redgreenbench_schema_version": SCHEMA_VERSION.encode()}
+    )
+    texts = table
+    columns: dict[str, Any] = {}
+    for index, name in enumerate(table.column_names):
+        column = table[name].combine_chunks()
+        if pa.types.is_dictionary(column.type):
+            texts = texts.set_column(index, name, column.cast(pa.string()))
+            # Only levels that occur, so that the bytes do not depend on what else was read.
+            used = rows[name].cat.remove_unused_categories().cat
+            used = used.reorder_categories(sorted(used.categories)).cat
+            columns[name] = {"levels": [str(v) for v in used.categories], "codes": used.codes.tolist()}
+        else:
+            numbers = rows[name].astype(float).round(6)
+            columns[name] = {"values": numbers.astype(object).where(numbers.notna(), None).tolist()}
+    pq.write_table(texts, folder / "answers.parquet", compression="zstd")
+    out = io.BytesIO()
+    pc.write_csv(texts, out)
+    (folder / "answers.csv.gz").write_bytes(gzip.compress(out.getvalue(), 4, mtime=0))
+    data = {"schema_version": SCHEMA_VERSION, "rows": table.num_rows, "columns": columns}
+    # Millions of codes are checked by length and range; the validator, at a few thousand a second, sees the first.
+    validate(
+        "answers", data | {"columns": {n: {k: v[:_PEEK] for k, v in c.items()} for n, c in columns.items()}}
+    )
+    for column in columns.values():
+        codes = column.get("codes", column.get("values", []))
+        assert len(codes) == table.num_rows
+        if "levels" in column and codes:
+            assert min(codes) >= -1
+            assert max(codes) < len(column["levels"])
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    (folder / "answers.json.gz").write_bytes(gzip.compress(text.encode(), 4, mtime=0))

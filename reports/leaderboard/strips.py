@@ -1,0 +1,72 @@
+"""Small marks inside tables: an interval as a strip, and the answers of a cell as links to their transcripts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from markupsafe import Markup, escape
+
+from redgreenbench.reports.inference import Effect
+from redgreenbench.reports.intervals import Rate
+
+__all__ = ["answer_marks", "direction", "lift_strip", "value_strip"]
+
+_WIDTH = 96
+# The track and the mark at zero are drawn by the style sheet: an index has hundreds of strips.
+_STRIP = Markup(
+    '<svg class="strip{zero}" viewBox="0 0 {w} 12" aria-hidden="true"><path d="M{low} 6H{high}"/>'
+    '<circle cx="{at}" cy="6" r="3.5"/></svg>'
+)
+
+
+def _strip(value: float, low: float, high: float, zero: bool) -> Markup:
+    if math.isnan(value):
+        return Markup("")
+
+    def at(x: float) -> str:
+        share = (x + 1) / 2 if zero else x
+        return f"{_WIDTH * min(1.0, max(0.0, share)):.1f}"
+
+    ends = (value, value) if math.isnan(low) else (low, high)
+    return _STRIP.format(
+        w=_WIDTH, zero=" zero" if zero else "", low=at(ends[0]), high=at(ends[1]), at=at(value)
+    )
+
+
+def value_strip(rate: Rate | None) -> Markup:
+    """A share between 0 and 1 with its interval."""
+    return Markup("") if rate is None else _strip(rate.value, rate.low, rate.high, False)
+
+
+def lift_strip(effect: Effect | None) -> Markup:
+    """A difference between −1 and 1 with its interval, and a mark at zero."""
+    return Markup("") if effect is None else _strip(effect.value, effect.low, effect.high, True)
+
+
+def direction(effect: Effect | None, sign: int = 1) -> str:
+    """Class of a difference: ``gain`` or ``loss`` where its interval excludes zero, else ``open``."""
+    if effect is None or math.isnan(effect.low):
+        return "open"
+    low, high = sorted((sign * effect.low, sign * effect.high))
+    return "gain" if low > 0 else "loss" if high < 0 else "open"
+
+
+def answer_marks(answers: Iterable[tuple[int, str, float, str]]) -> Markup:
+    """One mark an answer: its epoch and how it was judged, linked to its transcript.
+
+    Args:
+        answers: Epoch, status, value and address; an empty address gives no link.
+    """
+    marks = []
+    for epoch, status, value, address in answers:
+        if status == "scored":
+            sign = "✓" if value >= 1 else "✗" if value <= 0 else f"{100 * value:.0f}%"
+        else:
+            sign = {"unscored": "?", "not_applicable": "·"}.get(status, "!")
+        kind = {"✓": "y", "✗": "n"}.get(sign, "o")
+        if address:
+            marks.append(f'<a class="m {kind}" href="{escape(address)}">{epoch}{sign}</a>')
+        else:
+            marks.append(f'<span class="m {kind}">{epoch}{sign}</span>')
+    return Markup(" ".join(marks))
