@@ -18,6 +18,7 @@ from scipy import special, stats
 from statsmodels.stats.power import TTestPower
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.reports.intervals import side_by_side
 
 __all__ = [
     "Effect",
@@ -97,9 +98,7 @@ def scenario_differences(frame: pd.DataFrame, base: str, head: str) -> pd.Series
     Returns:
         One value a scenario, indexed by scenario in sorted order; empty without pairs.
     """
-    two = frame[frame["arm"].isin([base, head])]
-    wide = two.groupby(["scenario", "pressure", "epoch", "arm"], sort=True)["value"].mean().unstack("arm")
-    both = wide.reindex(columns=[base, head]).dropna()
+    both = side_by_side(frame, base, head).dropna()
     per_cell = both[head] - both[base]
     per_pressure = per_cell.groupby(["scenario", "pressure"], sort=True).mean()
     return per_pressure.groupby("scenario", sort=True).mean()
@@ -253,9 +252,7 @@ def interaction(frame: pd.DataFrame, base: str, head: str, pressure: str) -> pd.
 
 def gained_lost(frame: pd.DataFrame, base: str, head: str) -> GainedLost:
     """Cells that changed sides between base and head; a cell passes where its value is at least one half."""
-    two = frame[frame["arm"].isin([base, head])]
-    wide = two.groupby(["scenario", "pressure", "epoch", "arm"], sort=True)["value"].mean().unstack("arm")
-    passed = wide.reindex(columns=[base, head]).dropna() >= 0.5
+    passed = side_by_side(frame, base, head).dropna() >= 0.5
     gained = int((~passed[base] & passed[head]).sum())
     lost = int((passed[base] & ~passed[head]).sum())
     p = float(stats.binomtest(min(gained, lost), gained + lost).pvalue) if gained + lost else math.nan

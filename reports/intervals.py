@@ -8,6 +8,7 @@ stated policy each, in the docstrings; where nothing can be said, the interval i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,7 +17,7 @@ import pandas as pd
 from inspect_ai.scorer import MetricProtocol, SampleScore, Score, ci_wilson
 from scipy import stats
 
-__all__ = ["Difference", "Rate", "paired_difference", "pass_rate"]
+__all__ = ["Difference", "Rate", "paired_difference", "pass_rate", "side_by_side"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,22 @@ def pass_rate(frame: pd.DataFrame, level: float = 0.95) -> Rate:
     return Rate(mean, low, high, float(values.sum()), len(values), groups)
 
 
+def side_by_side(
+    frame: pd.DataFrame, base: str, head: str, by: Sequence[str] = ("scenario", "pressure", "epoch")
+) -> pd.DataFrame:
+    """The values of two arms in two columns, a row a cell; NaN where an arm has none.
+
+    Args:
+        frame: Columns as in ``by``, arm and value.
+        base: One arm.
+        head: The other.
+        by: What makes a cell; several values of one cell are averaged.
+    """
+    two = frame[frame["arm"].isin([base, head])]
+    wide = two.groupby([*by, "arm"], sort=True)["value"].mean().unstack("arm")
+    return wide.reindex(columns=[base, head])
+
+
 def paired_difference(frame: pd.DataFrame, base: str, head: str, level: float = 0.95) -> Difference:
     """The difference head − base, paired by (scenario, pressure, epoch), clustered by scenario.
 
@@ -123,11 +140,9 @@ def paired_difference(frame: pd.DataFrame, base: str, head: str, level: float = 
         head: The arm that is compared.
         level: Confidence level.
     """
-    two = frame[frame["arm"].isin([base, head])]
-    wide = two.groupby(["scenario", "pressure", "epoch", "arm"], sort=True)["value"].mean().unstack("arm")
-    wide = wide.reindex(columns=[base, head])
+    wide = side_by_side(frame, base, head)
     both = wide.dropna()
-    per = both.groupby("scenario", sort=True).mean()
+    per = both.groupby(["scenario", "pressure"]).mean().groupby("scenario", sort=True).mean()
     difference = (per[head] - per[base]).to_numpy(float)
     groups = len(difference)
     mean = float(difference.mean()) if groups else math.nan

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
-from redgreenbench.reports.intervals import Rate
+from redgreenbench.reports.intervals import Rate, side_by_side
 
 __all__ = ["Pooled", "Ratio", "amount", "cluster_robust", "ratio_of_means"]
 
@@ -64,9 +64,7 @@ def cluster_robust(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
         head: The arm that is compared.
         level: Confidence level.
     """
-    two = frame[frame["arm"].isin([base, head])]
-    wide = two.groupby(["scenario", "pressure", "epoch", "arm"], sort=True)["value"].mean().unstack("arm")
-    both = wide.reindex(columns=[base, head]).dropna()
+    both = side_by_side(frame, base, head).dropna()
     difference = (both[head] - both[base]).to_numpy(float)
     groups, sizes = np.unique(both.index.get_level_values("scenario"), return_inverse=True)
     ragged = len(set(np.bincount(sizes).tolist())) > 1 if len(sizes) else False
@@ -97,9 +95,7 @@ def ratio_of_means(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
         head: The arm that is divided.
         level: Confidence level.
     """
-    two = frame[frame["arm"].isin([base, head])]
-    wide = two.groupby(["scenario", "arm"], sort=True)["value"].mean().unstack("arm")
-    both = wide.reindex(columns=[base, head]).dropna()
+    both = side_by_side(frame, base, head, ["scenario"]).dropna()
     b, a = (both[arm].to_numpy(float) for arm in (base, head))
     count = len(a)
     if not count or b.mean() == 0:
