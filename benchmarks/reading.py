@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -99,12 +98,16 @@ def measured(name: str, folder: Path, environment: dict[str, str]) -> list[float
 
 def report(folder: Path, environment: dict[str, str], output: Path) -> list[float]:
     """CPU seconds and peak MB of `redgreen report`, imports and figures included."""
-    command = [str(Path(sys.executable).with_name("redgreen")), "report", str(folder), "-o", str(output)]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env=environment, capture_output=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return [cpu, after.ru_maxrss / 1024]
+    code = (
+        "import json, resource, sys, time; from redgreenbench.cli import main\n"
+        "main(['report', sys.argv[1], '-o', sys.argv[2]], standalone_mode=False)\n"
+        "print(json.dumps([time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(output)],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [float(x) for x in json.loads(done.stdout.splitlines()[-1])]
 
 
 def main() -> None:

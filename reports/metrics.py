@@ -204,12 +204,14 @@ def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     Unscored, failed and missing samples count; where the metric does not apply nothing is missing.
     """
     scorer = rows["scorer"].eq(source_of(rows, metric))
-    # A failed sample is missing only from metrics that its scenario has elsewhere.
-    applies = set(rows.loc[scorer & rows["key"].eq(metric.key), "scenario"])
     unscored, failed = rows[scorer & rows["status"].eq("unscored")], rows[rows["status"].isin(FAILED)]
-    if metric.key.startswith("pattern:") and applies:
-        unscored = unscored[unscored["scenario"].isin(applies)]
-    lost = pd.concat([unscored, failed[failed["scenario"].isin(applies)]])
+    if len(failed) or metric.key.startswith("pattern:"):
+        # A failed sample is missing only from metrics that its scenario has elsewhere.
+        applies = set(rows.loc[scorer & rows["key"].eq(metric.key), "scenario"])
+        failed = failed[failed["scenario"].isin(applies)]
+        if metric.key.startswith("pattern:") and applies:
+            unscored = unscored[unscored["scenario"].isin(applies)]
+    lost = pd.concat([unscored, failed]) if len(failed) else unscored
     columns = ["scenario", "pressure", "epoch", "arm", "reason"]
     return plain(lost.loc[_samples(lost, metric), columns]).drop_duplicates().reset_index(drop=True)
 
