@@ -13,7 +13,7 @@ from redgreenbench.reports.inference import effect_of, flip_rate, scenario_diffe
 from redgreenbench.reports.load import Table
 from redgreenbench.reports.metrics import load_metrics, values_of
 
-__all__ = ["Noise", "measure_noise"]
+__all__ = ["Noise", "halves_of", "measure_noise", "noise_between"]
 
 
 @dataclass(frozen=True)
@@ -56,15 +56,24 @@ def measure_noise(first: Table, second: Table | None, arm: str) -> tuple[Noise, 
         mine = rows[rows["model"] == model]
         for name, metric in load_metrics().items():
             values = values_of(mine, metric)
-            parts = [values[values["arm"] == side] for side in (BASE, HEAD)]
-            if any(part.empty for part in parts):
-                continue
-            effect = effect_of(scenario_differences(values, BASE, HEAD))
-            # Half-width of the interval of a difference that is zero by construction.
-            band = (effect.high - effect.low) / 2
-            flips = flip_rate(parts[0], parts[1])
-            found.append(Noise(name, model, arm, flips, effect.value, band, effect.scenarios))
+            if set(values["arm"]) == {BASE, HEAD}:
+                found.append(noise_between(values, name, model, arm))
     return tuple(found)
+
+
+def noise_between(values: pd.DataFrame, metric: str, model: str, arm: str) -> Noise:
+    """The noise of one metric between two rounds of the same arm, which stand in ``values`` as ``base`` and ``head``."""
+    parts = [values[values["arm"] == side] for side in (BASE, HEAD)]
+    effect = effect_of(scenario_differences(values, BASE, HEAD), flips=False)
+    # Half-width of the interval of a difference that is zero by construction.
+    band = (effect.high - effect.low) / 2
+    return Noise(metric, model, arm, flip_rate(*parts), effect.value, band, effect.scenarios)
+
+
+def halves_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one arm with their odd epochs as ``base`` and their even ones as ``head``."""
+    odd = rows["epoch"] % 2 == 1
+    return rows.assign(arm=odd.map({True: BASE, False: HEAD}), epoch=(rows["epoch"] + 1) // 2)
 
 
 def _halves(first: Table, second: Table | None, arm: str) -> pd.DataFrame:
@@ -79,6 +88,4 @@ def _halves(first: Table, second: Table | None, arm: str) -> pd.DataFrame:
     epochs = rows["epoch"].max()
     if math.isnan(epochs) or epochs < 2:
         raise InputError("one epoch cannot be split; give two logs, or run with --epochs 2 or more")
-    odd = rows["epoch"] % 2 == 1
-    halves = rows.assign(arm=odd.map({True: BASE, False: HEAD}), epoch=(rows["epoch"] + 1) // 2)
-    return halves.reset_index(drop=True)
+    return halves_of(rows).reset_index(drop=True)

@@ -249,10 +249,17 @@ def _entries(
             epochs=int(mine["epoch"].max()),
             subject=own,
             arm=head,
-            slices=slices_of(values, arm, metric, private, has_red and key.kind != Arm.RED),
+            slices=slices_of(
+                values, arm, metric, private, has_red and key.kind != Arm.RED and _sound(own, metric)
+            ),
             noise=noise_of(values[values["arm"] == arm], key.model, metric),
             missing=sum(m.lost.get(head, 0) for m in own.measured if m.metric == metric),
         )
+
+
+def _sound(subject: Subject, metric: str) -> bool:
+    """Whether a row may be compared: what is left of an arm that lost too many answers is compared with nothing."""
+    return not any(m.invalid for m in subject.measured if m.metric == metric)
 
 
 def _with_ranks(entries: Sequence[Entry], metric: str, private: frozenset[str]) -> list[Entry]:
@@ -260,7 +267,9 @@ def _with_ranks(entries: Sequence[Entry], metric: str, private: frozenset[str]) 
     for entry in entries:
         values = values_of(entry.subject.rows, load_metrics()[metric])
         values = values[values["arm"] == entry.arm]
-        means[entry.id] = values.groupby(["scenario", "pressure"])["value"].mean()
+        mean = values.groupby(["scenario", "pressure"])["value"].mean()
+        # Without values a row can be told apart from none and may have any rank.
+        means[entry.id] = mean if _sound(entry.subject, metric) else mean.iloc[:0]
     ranks: dict[tuple[str, str], dict[str, Rank]] = {}
     for pressure, split in sorted({key for e in entries for key in e.slices}):
         cells = {}

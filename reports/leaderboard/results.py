@@ -9,13 +9,12 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from redgreenbench.evals.vocabulary import Arm
-from redgreenbench.reports.compare import BASE, HEAD
 from redgreenbench.reports.evidence import Subject, rate_of
-from redgreenbench.reports.inference import Effect, effect_of, flip_rate, scenario_differences
+from redgreenbench.reports.inference import Effect, effect_of, scenario_differences
 from redgreenbench.reports.intervals import Rate
 from redgreenbench.reports.leaderboard.ranks import Rank
 from redgreenbench.reports.metrics import load_metrics, plain, source_of
-from redgreenbench.reports.noise import Noise
+from redgreenbench.reports.noise import Noise, halves_of, noise_between
 from redgreenbench.reports.reading import FAILED
 
 __all__ = ["ALL", "Slice", "marks_of", "noise_of", "restricted", "slices_of"]
@@ -119,11 +118,7 @@ def noise_of(values: pd.DataFrame, model: str, metric: str) -> Noise | None:
     """
     if values.empty or values["epoch"].max() < 2:
         return None
-    odd = values["epoch"] % 2 == 1
-    halves = values.assign(arm=odd.map({True: BASE, False: HEAD}), epoch=(values["epoch"] + 1) // 2)
-    effect = effect_of(scenario_differences(halves, BASE, HEAD), flips=False)
-    flips = flip_rate(halves[odd], halves[~odd])
-    return Noise(metric, model, "self", flips, effect.value, (effect.high - effect.low) / 2, effect.scenarios)
+    return noise_between(halves_of(values), metric, model, "self")
 
 
 def marks_of(rows: pd.DataFrame, metric: str, private: frozenset[str]) -> pd.DataFrame:

@@ -231,3 +231,26 @@ def test_the_methods_page_has_every_metric(site) -> None:
     text = (site.folder / "methods.html").read_text()
     assert not [n for n in [*load_metrics(), *load_derived()] if f'id="{n}"' not in text]
     assert "Holm" in text
+
+
+def test_a_row_that_lost_too_many_answers_is_compared_with_nothing(table, site, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    whole = next(tab for tab in site.tabs if len(tab.entries) > 2)
+    chosen = next(e for e in whole.entries if e.model == "mockllm/good" and e.label.endswith(" 2"))
+    assert chosen.slices[ALL, ALL].lift is not None
+    rows = table.rows.copy()
+    logs = [info.log for info in chosen.infos]
+    lost = rows["log"].isin(logs) & rows["arm"].eq("green") & rows["scorer"].eq("route") & rows["epoch"].eq(1)
+    rows.loc[lost, "status"] = "unscored"
+    rows.loc[lost, "key"] = None
+    rows.loc[lost, "value"] = float("nan")
+    broken = write_site(replace(table, rows=rows), tmp_path / "site", transcripts=False)
+    tab = next(tab for tab in broken.tabs if tab.id == whole.id)
+    entry = next(e for e in tab.entries if e.id == chosen.id)
+    assert entry.missing > 0
+    assert entry.slices[ALL, ALL].lift is None
+    assert entry.slices[ALL, ALL].value.rows
+    assert (entry.slices[ALL, ALL].rank.low, entry.slices[ALL, ALL].rank.high) == (1, len(tab.entries))
+    others = [e for e in tab.entries if e.kind == "skill" and e.id != entry.id]
+    assert all(e.slices[ALL, ALL].lift is not None for e in others)
