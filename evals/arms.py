@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import cycle
 from pathlib import Path
@@ -46,7 +46,7 @@ class ArmText:
     Attributes:
         arm: The arm's name.
         text: The added text; empty for `red`.
-        skill: The skill it carries, if any (for `placebo`, the irrelevant one).
+        skill: The skill it carries, if any (for `placebo`, the irrelevant one, cut to length).
     """
 
     arm: str
@@ -168,7 +168,7 @@ def _arm(entry: str, skill: str, pack: str) -> ArmText:
             tested = _skill_for(skill, pack)
             irrelevant = read_skill(str(_SHIPPED / "placebo"))
             text = placebo_text(irrelevant.text, estimate_tokens(tested.text))
-            return ArmText(name, _inject(irrelevant, text), irrelevant)
+            return ArmText(name, _inject(irrelevant, text), replace(irrelevant, body=text))
 
 
 def skills_hash(arms: dict[str, dict[str, ArmText]]) -> str:

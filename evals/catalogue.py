@@ -81,8 +81,13 @@ class Scenario:
 
     @property
     def on_request(self) -> bool:
-        """Whether it is posed only where somebody names it or asks for all bugs."""
-        return self.file.source.document == "catalogue"
+        """Whether it is posed only where something asks for it: a name, all bugs, or the delivery by tools."""
+        return self.file.source.document == "catalogue" or self.positive
+
+    @property
+    def positive(self) -> bool:
+        """Whether it is a positive control: a request by name to load a skill, which has nothing to judge but that."""
+        return self.file.control == "positive"
 
 
 def read_yaml(path: Path) -> Any:
@@ -214,13 +219,17 @@ def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scen
             raise InputError(
                 f"{path}: route: '{name}' is not in the catalogue of {pack}; see evals/packs.yaml"
             )
-    if (file.route is not None) != bool(packs[pack].specialists):
+    if file.control == "positive":
+        if file.route is not None:
+            raise InputError(f"{path}: route: a positive control has none; remove it")
+    elif (file.route is not None) != bool(packs[pack].specialists):
         wanted = "needs" if packs[pack].specialists else "cannot have"
         raise InputError(f"{path}: route: a scenario of {pack} {wanted} a `route`; add or remove it")
     patterns = {*file.patterns, *(c.pattern for c in file.rubric if c.pattern)}
     for name in sorted(patterns - set(load_patterns())):
         raise InputError(f"{path}: '{name}' is no failure pattern; see evals/patterns.yaml")
-    identity = file.model_dump_json()
+    # A field that a scenario does not use leaves its digest, and so the versions of old runs, as they were.
+    identity = file.model_dump_json(exclude={"loads"} if file.loads is None else None)
     if file.bug:
         # The program is part of the question, and its hidden checks are part of what is right.
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +29,7 @@ from redgreenbench.evals.catalogue import (
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.pressures import applies, pressure_text
 from redgreenbench.evals.schema import Route, ScenarioFile
-from redgreenbench.evals.vocabulary import Delivery
+from redgreenbench.evals.vocabulary import NO_PRESSURE, Delivery
 from redgreenbench.reference_bugs.folder import bug_folder
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ __all__ = [
     "find_scenarios",
     "from_dataset",
     "is_external",
+    "order_of",
     "read_external",
+    "shuffled",
     "system_message",
     "to_dataset",
     "user_message",
@@ -189,24 +191,32 @@ def system_message(scenario: Scenario) -> str:
     own = packs[scenario.pack]
     if not own.specialists:
         return prompt_template("system")
-    order = random.Random(hashlib.sha256(scenario.id.encode()).digest()[0] % _ORDERS)
+    order = order_of(scenario.id)
     groups = []
-    for name in _shuffled((scenario.pack, *own.neighbours), order):
-        entries = [f"- {n}: {text}" for n, text in _shuffled(packs[name].specialists.items(), order)]
+    for name in shuffled((scenario.pack, *own.neighbours), order):
+        entries = [f"- {n}: {text}" for n, text in shuffled(packs[name].specialists.items(), order)]
         groups.append("\n".join([f"{name}: {packs[name].summary}.", *entries]))
     catalogue = prompt_template("catalogue").format(groups="\n\n".join(groups))
     return f"{prompt_template('system')}\n\n{catalogue}"
 
 
-def _shuffled(items: Iterable[T], order: random.Random) -> list[T]:
-    shuffled = list(items)
-    order.shuffle(shuffled)
-    return shuffled
+def order_of(scenario: str) -> random.Random:
+    """What a catalogue is shuffled by: one of few seeds, by the scenario's id."""
+    return random.Random(hashlib.sha256(scenario.encode()).digest()[0] % _ORDERS)
+
+
+def shuffled(items: Iterable[T], order: random.Random) -> list[T]:
+    """The items in the order that comes next."""
+    moved = list(items)
+    order.shuffle(moved)
+    return moved
 
 
 def describe_target(scenario: Scenario) -> str:
     """What is right here, in one line for people; it is shown as the sample's target."""
     parts = []
+    if scenario.file.loads:
+        parts.append(f"loads {scenario.file.loads}")
     if scenario.file.clarify.required:
         topics = "; ".join(topic.about for topic in scenario.file.clarify.topics)
         parts.append(f"asks first about one of: {topics}")
@@ -231,14 +241,21 @@ def _describe_route(route: Route) -> str:
 
 
 def build_samples(
-    dataset: Dataset, arms: dict[str, dict[str, ArmText]], pressures: Sequence[str]
+    dataset: Dataset,
+    arms: dict[str, dict[str, ArmText]],
+    pressures: Sequence[str],
+    delivery: Delivery = Delivery.INJECT,
+    system: Callable[[Scenario], str] = system_message,
 ) -> MemoryDataset:
     """The samples of a task: every scenario under every pressure that applies, in every arm.
 
     Args:
         dataset: Scenarios, as `to_dataset` gives them.
         arms: Arm texts by pack and arm, as `resolve_arms` gives them.
-        pressures: Names of pressures; one that a scenario has no slots for is left out there.
+        pressures: Names of pressures; one that a scenario has no slots for is left out there. A positive control
+            is posed without any.
+        delivery: How skills reach the model.
+        system: The system message that all arms share.
 
     Returns:
         Samples in the order scenario, pressure, arm. The arm's text is not in them; the task's first
@@ -249,10 +266,12 @@ def build_samples(
     """
     samples = []
     for scenario in from_dataset(dataset):
-        for pressure in pressures:
+        shared = system(scenario)
+        for pressure in (NO_PRESSURE,) if scenario.positive else pressures:
             if not applies(pressure, scenario.file):
                 continue
-            samples += [_sample(scenario, pressure, arm) for arm in arms[scenario.pack].values()]
+            by_arm = arms[scenario.pack].values()
+            samples += [_sample(scenario, pressure, arm, delivery, shared) for arm in by_arm]
     if not samples:
         raise InputError(
             f"none of the pressures {', '.join(pressures)} applies to these scenarios; add `none`"
@@ -260,12 +279,14 @@ def build_samples(
     return MemoryDataset(samples, name="redgreenbench")
 
 
-def _sample(scenario: Scenario, pressure: str, arm: ArmText) -> Sample:
+def _sample(scenario: Scenario, pressure: str, arm: ArmText, delivery: Delivery, system: str) -> Sample:
     skill = arm.skill
+    # Without a skill to inject nothing is delivered; what tools deliver is the same for all arms but for one skill.
+    delivered = delivery.value if arm.text or delivery is Delivery.TOOL else None
     return Sample(
         id=f"{scenario.id}/{pressure}/{arm.arm}",
         input=[
-            ChatMessageSystem(content=system_message(scenario)),
+            ChatMessageSystem(content=system),
             ChatMessageUser(content=user_message(scenario, pressure)),
         ],
         target=describe_target(scenario),
@@ -281,7 +302,7 @@ def _sample(scenario: Scenario, pressure: str, arm: ArmText) -> Sample:
             "skill": skill.name if skill else None,
             "skill_version": skill.version if skill else None,
             "skill_hash": skill.hash[:12] if skill else None,
-            "delivery": Delivery.INJECT.value if arm.text else None,
+            "delivery": delivered,
             "bug": scenario.file.bug,
         },
     )

@@ -17,16 +17,32 @@ from redgreenbench.evals.errors import unknown
 from redgreenbench.evals.schema import ScenarioFile
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 
-__all__ = ["Pressure", "applies", "load_pressures", "pressure_text", "select_pressures"]
+__all__ = [
+    "Pressure",
+    "applies",
+    "insistence_text",
+    "load_pressures",
+    "pressure_text",
+    "select_pressures",
+]
 
 
 class Pressure(BaseModel):
-    """One pressure: a text with ``{slots}``, or several pressures at once (``of``)."""
+    """One pressure: a text with ``{slots}``, or several pressures at once (``of``).
+
+    Attributes:
+        describes: What it is.
+        text: What the user adds.
+        insists: What the user says when that was not met.
+        of: Names of pressures that it is made of.
+        control: Whether yielding to it is right.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     describes: str
     text: str = ""
+    insists: str = ""
     of: tuple[str, ...] = ()
     control: bool = False
 
@@ -34,6 +50,8 @@ class Pressure(BaseModel):
     def _one_of_both(self) -> Pressure:
         if self.text and self.of:
             raise ValueError("`text` and `of` exclude each other; keep one")
+        if bool(self.text) != bool(self.insists):
+            raise ValueError("`text` and `insists` go together; give both")
         return self
 
 
@@ -76,9 +94,14 @@ def _needs(text: str) -> set[str]:
 
 
 def applies(name: str, file: ScenarioFile) -> bool:
-    """Whether the scenario gives every slot that the pressure needs."""
+    """Whether the scenario gives every slot that the pressure needs. A positive control takes none."""
+    if file.control == "positive":
+        return name == NO_PRESSURE
     filled = _fillings(file)
-    return all(_needs(load_pressures()[part].text) <= set(filled) for part in _parts(name))
+    return all(
+        _needs(load_pressures()[part].text + load_pressures()[part].insists) <= set(filled)
+        for part in _parts(name)
+    )
 
 
 def pressure_text(name: str, file: ScenarioFile) -> str:
@@ -91,3 +114,15 @@ def pressure_text(name: str, file: ScenarioFile) -> str:
         return ""
     filled = _fillings(file)
     return " ".join(load_pressures()[part].text.format_map(filled) for part in _parts(name))
+
+
+def insistence_text(name: str, file: ScenarioFile) -> str:
+    """What the user says when the pressure's demand was not met; empty for ``none``.
+
+    Raises:
+        KeyError: The scenario does not fill a slot; see `applies`.
+    """
+    if name == NO_PRESSURE:
+        return ""
+    filled = _fillings(file)
+    return " ".join(load_pressures()[part].insists.format_map(filled) for part in _parts(name))

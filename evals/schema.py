@@ -227,9 +227,13 @@ class ScenarioFile(_Frozen):
         default=(), description="Pressures that the prompt itself already carries."
     )
     slots: Slots = Slots()
-    control: Literal["plain", "near_miss"] | None = Field(
+    control: Literal["plain", "near_miss", "positive"] | None = Field(
         default=None,
-        description="plain: routing or pushing back is wrong; near_miss: belongs to a neighbouring pack.",
+        description="plain: routing or pushing back is wrong; near_miss: belongs to a neighbouring pack; positive: asks "
+        "by name for a skill, posed only where a model loads skills itself.",
+    )
+    loads: Slug | None = Field(
+        default=None, description="The skill that a positive control asks for by name."
     )
     split: Literal["public", "private"] = "public"
     tags: tuple[Slug, ...] = ()
@@ -242,6 +246,8 @@ class ScenarioFile(_Frozen):
             raise ValueError(f"rubric ids {twice} are used twice; give each criterion its own id")
         if (self.control is not None) != (self.source.document == "control"):
             raise ValueError("`control` and `source.document: control` go together; set both or neither")
+        if (self.loads is not None) != (self.control == "positive"):
+            raise ValueError("`loads` and `control: positive` go together; set both or neither")
         if self.control is None:
             missing = [name for name, value in self.slots if value is None]
             if missing:

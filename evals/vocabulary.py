@@ -30,9 +30,10 @@ BUILT_IN_ARMS: Final = tuple(Arm)
 
 
 class Delivery(StrEnum):
-    """How an arm's text reaches the model. Never pooled in a report."""
+    """How an arm's skill reaches the model: its text in the prompt, or by tools that load it. Never pooled in a report."""
 
     INJECT = "inject"
+    TOOL = "tool"
 
 
 METADATA_KEYS: Final = (

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.reports.activation import fault_of_loading
 from redgreenbench.reports.evidence import MOST_MISSING, rate_of
 from redgreenbench.reports.inference import Effect, adjust, effect_of, scenario_differences
 from redgreenbench.reports.load import Table
@@ -99,6 +100,7 @@ class Compared:
         better: Scenarios that got better, the best first.
         missing: Share of missing answers of base and head.
         noise: Half-width of the A/A band, where one is known; a difference inside reads as noise.
+        fault: Why the values must not be interpreted, whatever they are; empty where they may.
     """
 
     metric: str
@@ -113,6 +115,7 @@ class Compared:
     better: tuple[tuple[str, float], ...]
     missing: tuple[float, float]
     noise: float | None = None
+    fault: str = ""
 
 
 def sides_of(base: Table, head: Table | None, base_arm: str, head_arm: str) -> Sides:
@@ -225,12 +228,13 @@ def compare(
         rows = sides.rows[sides.rows["model"] == model]
         mine = []
         part = rows_for(rows)
+        fault = fault_of_loading(rows)
         for name, metric in load_metrics().items():
             if metrics and name not in metrics:
                 continue
             one = _one(part(metric), name, metric, model, margin, seed)
             if one is not None or name in metrics:
-                mine.append(one or _nothing(name, model))
+                mine.append(replace(one or _nothing(name, model), fault=fault.get(metric.scorer, "")))
         band = noise or {}
         found += [
             _judged(replace(one, p_holm=p, noise=band.get(one.metric)), margin)
@@ -296,6 +300,8 @@ def _judged(one: Compared, margin: float) -> Compared:
 
 def _verdict(one: Compared, margin: float) -> tuple[str, str]:
     effect = one.effect
+    if one.fault:
+        return "invalid", one.fault
     if effect.scenarios < 2:
         return "invalid", f"{effect.scenarios} common scenarios with a value; two are needed"
     for side, share in zip((BASE, HEAD), one.missing, strict=True):

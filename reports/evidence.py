@@ -1,6 +1,7 @@
 """What logs say of every metric: each arm's value, its difference to RED, pressure, reliability, and what is missing.
 
-A *subject* is a model under one suite version and one panel of graders; two subjects are never pooled.
+A *subject* is a model under one suite version, one panel of graders and one way of delivering skills; two subjects are
+never pooled.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
+from redgreenbench.reports.activation import fault_of_loading
 from redgreenbench.reports.inference import (
     Effect,
     adjust,
@@ -21,6 +23,7 @@ from redgreenbench.reports.inference import (
 )
 from redgreenbench.reports.intervals import Rate, pass_rate
 from redgreenbench.reports.metrics import (
+    POSITIVE,
     Metric,
     load_metrics,
     missing_of,
@@ -108,12 +111,13 @@ class Reliable:
 
 @dataclass(frozen=True)
 class Subject:
-    """All that is known of one model under one suite version and one panel of graders.
+    """All that is known of one model under one suite version, one panel of graders and one way of delivering skills.
 
     Attributes:
         model: The model.
         suite: Suite version.
         grader: Graders, joined by ``+``; empty without.
+        delivery: How skills reached the model.
         tasks: Tasks.
         arms: Arms, RED first.
         epochs: Largest number of epochs.
@@ -128,6 +132,7 @@ class Subject:
     model: str
     suite: str
     grader: str
+    delivery: str
     tasks: tuple[str, ...]
     arms: tuple[str, ...]
     epochs: int
@@ -161,17 +166,21 @@ def subjects_of(rows: pd.DataFrame) -> tuple[Subject, ...]:
     Args:
         rows: The tidy table of `redgreenbench.reports.load.load`.
     """
-    keys = ["model", "suite", "grader"]
+    keys = ["model", "suite", "grader", "delivery"]
     grouped = rows.groupby(keys, sort=True, dropna=False, observed=True)
-    return tuple(_subject(str(m), str(s), str(g), mine) for (m, s, g), mine in grouped)
+    return tuple(_subject(str(m), str(s), str(g), str(d), mine) for (m, s, g, d), mine in grouped)
 
 
-def _subject(model: str, suite: str, grader: str, rows: pd.DataFrame) -> Subject:
+def _subject(model: str, suite: str, grader: str, delivery: str, rows: pd.DataFrame) -> Subject:
     arms = arm_order(map(str, rows["arm"].unique()))
     scored = rows.loc[rows["status"].eq("scored"), ["scorer", "key"]].drop_duplicates()
     there = set(scored.astype(object).itertuples(index=False, name=None))
     part = rows_for(rows)
-    found = [_measured(part(metric), name, metric, arms, there) for name, metric in load_metrics().items()]
+    fault = fault_of_loading(rows)
+    found = [
+        _measured(part(metric), name, metric, arms, there, fault.get(metric.scorer, ""))
+        for name, metric in load_metrics().items()
+    ]
     found = _corrected(found)
     headline = [
         m.metric
@@ -189,6 +198,7 @@ def _subject(model: str, suite: str, grader: str, rows: pd.DataFrame) -> Subject
         model=model,
         suite=suite,
         grader=grader,
+        delivery=delivery,
         tasks=tuple(sorted(map(str, rows["task"].unique()))),
         arms=arms,
         epochs=int(rows["epoch"].max()),
@@ -202,7 +212,12 @@ def _subject(model: str, suite: str, grader: str, rows: pd.DataFrame) -> Subject
 
 
 def _measured(
-    rows: pd.DataFrame, name: str, metric: Metric, arms: Sequence[str], there: Set[tuple[str, str]]
+    rows: pd.DataFrame,
+    name: str,
+    metric: Metric,
+    arms: Sequence[str],
+    there: Set[tuple[str, str]],
+    fault: str,
 ) -> Measured:
     source = source_of(rows, metric)
     values = values_of(rows, metric) if (source, metric.key) in there else rows.iloc[:0]
@@ -213,7 +228,7 @@ def _measured(
     by_arm = {arm: values[values["arm"] == arm] for arm in arms}
     effects, ratios, differences = {}, {}, {}
     red = by_arm.get(Arm.RED.value)
-    invalid = _invalid(by_arm, lost)
+    invalid = _invalid(by_arm, lost) or (fault if metric.of != POSITIVE else "")
     if red is not None and not red.empty and not invalid:
         for arm in arms:
             if arm != Arm.RED and not by_arm[arm].empty:

@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.reports.activation import fault_of_loading
 from redgreenbench.reports.compare import ALPHA, BASE, HEAD, Sides
 from redgreenbench.reports.inference import (
     adjust,
@@ -211,6 +212,8 @@ def _judged(one: GateResult, rows: pd.DataFrame, file: GateFile) -> GateResult:
 def _unusable(one: GateResult, rows: pd.DataFrame, file: GateFile, common: int) -> str:
     metric = metric_named(one.gate.metric)
     values, lost = values_of(rows, metric), missing_of(rows, metric)
+    if fault := fault_of_loading(rows).get(metric.scorer):
+        return fault
     if common < 2:
         return f"{common} common scenarios with a value; two are needed"
     for side in (BASE, HEAD):

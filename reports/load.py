@@ -105,8 +105,9 @@ def _mixed(infos: Sequence[LogInfo]) -> list[str]:
         ("suite version", lambda i: i.suite),
         ("scorer versions", lambda i: ", ".join(f"{k} {v}" for k, v in i.scorer_versions.items())),
     ):
-        for task, model in sorted({(i.task, i.model) for i in infos}):
-            mine = [i for i in infos if (i.task, i.model) == (task, model) and of(i)]
+        # Runs that deliver skills otherwise have a scorer more and are never put together with others.
+        for kind in sorted({(i.task, i.model, i.delivery) for i in infos}):
+            mine = [i for i in infos if (i.task, i.model, i.delivery) == kind and of(i)]
             if len({of(i) for i in mine}) > 1:
                 notes += [
                     f"{i.log}: mixed with logs of another {what.rstrip('s')}; this one has {of(i)}"

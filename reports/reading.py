@@ -26,8 +26,8 @@ FAILED = ("error", "limit", "missing")
 """Statuses of a sample without any score: it failed, a limit stopped it, or it never ran."""
 
 IDENTITY = (
-    "log", "task", "version", "suite", "grader", "model", "scenario", "pack", "pressure", "arm", "control", "split",
-    "skill", "skill_version", "skill_hash",
+    "log", "task", "version", "suite", "grader", "delivery", "model", "scenario", "pack", "pressure", "arm", "control",
+    "split", "skill", "skill_version", "skill_hash",
 )  # fmt: skip
 """Columns that are the same in all rows of a sample, beside its epoch."""
 
@@ -168,12 +168,17 @@ def read_log(file: str) -> Part:
 
 
 def _base(file: str, header: EvalLog) -> tuple[str, ...]:
-    """Log, task, version, suite, grader and model."""
+    """Log, task, version, suite, grader, delivery and model."""
     spec = header.eval
     # By path the task is called `routing`, by name `redgreenbench/routing`; they are the same.
     suite = str((spec.metadata or {}).get("redgreenbench", ""))
     task = spec.task.rpartition("/")[2]
-    return (short(file), task, str(spec.task_version), suite, "+".join(_graders(header)), spec.model)
+    graders = "+".join(_graders(header))
+    return (short(file), task, str(spec.task_version), suite, graders, _delivery(header), spec.model)
+
+
+def _delivery(header: EvalLog) -> str:
+    return str((header.eval.metadata or {}).get("delivery", "injection"))
 
 
 def _graders(header: EvalLog) -> tuple[str, ...]:
@@ -301,5 +306,5 @@ def _info(file: str, header: EvalLog, versions: Mapping[str, int]) -> LogInfo:
         inspect=(spec.packages or {}).get("inspect_ai", ""),
         eval_id=spec.eval_id,
         commit=spec.revision.commit if spec.revision else "",
-        delivery=str(about.get("delivery", "injection")),
+        delivery=_delivery(header),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
-from redgreenbench.reports.metrics import plain
+from redgreenbench.reports.metrics import POSITIVE, plain
 from redgreenbench.reports.reading import FAILED
 from redgreenbench.reports.statistics import Difference, Rate, paired_difference, pass_rate
 
@@ -102,6 +102,7 @@ def _place(group: Group) -> tuple[object, ...]:
 
 def _headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a sample: the headline metric that applies to it, or why there is none."""
+    rows = rows[rows["control"].ne(POSITIVE)]
     sample = ["task", "model", "version", "scenario", "pressure", "arm", "epoch"]
     heads = [rows["scorer"].eq(scorer) & rows["key"].eq(key) for scorer, key in HEADLINES.items()]
     is_head = pd.concat(heads, axis=1).any(axis=1)

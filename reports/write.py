@@ -14,6 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.reports.activation import is_discovery
 from redgreenbench.reports.evidence import Subject, subjects_of
 from redgreenbench.reports.figures import accuracy_figure
 from redgreenbench.reports.load import Table
@@ -121,9 +122,9 @@ def console_table(groups: Sequence[Group]) -> RichTable:
     return table
 
 
-def _key(subject: Subject) -> tuple[str, str, str]:
+def _key(subject: Subject) -> tuple[str, ...]:
     """What tells a subject from others."""
-    return (subject.model, subject.suite, subject.grader)
+    return (subject.model, subject.suite, subject.grader, subject.delivery)
 
 
 def _file(subject: Subject, plot: Plot, subjects: Sequence[Subject]) -> str:
@@ -136,9 +137,9 @@ def _file(subject: Subject, plot: Plot, subjects: Sequence[Subject]) -> str:
 
 def _subject(subject: Subject, several: bool) -> list[str]:
     lines = []
-    if several or subject.grader:
+    if several or subject.grader or is_discovery(subject.delivery):
         graders = f", grader {subject.grader}" if subject.grader else ", no grader"
-        lines += [f"Suite {cell_text(subject.suite)}{cell_text(graders)}.", ""]
+        lines += [f"Suite {cell_text(subject.suite)}{cell_text(graders)}, skills by {subject.delivery}.", ""]
     return lines + subject_sections(subject)
 
 
@@ -146,7 +147,7 @@ def markdown(
     table: Table,
     groups: Sequence[Group],
     subjects: Sequence[Subject] = (),
-    plots: Mapping[tuple[str, str, str], Sequence[Plot]] | None = None,
+    plots: Mapping[tuple[str, ...], Sequence[Plot]] | None = None,
 ) -> str:
     """The whole report as Markdown.
 
@@ -307,6 +308,7 @@ def metric_records(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
                         "model": subject.model,
                         "suite": subject.suite,
                         "grader": subject.grader,
+                        "delivery": subject.delivery,
                         "metric": m.metric,
                         "source": m.source if rate else None,
                         "arm": arm or None,
@@ -326,7 +328,7 @@ def metric_records(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
                         "ratio": number(ratio.value) if ratio else None,
                         "ratio_low": number(ratio.low) if ratio else None,
                         "ratio_high": number(ratio.high) if ratio else None,
-                        "reason": m.reason or None,
+                        "reason": m.reason or m.invalid or None,
                     }
                 )
     return records
@@ -348,10 +350,11 @@ def scenario_means(subjects: Sequence[Subject]) -> pd.DataFrame:
                 "model": subject.model,
                 "suite": subject.suite,
                 "grader": subject.grader,
+                "delivery": subject.delivery,
                 "metric": m.metric,
             }
             parts.append(means.rename(columns={"mean": "value", "size": "n"}).assign(**about))
-    names = ["model", "suite", "grader", "metric", "scenario", "pressure", "arm", "value", "n"]
+    names = ["model", "suite", "grader", "delivery", "metric", "scenario", "pressure", "arm", "value", "n"]
     return pd.concat(parts, ignore_index=True)[names].round(6) if parts else pd.DataFrame(columns=names)
 
 

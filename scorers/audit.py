@@ -3,7 +3,8 @@
 Values are 0 or 1; a key that does not apply is NaN:
 
 - ``clean``: for arms without the skill under test: none of its text, file names or headings stands in the transcript.
-- ``delivered``: for arms that carry text: exactly that text was in the system message.
+- ``delivered``: for arms that carry text: exactly that text was in the system message. Where the model loads skills
+  itself, what an arm's skill has there is its entry in the catalogue.
 - ``valid``: all of these that apply. A sample that is not valid is void: counted, and left out of comparisons.
 
 The texts are the solver's own, kept in the log as a parameter, so that a log can be audited again without the files.
@@ -21,6 +22,8 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.dataset import find_scenarios, system_message
+from redgreenbench.evals.discovery import Added, as_added, catalogue_line, common_skills, discovery_message
+from redgreenbench.evals.skillfolder import Skill
 from redgreenbench.evals.vocabulary import Arm
 from redgreenbench.scorers.means import means
 from redgreenbench.scorers.rescoring import findable
@@ -96,15 +99,29 @@ def _text(messages: list[ChatMessage]) -> str:
     return "\n".join(parts)
 
 
+def _shared(added: dict[str, Skill | None], scenario: str) -> str:
+    """The catalogue that all arms are shown, and the texts that all can load from it."""
+    common = common_skills(scenario.partition("/")[0], added.values())
+    return "\n".join([discovery_message(scenario, added), *(skill.text for skill in common.values())])
+
+
+def _entry(skill: Skill | None) -> str:
+    return catalogue_line(skill) if skill else ""
+
+
 @scorer(metrics=[means()])
-def audit(texts: dict[str, dict[str, str]], scenarios: list[str] | None = None) -> Scorer:
+def audit(
+    texts: dict[str, dict[str, str]], scenarios: list[str] | None = None, skills: Added | None = None
+) -> Scorer:
     """Audits what each sample was given and shows.
 
     Args:
         texts: What each arm adds, by pack and arm, as the delivering solver has it.
         scenarios: Folders of external scenarios, where the task used some.
+        skills: By pack and arm, the skill that the arm adds to the catalogue; None where skills are injected.
     """
     known = {scenario.id: scenario for scenario in find_scenarios(scenarios or ())}
+    added_by = as_added(skills) if skills is not None else None
 
     async def score(state: TaskState, target: Target) -> Score:
         arm, pack = state.metadata["arm"], state.metadata["pack"]
@@ -113,21 +130,30 @@ def audit(texts: dict[str, dict[str, str]], scenarios: list[str] | None = None) 
         system = "".join(m.text for m in state.messages if m.role == "system")
         added = by_arm.get(arm, "")
         found: list[str] = []
-        if added:
+        scenario = known[state.metadata["scenario"]]
+        offered = added_by[pack] if added_by is not None else {}
+        entry, green_entry = _entry(offered.get(arm)), _entry(offered.get(Arm.GREEN))
+        if entry:
+            value["delivered"] = float(entry in system.splitlines())
+        elif added:
             value["delivered"] = float(system.endswith(added))
         skill = by_arm.get(Arm.GREEN, "")
         if arm in _WITHOUT_SKILL and skill:
             question = "\n".join(m.text for m in state.messages if m.role == "user")
             # The catalogue, the question and the arm's own text may share words with the skill.
-            given = f"{system_message(known[state.metadata['scenario']])}\n{question}\n{added}"
+            shared = system_message(scenario) if added_by is None else _shared(offered, scenario.id)
+            given = f"{shared}\n{question}\n{added}"
             found = leaks(_text(state.messages), skill, given)
+            found += [green_entry] if green_entry and green_entry in system.splitlines() else []
             value["clean"] = float(not found)
         applying = [value[key] for key in KEYS[1:] if not math.isnan(value[key])]
         value["valid"] = float(all(applying))
         lines = []
         if added:
             delivered = "stood" if value["delivered"] else "did NOT stand"
-            lines.append(f"The arm's text ({_hash(added)}) {delivered} at the end of the system message.")
+            where = "in the catalogue" if entry else "at the end of the system message"
+            what = f"The arm's skill, “{entry}”," if entry else f"The arm's text ({_hash(added)})"
+            lines.append(f"{what} {delivered} {where}.")
         if arm in _WITHOUT_SKILL and skill:
             lines.append(
                 "Void: it holds text of the skill under test:"

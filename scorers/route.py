@@ -1,6 +1,7 @@
 """The routing scorer: does the answer hand over to the right specialists, in order, and ask first where it must?
 
-Deterministic. Values are 0 or 1; a key that does not apply to a scenario is NaN:
+Deterministic. Where the model loads skills itself, what counts is what it loaded before its first recommendation, and not
+whom its text names (`score_calls`). Values are 0 or 1; a key that does not apply to a scenario is NaN:
 
 - ``first``: the first specialist named is one that must, or may, come first.
 - ``covered``: every specialist asked for is named.
@@ -14,6 +15,7 @@ Deterministic. Values are 0 or 1; a key that does not apply to a scenario is NaN
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -22,14 +24,17 @@ from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.catalogue import Scenario, catalogue_names, load_packs
 from redgreenbench.evals.dataset import find_scenarios
+from redgreenbench.evals.followup import pressure_met
 from redgreenbench.evals.schema import Clarify, RightCall, Route
+from redgreenbench.evals.skilltools import SkillCall, SkillCalls
+from redgreenbench.evals.vocabulary import Delivery
 from redgreenbench.scorers.clarification import Clarification, find_clarification
 from redgreenbench.scorers.means import means
 from redgreenbench.scorers.reading import Answer, read
 from redgreenbench.scorers.rescoring import findable
 from redgreenbench.scorers.routing import Routing, find_routing
 
-__all__ = ["KEYS", "SCORER_VERSION", "expected_under", "route", "score_route"]
+__all__ = ["KEYS", "SCORER_VERSION", "expected_under", "route", "score_calls", "score_route", "score_sample"]
 
 SCORER_VERSION = 2
 KEYS = ("correct", "first", "covered", "order", "no_forbidden_first", "clarified", "focused", "restraint")
@@ -68,17 +73,15 @@ def score_route(text: str, scenario: Scenario, pressure: str = "none") -> Score:
     """
     expected, clarify = expected_under(scenario, pressure)
     answer = read(text)
-    offered = tuple(catalogue_names(scenario.pack))
-    packs = {name: tuple(pack.specialists) for name, pack in load_packs().items() if pack.specialists}
-    routing = find_routing(answer, offered, packs)
+    routing, packs = _said(answer, scenario)
     asked = find_clarification(answer, clarify, routing.handovers)
-    value = _judge(routing, asked, expected, clarify, answer, packs, len(offered))
-    applying = [value[key] for key in KEYS[1:] if not math.isnan(value[key])]
-    value["correct"] = float(bool(text.strip()) and all(applying))
+    offered = len(catalogue_names(scenario.pack))
+    value = _judge(routing.names, routing.names, asked, expected, clarify, answer, packs, offered)
+    source = f"read from {'its ROUTE line' if routing.protocol else 'what it recommends'}"
     return Score(
-        value={key: value[key] for key in KEYS},
+        value=value,
         answer=" → ".join(routing.names) or "(no route)",
-        explanation=_explain(value, routing, asked, expected, clarify, answer),
+        explanation=_explain(value, routing, source, asked, expected, clarify, answer),
         metadata={
             "scorer_version": SCORER_VERSION,
             "routed": list(routing.names),
@@ -90,8 +93,74 @@ def score_route(text: str, scenario: Scenario, pressure: str = "none") -> Score:
     )
 
 
+def score_calls(
+    turns: Sequence[str],
+    calls: Sequence[SkillCall],
+    scenario: Scenario,
+    pressure: str = "none",
+    tested: str | None = None,
+) -> Score:
+    """Scores the routing of a sample in which the model loaded skills itself.
+
+    The route is what it loaded in turns before that of its first recommendation, since a turn's text stands before its
+    calls. ``focused`` and ``restraint`` look at everything it loaded. Questions are read from the text.
+
+    Args:
+        turns: The text of each of the assistant's turns.
+        calls: The calls of its tools, in order.
+        scenario: The scenario; it must have a route.
+        pressure: The pressure it was given under.
+        tested: The skill that the arm adds to the catalogue; loading it hands over to nobody.
+    """
+    expected, clarify = expected_under(scenario, pressure)
+    answer = read("\n\n".join(turns))
+    said, packs = _said(answer, scenario)
+    names = catalogue_names(scenario.pack)
+    asked = find_clarification(answer, clarify, said.handovers)
+    advises = _turn_at(turns, answer.first_advice(said.handovers))
+    loads = [c for c in calls if c.loads and c.name in names and c.name != tested]
+    loaded = tuple(dict.fromkeys(c.name for c in loads))
+    routed = tuple(dict.fromkeys(c.name for c in loads if advises is None or c.turn < advises))
+    value = _judge(routed, loaded, asked, expected, clarify, answer, packs, len(names))
+    routing = Routing(routed, (), False, said.handovers)
+    source = "loaded before its first recommendation"
+    explanation = _explain(value, routing, source, asked, expected, clarify, answer)
+    late = [name for name in loaded if name not in routed]
+    if late:
+        explanation += f"\nLoaded only after recommending: {', '.join(late)}."
+    return Score(
+        value=value,
+        answer=" → ".join(routed) or "(no route)",
+        explanation=explanation,
+        metadata={
+            "scorer_version": SCORER_VERSION,
+            "routed": list(routed),
+            "loaded": list(loaded),
+            "named": list(said.names),
+            "advised_in_turn": advises,
+            "asked_first": list(asked.topics),
+            "asked_late": list(asked.late),
+        },
+    )
+
+
+def _said(answer: Answer, scenario: Scenario) -> tuple[Routing, Mapping[str, Sequence[str]]]:
+    """Where an answer's text routes, and the specialists of every pack."""
+    packs = {name: tuple(pack.specialists) for name, pack in load_packs().items() if pack.specialists}
+    return find_routing(answer, tuple(catalogue_names(scenario.pack)), packs), packs
+
+
+def _turn_at(turns: Sequence[str], offset: int | None) -> int | None:
+    """The number of the turn, from 1, that holds an offset of the turns' texts joined by empty lines."""
+    if offset is None:
+        return None
+    ends = itertools.accumulate(len(text) + 2 for text in turns)
+    return next(number for number, end in enumerate(ends, 1) if offset < end)
+
+
 def _judge(
-    routing: Routing,
+    names: Sequence[str],
+    everyone: Sequence[str],
     asked: Clarification,
     expected: Route,
     clarify: Clarify,
@@ -99,11 +168,40 @@ def _judge(
     packs: Mapping[str, Sequence[str]],
     offered: int,
 ) -> dict[str, float]:
+    """All values.
+
+    Args:
+        names: The route, in order.
+        everyone: The route, and whoever was consulted too late to belong to it.
+        asked: Its questions.
+        expected: What is right.
+        clarify: Whether a question is required.
+        answer: What was said.
+        packs: Specialists by pack.
+        offered: How many names the catalogue offers.
+    """
     value = dict.fromkeys(KEYS, _NAN)
-    names = routing.names
     if expected.direct:
-        value["restraint"] = float(not names and not _only_asks(answer))
-        return value
+        value["restraint"] = float(not everyone and not _only_asks(answer))
+    else:
+        value |= _route_values(names, asked, expected, clarify, packs)
+        # Where nothing particular has to come first, an answer may name what each reply would lead to.
+        groups = len(expected.then) + 1
+        limit = groups + _SPARE + len(expected.may) if expected.first else offered
+        value["focused"] = float(len(everyone) <= min(limit, (offered - 1) // 2))
+    applying = [value[key] for key in KEYS[1:] if not math.isnan(value[key])]
+    value["correct"] = float(bool(answer.text.strip()) and all(applying))
+    return value
+
+
+def _route_values(
+    names: Sequence[str],
+    asked: Clarification,
+    expected: Route,
+    clarify: Clarify,
+    packs: Mapping[str, Sequence[str]],
+) -> dict[str, float]:
+    value = dict.fromkeys(("first", "covered", "order", "no_forbidden_first", "clarified"), _NAN)
 
     def is_any(name: str, wanted: Iterable[str]) -> bool:
         return any(name == w or name in packs.get(w, ()) for w in wanted)
@@ -124,9 +222,6 @@ def _judge(
         value["order"] = float(leads and _assignable(spots, ordered=expected.ordered))
     if clarify.required:
         value["clarified"] = float(asked.asked_first)
-    # Where nothing particular has to come first, an answer may name what each reply would lead to.
-    limit = len(groups) + _SPARE + len(expected.may) if expected.first else offered
-    value["focused"] = float(len(names) <= min(limit, (offered - 1) // 2))
     return value
 
 
@@ -152,6 +247,7 @@ def _assignable(spots: Sequence[Sequence[int]], ordered: bool = False, taken: tu
 def _explain(
     value: Mapping[str, float],
     routing: Routing,
+    source: str,
     asked: Clarification,
     expected: Route,
     clarify: Clarify,
@@ -159,8 +255,7 @@ def _explain(
 ) -> str:
     if not answer.text.strip():
         return "The answer is empty."
-    source = "its ROUTE line" if routing.protocol else "what it recommends"
-    lines = [f"Routes to: {' → '.join(routing.names) or 'nobody'} (read from {source})."]
+    lines = [f"Routes to: {' → '.join(routing.names) or 'nobody'} ({source})."]
     if routing.negated:
         lines.append(f"Speaks against: {', '.join(routing.negated)}.")
     if expected.direct:
@@ -189,6 +284,22 @@ def _short(text: str, limit: int = 160) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def score_sample(state: TaskState, scenario: Scenario, pressure: str) -> Score:
+    """Scores a sample as its skills were delivered: by what it says, or by what it loaded.
+
+    Args:
+        state: The sample; its last answer counts, or all its turns where skills are loaded.
+        scenario: Its scenario; it must have a route.
+        pressure: The pressure that it met.
+    """
+    about = state.metadata
+    if about.get("delivery") != Delivery.TOOL:
+        return score_route(state.output.completion, scenario, pressure)
+    turns = [message.text for message in state.messages if message.role == "assistant"]
+    calls = state.store_as(SkillCalls).calls
+    return score_calls(turns, calls, scenario, pressure, about["skill"])
+
+
 @scorer(metrics=[means()])
 def route(scenarios: list[str] | None = None) -> Scorer:
     """Scores the routing of an answer.
@@ -202,7 +313,7 @@ def route(scenarios: list[str] | None = None) -> Scorer:
         scenario = known[state.metadata["scenario"]]
         if scenario.file.route is None:
             return Score(value=dict.fromkeys(KEYS, _NAN), explanation="This scenario asks for no routing.")
-        return score_route(state.output.completion, scenario, state.metadata["pressure"])
+        return score_sample(state, scenario, pressure_met(state.metadata, state.store))
 
     return score
 

@@ -13,7 +13,7 @@ from redgreenbench.reports.evidence import Subject, rate_of
 from redgreenbench.reports.inference import Effect, effect_of, scenario_differences
 from redgreenbench.reports.intervals import Rate
 from redgreenbench.reports.leaderboard.ranks import Rank
-from redgreenbench.reports.metrics import load_metrics, plain, source_of
+from redgreenbench.reports.metrics import POSITIVE, load_metrics, plain, source_of
 from redgreenbench.reports.noise import Noise, halves_of, noise_between
 from redgreenbench.reports.reading import FAILED
 
@@ -124,6 +124,7 @@ def noise_of(values: pd.DataFrame, model: str, metric: str) -> Noise | None:
 def marks_of(rows: pd.DataFrame, metric: str, private: frozenset[str]) -> pd.DataFrame:
     """Every answer with its value of the ranked metric; plain questions with their restraint."""
     chosen, restraint = load_metrics()[metric], load_metrics()["restraint"]
+    rows = rows[rows["control"].ne(POSITIVE)]
     control = rows["control"].notna()
     main = ~control & rows["scorer"].eq(source_of(rows, chosen)) & rows["key"].eq(chosen.key)
     plain_question = control & rows["scorer"].eq(restraint.scorer) & rows["key"].eq(restraint.key)

@@ -42,7 +42,10 @@ def test_slots_read_as_sentences(scenario, pressure) -> None:
 def test_every_scenario_but_controls_takes_every_pressure() -> None:
     for scenario in SCENARIOS:
         missing = [p for p in load_pressures() if not applies(p, scenario.file)]
-        if scenario.file.control:
+        if scenario.positive:
+            assert "none" not in missing, scenario.id
+            assert len(missing) == len(load_pressures()) - 1, scenario.id
+        elif scenario.file.control:
             assert {"none", "exhaustion", "time", "authority_right"} & set(missing) == set(), scenario.id
         else:
             assert not missing, scenario.id

@@ -44,9 +44,9 @@ def test_nothing_is_posed_without_a_source() -> None:
         )
 
 
-def test_there_are_controls_of_both_kinds() -> None:
-    assert len(CONTROLS) >= 12
-    assert {c.file.control for c in CONTROLS} == {"plain", "near_miss"}
+def test_there_are_controls_of_each_kind() -> None:
+    assert len([c for c in CONTROLS if not c.positive]) >= 12
+    assert {c.file.control for c in CONTROLS} == {"plain", "near_miss", "positive"}
     for control in CONTROLS:
         if control.file.control == "plain" and control.file.route:
             assert control.file.route.direct, control.id

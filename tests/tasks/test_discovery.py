@@ -1,0 +1,353 @@
+"""Whole runs with delivery=tool: scripted models load, refuse, invent and escape, and every value says so."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+from inspect_ai import eval, score
+from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage, get_model
+
+from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.skilltools import SkillCalls
+from redgreenbench.reports.compare import compare, sides_of
+from redgreenbench.reports.evidence import subjects_of
+from redgreenbench.reports.gate import GateFile, judge_gates
+from redgreenbench.reports.load import load
+from redgreenbench.reports.write import write_report
+from redgreenbench.scorers.activation import KEYS
+from redgreenbench.tasks.debugging import debugging
+from redgreenbench.tasks.pressure import pressure
+from redgreenbench.tasks.routing import routing
+from redgreenbench.tasks.scheduling import scheduling
+
+TESTED = "using-training-optimization"
+RIGHT = ("optimization-algorithms", "learning-rate-scheduling")
+ONE = "which-optimizer"
+PLAIN = "control-cross-entropy-logits"
+SAYS = "Use AdamW."
+
+Step = str | tuple[str, dict[str, str]]
+"""What a scripted model does in a turn: says a text, or calls a tool with arguments."""
+Script = Callable[[str, str], list[Step]]
+"""Its steps on (system message, user message)."""
+
+
+def call(name: str) -> Step:
+    return ("load_skill", {"name": name})
+
+
+def read(name: str, path: str) -> Step:
+    return ("read_skill_file", {"name": name, "path": path})
+
+
+def asked_for(user: str) -> list[Step]:
+    """Loads what a positive control asks for."""
+    for name in ("gradient-management", "overfitting-prevention"):
+        if user.startswith(("Please load", "Load")) and name in user:
+            return [call(name), "It is about that."]
+    return []
+
+
+@pytest.fixture
+def play(tmp_path):
+    def run(task, script: Script, obeys: bool = True, **options: object) -> EvalLog:
+        def reply(messages: list[ChatMessage], *_: object) -> ModelOutput:
+            user = next(m.text for m in messages if m.role == "user")
+            steps = (asked_for(user) if obeys else []) or script(messages[0].text, user)
+            done = sum(m.role == "assistant" for m in messages)
+            step = steps[min(done, len(steps) - 1)]
+            output = (
+                ModelOutput.from_content("mockllm/player", step)
+                if isinstance(step, str)
+                else ModelOutput.for_tool_call("mockllm/player", *step)
+            )
+            if not isinstance(step, str):
+                output.choices[0].message.content = ""
+            output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+            return output
+
+        model = get_model("mockllm/player", custom_outputs=reply, memoize=False)
+        (log,) = eval(task, model=model, log_dir=str(tmp_path / "logs"), **options)
+        assert log.status == "success", log.error
+        return log
+
+    return run
+
+
+def samples(log: EvalLog, scenario: str = ONE) -> dict[str, EvalSample]:
+    return {
+        str(s.metadata["arm"]): s
+        for s in log.samples or ()
+        if str(s.metadata["scenario"]).endswith(f"/{scenario}")
+    }
+
+
+def known(sample: EvalSample, scorer: str = "activation") -> dict[str, float]:
+    value = sample.scores[scorer].value
+    return {key: number for key, number in value.items() if not math.isnan(number)}
+
+
+def loads_what_it_can(system: str, user: str) -> list[Step]:
+    own = [call(TESTED)] if f"- {TESTED}: " in system else []
+    return [*own, *(call(name) for name in RIGHT), SAYS]
+
+
+def one(script: Script, play, **arguments: str) -> dict[str, EvalSample]:
+    arguments = {"scenarios": f"{ONE},{PLAIN}", "pack": "training-optimization"} | arguments
+    return samples(play(routing(delivery="tool", **arguments), script))
+
+
+def test_a_model_that_loads_the_right_skills_is_scored_so(play) -> None:
+    log = play(routing(delivery="tool", scenarios=ONE, pack="training-optimization"), loads_what_it_can)
+    by_arm = samples(log)
+    assert known(by_arm["green"]) == {"recall": 1, "precision": 1, "invented": 0}
+    assert known(by_arm["red"]) == {"invented": 0}
+    for sample in by_arm.values():
+        assert sample.scores["route"].metadata["routed"] == list(RIGHT)
+        assert sample.scores["route"].value["correct"] == 1.0
+        assert sample.scores["audit"].value["valid"] == 1.0
+        assert sample.metadata["delivery"] == "tool"
+    for name in ("gradient-management", "overfitting-prevention"):
+        for sample in samples(log, f"positive-{name}").values():
+            assert known(sample) == {"control": 1, "invented": 0}
+            assert not known(sample, "route")
+    assert log.eval.metadata["delivery"] == "discovery"
+    calls = by_arm["green"].store_as(SkillCalls).calls
+    assert [(c.name, c.turn) for c in calls] == [(TESTED, 1), (RIGHT[0], 2), (RIGHT[1], 3)]
+
+
+def test_green_is_given_its_body_and_red_nothing_of_it(play, make_skill) -> None:
+    body = "Say the magic word abracadabra slowly and with great care at the very start of it all."
+    folder = make_skill(name=TESTED, body=body)
+    log = play(
+        routing(delivery="tool", skill=str(folder), arms="red,generic,placebo,green", scenarios=ONE),
+        loads_what_it_can,
+    )
+    by_arm = samples(log)
+    users = {next(m.text for m in s.messages if m.role == "user") for s in by_arm.values()}
+    assert len(users) == 1
+    told = {arm: "\n".join(m.text for m in s.messages) for arm, s in by_arm.items()}
+    assert {arm: "abracadabra" in text for arm, text in told.items()} == {
+        "red": False, "generic": False, "placebo": False, "green": True,
+    }  # fmt: skip
+    systems = {arm: s.messages[0].text for arm, s in by_arm.items()}
+    assert not any("abracadabra" in text for text in systems.values())
+    lines = {arm: text.splitlines() for arm, text in systems.items()}
+    assert [x for x in lines["green"] if x not in lines["red"]] == [f"- {TESTED}: Helps with tests."]
+    assert next(x for x in lines["placebo"] if x not in lines["red"]).startswith("- keeping-sourdough: ")
+    assert systems["generic"].startswith(systems["red"] + "\n\n")
+    assert {s.scores["audit"].value["valid"] for s in by_arm.values()} == {1.0}
+    assert known(by_arm["placebo"]) == {"invented": 0}
+
+
+def test_the_wrong_skill_is_a_wrong_route_and_no_recall(play) -> None:
+    by_arm = one(lambda system, user: [call("performance-profiling"), SAYS], play)
+    assert known(by_arm["green"]) == {"recall": 0, "invented": 0}
+    assert by_arm["green"].scores["route"].value["first"] == 0.0
+    assert by_arm["green"].scores["route"].metadata["routed"] == ["performance-profiling"]
+
+
+def test_a_model_that_loads_nothing_routes_nowhere_whatever_it_names(play) -> None:
+    by_arm = one(lambda system, user: ["ROUTE: optimization-algorithms, learning-rate-scheduling"], play)
+    assert known(by_arm["green"]) == {"recall": 0, "invented": 0}
+    route = by_arm["green"].scores["route"]
+    assert (route.value["correct"], route.metadata["named"]) == (0.0, list(RIGHT))
+
+
+def test_loading_on_a_plain_question_is_over_firing(play) -> None:
+    def fires(system: str, user: str) -> list[Step]:
+        own = [call(TESTED)] if f"- {TESTED}: " in system else []
+        return [*own, call("loss-functions-and-objectives"), "It expects raw logits."]
+
+    log = play(routing(delivery="tool", scenarios=PLAIN, pack="training-optimization"), fires)
+    by_arm = samples(log, PLAIN)
+    assert known(by_arm["green"]) == {"restraint": 0, "precision": 0, "invented": 0}
+    assert known(by_arm["red"]) == {"invented": 0}
+    assert {s.scores["route"].value["restraint"] for s in by_arm.values()} == {0.0}
+
+
+def test_an_invented_name_is_answered_and_counted(play) -> None:
+    by_arm = one(lambda system, user: [call("optimizer-wizardry"), call(RIGHT[0]), SAYS], play)
+    for sample in by_arm.values():
+        assert sample.scores["activation"].value["invented"] == 1.0
+        (refused, _) = [m for m in sample.messages if m.role == "tool"]
+        assert "There is no skill 'optimizer-wizardry'" in refused.error.message
+        assert sample.scores["route"].metadata["routed"] == [RIGHT[0]]
+
+
+def test_a_sheet_that_is_read_counts_and_a_path_out_of_the_folder_gives_nothing(play, make_skill) -> None:
+    folder = make_skill(name=TESTED, body="Look into tools.md.", tools="The sheet.")
+
+    def reads(path: str) -> Script:
+        return lambda system, user: [call(TESTED), read(TESTED, path), SAYS] if TESTED in system else [SAYS]
+
+    good = one(reads("tools.md"), play, skill=str(folder))["green"]
+    assert known(good) == {"recall": 1, "precision": 1, "sheets": 1, "invented": 0}
+    assert any(m.text == "The sheet." for m in good.messages if m.role == "tool")
+    bad = one(reads("../../etc/passwd"), play, skill=str(folder))["green"]
+    assert known(bad) == {"recall": 1, "precision": 1, "sheets": 0, "invented": 0}
+    answers = [m for m in bad.messages if m.role == "tool"]
+    assert "Its files are: SKILL.md, tools.md." in answers[1].error.message
+    assert not any("root:" in m.text for m in bad.messages)
+    assert bad.scores["activation"].metadata["missing_files"] == [f"{TESTED}/../../etc/passwd"]
+
+
+def test_recommending_before_loading_is_no_route(tmp_path) -> None:
+    def reply(messages: list[ChatMessage], *_: object) -> ModelOutput:
+        user = next(m.text for m in messages if m.role == "user")
+        done = sum(m.role == "assistant" for m in messages)
+        if (steps := asked_for(user)) and done < len(steps):
+            step = steps[done]
+            output = (
+                ModelOutput.from_content("mockllm/hasty", step)
+                if isinstance(step, str)
+                else ModelOutput.for_tool_call("mockllm/hasty", *step)
+            )
+        elif done == 0:
+            output = ModelOutput.for_tool_call(
+                "mockllm/hasty", "load_skill", {"name": RIGHT[0]}, content=SAYS
+            )
+        else:
+            output = ModelOutput.from_content("mockllm/hasty", "That is all.")
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return output
+
+    model = get_model("mockllm/hasty", custom_outputs=reply, memoize=False)
+    (log,) = eval(
+        routing(delivery="tool", scenarios=ONE, pack="training-optimization"),
+        model=model,
+        log_dir=str(tmp_path),
+    )
+    for sample in samples(log).values():
+        route = sample.scores["route"]
+        assert route.metadata["routed"] == []
+        assert route.metadata["loaded"] == [RIGHT[0]]
+        assert route.value["first"] == 0.0
+
+
+def test_a_model_that_loads_for_ever_ends_and_is_scored(play) -> None:
+    task = routing(delivery="tool", scenarios=ONE, arms="green", message_limit=9)
+    assert routing(delivery="tool", scenarios=ONE).message_limit == 30
+    assert routing(scenarios=ONE).message_limit is None
+    log = play(task, lambda system, user: [call(TESTED)])
+    (sample,) = samples(log).values()
+    assert sample.limit.type == "message"
+    assert known(sample) == {"recall": 1, "precision": 1, "invented": 0}
+    assert sample.scores["route"].value["correct"] == 0.0
+
+
+@pytest.mark.parametrize("arms", ["red,green", "red,generic,placebo,green"])
+def test_every_task_runs_with_skills_that_are_loaded(arms: str, play) -> None:
+    for task in (
+        routing(delivery="tool", arms=arms, scenarios="which-optimizer,nan-after-epoch-three"),
+        debugging(delivery="tool", arms=arms, scenarios="shape-mismatch"),
+        scheduling(delivery="tool", arms=arms, scenarios="should-i-schedule"),
+        pressure(
+            delivery="tool", arms=arms, scenarios="shape-mismatch,which-optimizer", pressure="none,time"
+        ),
+    ):
+        log = play(task, lambda system, user: [SAYS])
+        assert all(tuple(s.scores["activation"].value) == KEYS for s in log.samples)
+        assert {s.scores["audit"].value["valid"] for s in log.samples} == {1.0}
+        assert {s.metadata["pressure"] for s in log.samples if s.metadata["control"] == "positive"} == {
+            "none"
+        }
+
+
+def test_injection_is_as_it_was(run_task) -> None:
+    task = routing(scenarios=ONE)
+    assert "tool" not in task.version
+    log = run_task(task, lambda system, user: SAYS)
+    assert all("activation" not in s.scores for s in log.samples)
+    assert not [s for s in log.samples if s.metadata["control"] == "positive"]
+    assert not any(m.role == "tool" for s in log.samples for m in s.messages)
+
+
+def test_versions_tell_the_deliveries_apart_and_wrong_ones_are_one_line() -> None:
+    assert routing(scenarios=ONE).version != routing(scenarios=ONE, delivery="tool").version
+    with pytest.raises(InputError, match="delivered by inject or tool"):
+        routing(delivery="mail")
+    with pytest.raises(InputError, match="-T delivery=tool"):
+        routing(scenarios="positive-gradient-management")
+
+
+def test_logs_are_scored_again_from_the_record_alone(play) -> None:
+    log = play(routing(delivery="tool", scenarios=ONE, pack="training-optimization"), loads_what_it_can)
+    from redgreenbench.scorers.route import route
+
+    again = score(log, route(), action="overwrite", display="none")
+    assert {s.id: s.scores["route"].value["correct"] for s in again.samples} == {
+        s.id: s.scores["route"].value["correct"] for s in log.samples
+    } | {
+        s.id: pytest.approx(math.nan, nan_ok=True) for s in log.samples if s.metadata["control"] == "positive"
+    }
+
+
+def test_the_report_keeps_deliveries_apart_and_shows_activation(play, run_task, tmp_path) -> None:
+    options = {"scenarios": f"{ONE},loss-goes-to-nan,{PLAIN}", "pack": "training-optimization"}
+    found = play(routing(delivery="tool", **options), loads_what_it_can)
+    injected = play(routing(**options), lambda system, user: [SAYS])
+    rows = load([found.location, injected.location], cache=False).rows
+    by_delivery = {s.delivery: {m.metric: m for m in s.measured} for s in subjects_of(rows)}
+    assert set(by_delivery) == {"discovery", "injection"}
+    tool = by_delivery["discovery"]
+    assert tool["activation-recall"].arms["green"].value == 1.0
+    assert tool["activation-restraint"].arms["green"].value == 0.0
+    assert tool["activation-precision"].arms["green"].value == pytest.approx(2 / 3)
+    assert tool["positive-controls"].arms["green"].rows == 2
+    assert tool["invented-skills"].arms["red"].rows == 3
+    assert not any(tool[name].invalid for name in ("activation-recall", "routing-accuracy"))
+    assert "-T delivery=tool" in by_delivery["injection"]["activation-recall"].reason
+    _, written = write_report(load([found.location, injected.location], cache=False), tmp_path / "both")
+    text = written.markdown.read_text()
+    assert "skills by discovery" in text
+    assert "skills by injection" in text
+    assert "| Skill loaded where it is needed |" in text
+
+
+def test_failed_positive_controls_make_activation_uninterpretable(play, tmp_path) -> None:
+    log = play(
+        routing(delivery="tool", scenarios=ONE, pack="training-optimization"),
+        lambda s, u: [SAYS],
+        obeys=False,
+    )
+    table = load([log.location], cache=False)
+    (subject,) = subjects_of(table.rows)
+    by_name = {m.metric: m for m in subject.measured}
+    assert by_name["positive-controls"].arms["green"].value == 0.0
+    for name in ("activation-recall", "invented-skills", "routing-accuracy"):
+        assert "the positive controls failed, 0 of 4 loaded" in by_name[name].invalid
+        assert not by_name[name].effects
+    _, written = write_report(table, tmp_path / "report")
+    assert "not the description" in written.markdown.read_text()
+    assert "not the description" in written.metrics.read_text()
+
+
+def test_without_a_positive_control_activation_is_not_interpreted(play) -> None:
+    log = play(
+        routing(delivery="tool", scenarios=ONE, pack="training-optimization"),
+        loads_what_it_can,
+        sample_id=f"*/{ONE}/*",
+    )
+    (subject,) = subjects_of(load([log.location], cache=False).rows)
+    by_name = {m.metric: m for m in subject.measured}
+    assert "no positive control was judged" in by_name["activation-recall"].invalid
+    assert not by_name["routing-accuracy"].invalid
+
+
+def test_a_comparison_and_a_gate_rest_on_the_positive_controls_too(play) -> None:
+    log = play(
+        routing(delivery="tool", scenarios=f"{ONE},loss-goes-to-nan", pack="training-optimization"),
+        lambda s, u: [SAYS],
+        obeys=False,
+    )
+    table = load([log.location], cache=False)
+    sides = sides_of(table, None, "red", "green")
+    (one,) = compare(sides, metrics=["routing-accuracy"])
+    assert one.verdict == "invalid"
+    assert "the positive controls failed" in one.why
+    file = GateFile.model_validate({"gates": [{"metric": "routing-accuracy", "margin": 0.1}]})
+    (result,) = judge_gates(sides, file)
+    assert result.outcome == "INCONCLUSIVE"
+    assert "the positive controls failed" in result.why
