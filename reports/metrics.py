@@ -17,6 +17,7 @@ from redgreenbench.reports.reading import FAILED
 
 __all__ = [
     "NO_GRADER",
+    "POSITIVE",
     "Claim",
     "Derived",
     "Metric",
@@ -33,7 +34,9 @@ __all__ = [
 
 NO_GRADER = "no grader is bound"
 """How the reason begins for which an answer is unscored where the run had no grader."""
-_RIGHT = "authority_right"
+POSITIVE = "positive"
+"""The kind of controls that ask for a skill by name; they show that loading works and count in no other metric."""
+_RIGHT = ("authority_right", "authority_right+followup", "authority_right+third")
 
 
 class Claim(BaseModel):
@@ -56,10 +59,12 @@ class Metric(BaseModel):
         else_scorer: The scorer whose values count in a run in which no grader was bound for the first.
         key: Key of its value.
         of: Which samples count: ``scenarios``, ``controls``, ``pressed`` (under a pressure other than the legitimate one),
-            ``right`` (under the legitimate one) or ``all``.
+            ``right`` (under the legitimate one), ``all``, or ``positive``: positive controls, which count nowhere else.
         pack: Only scenarios of this pack count.
         scale: ``share``: values in [0, 1]; ``amount``: any number.
         complement: Whether the value is 1 − what the log says.
+        event: For an amount until something happens: the key that says whether it did. Where it did not, the value is
+            censored.
         direction: Whether more is better.
         unit: Unit.
         formula: How it is computed from answers.
@@ -77,10 +82,11 @@ class Metric(BaseModel):
     scorer: str
     else_scorer: str | None = None
     key: str
-    of: Literal["scenarios", "controls", "pressed", "right", "all"]
+    of: Literal["scenarios", "controls", "pressed", "right", "all", "positive"]
     pack: str | None = None
     scale: Literal["share", "amount"] = "share"
     complement: bool = False
+    event: str | None = None
     direction: Literal["up", "down"] = "up"
     unit: str
     formula: str = Field(min_length=10)
@@ -139,15 +145,18 @@ def plain(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
-    control = rows["control"].notna()
-    none, right = rows["pressure"].eq(NO_PRESSURE), rows["pressure"].eq(_RIGHT)
+    positive = rows["control"].eq(POSITIVE)
+    control = rows["control"].notna() & ~positive
+    scenario = ~control & ~positive
+    none, right = rows["pressure"].eq(NO_PRESSURE), rows["pressure"].isin(_RIGHT)
     kinds = {
         # A senior who is right changes what is right, so these samples have a metric of their own.
-        "scenarios": ~control & ~right,
+        "scenarios": scenario & ~right,
         "controls": control,
-        "pressed": ~control & ~none & ~right,
-        "right": ~control & right,
-        "all": control | ~control,
+        "pressed": scenario & ~none & ~right,
+        "right": scenario & right,
+        "all": ~positive,
+        "positive": positive,
     }
     chosen = kinds[metric.of]
     return chosen & rows["pack"].eq(metric.pack) if metric.pack else chosen
@@ -187,6 +196,9 @@ def source_of(rows: pd.DataFrame, metric: Metric) -> str:
 def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """The values of a metric: columns task, model, scenario, pressure, epoch, arm, value.
 
+    An amount until an event is restricted to the largest one in the table, with which a run without the event counts: the
+    mean is the restricted mean up to there (Royston & Parmar, BMC Med Res Methodol 2013), and no run is left out.
+
     Args:
         rows: The tidy table of `redgreenbench.reports.load.load`.
         metric: The metric.
@@ -194,8 +206,17 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     mine = rows["key"].eq(metric.key) & rows["scorer"].eq(source_of(rows, metric))
     found = rows[mine & rows["status"].eq("scored")]
     columns = ["task", "model", "scenario", "pressure", "epoch", "arm", "value"]
+    if metric.event is not None:
+        found = _restricted(found, rows[rows["key"].eq(metric.event) & rows["scorer"].eq(metric.scorer)])
     found = plain(found.loc[_samples(found, metric), columns]).reset_index(drop=True)
     return found.assign(value=1 - found["value"]) if metric.complement else found
+
+
+def _restricted(amounts: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
+    sample = ["log", "task", "version", "model", "scenario", "pressure", "arm", "epoch"]
+    happened = flags.set_index(sample)["value"].eq(1)
+    there = happened.reindex(pd.MultiIndex.from_frame(amounts[sample])).to_numpy(bool, na_value=False)
+    return amounts.assign(value=amounts["value"].where(there, amounts["value"].max()))
 
 
 def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.evidence import Subject
 from redgreenbench.reports.figures import arm_styles
 from redgreenbench.reports.metrics import load_metrics, values_of
+from redgreenbench.reports.survival import curves_of, runs_of
 
 __all__ = [
     "Plot",
@@ -30,6 +31,7 @@ __all__ = [
     "main_metrics",
     "pattern_bars",
     "plots_of",
+    "resolution_plot",
     "slope_plot",
     "svg_of",
 ]
@@ -57,7 +59,7 @@ class Plot:
 def plots_of(subject: Subject) -> list[Plot]:
     """All figures that a subject has something for."""
     makers: Sequence[Callable[[Subject], Plot | None]] = (
-        forest_plot, slope_plot, heat_map, erosion_plot, pattern_bars,
+        forest_plot, slope_plot, heat_map, erosion_plot, pattern_bars, resolution_plot,
     )  # fmt: skip
     return [plot for plot in (make(subject) for make in makers) if plot is not None]
 
@@ -331,4 +333,50 @@ def pattern_bars(subject: Subject) -> Plot | None:
     )
     return Plot(
         "patterns", "Failure patterns", f"Share of answers that show each failure pattern. {alt}.", figure
+    )
+
+
+def resolution_plot(subject: Subject) -> Plot | None:
+    """Kaplan-Meier curves by arm, over working minutes and over turns."""
+    runs = runs_of(subject.rows)
+    if runs.empty:
+        return None
+    registry = load_metrics()
+    styles = arm_styles(subject.arms)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    told = []
+    names = ("resolution-minutes", "resolution-turns")
+    for axes, name in zip(figure.subplots(1, len(names), sharey=True), names, strict=True):
+        metric = registry[name]
+        for arm, curve in curves_of(runs, subject.arms, metric).items():
+            x = np.concatenate([[0.0], curve.amounts, [curve.horizon]])
+            y = np.concatenate(
+                [[1.0], curve.unresolved, curve.unresolved[-1:] if len(curve.unresolved) else [1.0]]
+            )
+            colour, marker = styles[arm]
+            axes.step(x, y, where="post", color=colour, label=f"{arm} ({curve.resolved} of {curve.runs})")
+            share = [float(y[np.searchsorted(x, c, side="right") - 1]) for c in curve.censored]
+            axes.plot(
+                curve.censored,
+                share,
+                linestyle="none",
+                marker=marker,
+                markersize=5,
+                color=colour,
+                fillstyle="none",
+            )
+            told.append(
+                f"{arm}: {curve.resolved} of {curve.runs} resolved, restricted mean "
+                f"{curve.restricted_mean:.3g} {metric.unit} up to {curve.horizon:.3g}"
+            )
+        axes.set(xlabel=metric.unit, ylim=(-0.03, 1.03))
+        axes.set_xlim(left=0)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("share not resolved")
+    figure.axes[-1].legend(frameon=False, fontsize=8, title="resolved", title_fontsize=8)
+    return Plot(
+        "resolution",
+        "Time to resolution",
+        f"Kaplan-Meier curves of the share of runs not resolved; open marks are censored runs. {'; '.join(told)}.",
+        figure,
     )

@@ -11,6 +11,7 @@ from redgreenbench.reports.inference import Effect
 from redgreenbench.reports.intervals import Rate
 from redgreenbench.reports.metrics import Metric, load_derived, load_metrics
 from redgreenbench.reports.robust import Ratio
+from redgreenbench.reports.survival import curves_of, outcomes_of, runs_of
 
 __all__ = [
     "appendix",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 _NOT = "–"
+_UNTIL = ("resolution-minutes", "resolution-turns", "resolution-calls", "resolution-tokens")
 
 
 def cell(text: str) -> str:
@@ -81,6 +83,7 @@ def subject_sections(subject: Subject) -> list[str]:
     """All sections of a subject, as lines."""
     return [
         *_metrics(subject),
+        *_resolution(subject),
         *_pressure(subject),
         *_reliability(subject),
         *_headroom(subject),
@@ -134,6 +137,38 @@ def _metrics(subject: Subject) -> list[str]:
             lines.append(markdown_row(cells))
         lines.append("")
     return lines
+
+
+def _resolution(subject: Subject) -> list[str]:
+    runs = runs_of(subject.rows)
+    if runs.empty:
+        return []
+    lines = ["### Time to resolution", ""]
+    names = ["Arm", "runs", "resolved", "gave up", "cut by a limit", "broken again"]
+    lines += [markdown_row(names), "|---" + "|---:" * (len(names) - 1) + "|"]
+    for arm in subject.arms:
+        mine = runs[runs["arm"].eq(arm)]
+        if len(mine):
+            o = outcomes_of(mine)
+            lines.append(markdown_row([arm, *map(str, (o.runs, o.resolved, o.gave_up, o.cut, o.rebroken))]))
+    lines += ["", markdown_row(["Until resolved", "Arm", "median", "restricted mean", "up to"])]
+    lines.append("|---|---|---:|---:|---:|")
+    for name in _UNTIL:
+        metric = load_metrics()[name]
+        for arm, curve in curves_of(runs, subject.arms, metric).items():
+            cells = [_reached(curve.median), _reached(curve.restricted_mean), _reached(curve.horizon)]
+            lines.append(markdown_row([metric.unit, arm, *cells]))
+    lines += [
+        "",
+        "Kaplan-Meier over runs: a run cut by a limit is censored there, one that gave up at the end of the longest run. "
+        "Differences between arms with their intervals, paired by scenario, stand under *In detail*.",
+        "",
+    ]
+    return lines
+
+
+def _reached(value: float) -> str:
+    return "not reached" if math.isnan(value) else _amount(value)
 
 
 def _pressure(subject: Subject) -> list[str]:

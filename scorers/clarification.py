@@ -23,6 +23,7 @@ from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.catalogue import Scenario, catalogue_names, load_packs
 from redgreenbench.evals.dataset import find_scenarios
+from redgreenbench.evals.followup import pressure_met
 from redgreenbench.evals.schema import Clarify
 from redgreenbench.scorers.grading.panel import GraderSettings, Panel, assess
 from redgreenbench.scorers.means import means
@@ -176,7 +177,7 @@ def clarification(scenarios: list[str] | None = None, self_grade: bool = False) 
     async def score(state: TaskState, target: Target) -> Score:
         scenario = known[state.metadata["scenario"]]
         panel = await assess(state, scenario, settings)
-        return score_clarification(state.output.completion, scenario, state.metadata["pressure"], panel)
+        return score_clarification(state.output.completion, scenario, pressure_met(state.metadata, state.store), panel)
 
     return score
 

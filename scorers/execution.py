@@ -14,53 +14,39 @@ a machine that cannot confine submissions, leaves the answer unscored with the r
 
 from __future__ import annotations
 
-import atexit
-import functools
 import logging
 import math
-import os
-import threading
-from importlib.util import find_spec
 
-import anyio
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
-from redgreenbench.evals.errors import InputError
-from redgreenbench.reference_bugs.engine.host import choose_mode, device_files
-from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Relay
+from redgreenbench.evals.agents.history import History, history_of
 from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.reference_bugs.verdict import STEPS, Verdict, grade_answer
+from redgreenbench.reference_bugs.verdict import STEPS, Verdict
 from redgreenbench.scorers.means import means
 from redgreenbench.scorers.rescoring import findable
-from redgreenbench.scorers.sandboxed import sandbox_relay
+from redgreenbench.scorers.running import CannotRun, Runner
 
-__all__ = ["DEVICES", "KEYS", "SCORER_VERSION", "execution", "score_of"]
+__all__ = ["KEYS", "SCORER_VERSION", "execution", "score_of"]
 
 SCORER_VERSION = 2
 KEYS = ("correct", *STEPS, "minimal")
-DEVICES = ("auto", "cpu", "cuda")
-_MOST_WORKERS = 8
 
 _log = logging.getLogger(__name__)
-_pools: dict[tuple[str, str, int], Pool] = {}
-_pools_lock = threading.Lock()
 
 
-def _pool(mode: str, device: str, size: int) -> Pool:
-    with _pools_lock:
-        if not _pools:
-            atexit.register(_close)
-        key = (mode, device, size)
-        if key not in _pools:
-            _pools[key] = Pool(size, mode, device)
-        return _pools[key]
-
-
-def _close() -> None:
-    for pool in _pools.values():
-        pool.close()
-    _pools.clear()
+async def _left_behind(runner: Runner, history: History, name: str) -> Verdict:
+    """The verdict on the program as an agent left it; one that it never changed proposes no fix."""
+    bug = bug_folder(name)
+    first, last = history.snapshots[0], history.snapshots[-1]
+    if last.unreadable or last.digest == first.digest:
+        verdict = Verdict(bug.name, how="the program was left as it was given")
+        verdict.failed_check = "extracted"
+        verdict.reason = (
+            f"the program cannot be read: {last.unreadable}" if last.unreadable else "no fix: " + verdict.how
+        )
+        return verdict
+    return await runner.program(bug, history.texts[last.digest])
 
 
 def score_of(verdict: Verdict) -> Score:
@@ -102,43 +88,21 @@ def execution(
     Raises:
         InputError: There is no such device.
     """
-    if device not in DEVICES:
-        raise InputError(f"no device '{device}'; take one of {', '.join(DEVICES)}")
-    where = ("cuda" if device_files() else "cpu") if device == "auto" else device
-    size = int(exec_workers or (1 if where == "cuda" else min(os.cpu_count() or 1, _MOST_WORKERS)))
-    limiter: list[anyio.CapacityLimiter] = []
+    runner = Runner(device, exec_sandbox, exec_workers, seed)
 
     async def score(state: TaskState, target: Target) -> Score:
         name = state.metadata.get("bug")
         if not name:
             return Score(value=dict.fromkeys(KEYS, math.nan), explanation="There is no program to run here.")
         bug = bug_folder(name)
-        if bug.needs_cuda and where != "cuda":
-            return Score.unscored(reason="the bug exists on a GPU alone, and this run used none")
-        relay: Relay | None = None
+        history = history_of(state.store)
         try:
-            if exec_sandbox:
-                mode, relay = "relay", sandbox_relay()
-            else:
-                mode = choose_mode()
-            missing = next(
-                (package for package in ("torch", "safetensors") if find_spec(package) is None), None
-            )
-            if missing:
-                raise ValueError(f"{missing} is not installed; pip install 'redgreenbench[exec]'")
-        except ValueError as error:
-            return Score.unscored(reason=str(error))
-        pool = _pool(mode, where, size)
-        if not limiter:
-            limiter.append(anyio.CapacityLimiter(size))
-        work = functools.partial(grade_answer, bug, state.output.completion, pool, seed, relay)
-        try:
-            # A thread waits for the worker, so that the event loop goes on.
-            verdict = await anyio.to_thread.run_sync(work, limiter=limiter[0])
-        except GraderError as error:
+            if history is not None:
+                return score_of(await _left_behind(runner, history, name))
+            return score_of(await runner.answer(bug, state.output.completion))
+        except CannotRun as error:
             _log.warning("%s: not graded: %s", state.sample_id, error)
-            return Score.unscored(reason=f"the grader failed: {error}")
-        return score_of(verdict)
+            return Score.unscored(reason=str(error))
 
     return score
 

@@ -17,6 +17,7 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.dataset import find_scenarios
+from redgreenbench.evals.followup import pressure_met
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.scorers.grading.panel import GraderSettings, Panel, assess
 from redgreenbench.scorers.grading.questions import load_excuses
@@ -87,7 +88,9 @@ def rationalization(scenarios: list[str] | None = None, self_grade: bool = False
 
     async def score(state: TaskState, target: Target) -> Score:
         panel = await assess(state, known[state.metadata["scenario"]], settings)
-        return score_rationalization(state.output.completion, state.metadata["pressure"], panel)
+        return score_rationalization(
+            state.output.completion, pressure_met(state.metadata, state.store), panel
+        )
 
     return score
 

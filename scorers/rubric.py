@@ -21,6 +21,7 @@ from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.dataset import find_scenarios
+from redgreenbench.evals.followup import pressure_met
 from redgreenbench.evals.schema import Criterion
 from redgreenbench.scorers.checks import failures, holds
 from redgreenbench.scorers.grading.panel import GraderSettings, Panel, assess
@@ -138,7 +139,9 @@ def rubric(scenarios: list[str] | None = None, self_grade: bool = False) -> Scor
     async def score(state: TaskState, target: Target) -> Score:
         scenario = known[state.metadata["scenario"]]
         panel = await assess(state, scenario, settings)
-        return score_rubric(state.output.completion, scenario, state.metadata["pressure"], panel)
+        return score_rubric(
+            state.output.completion, scenario, pressure_met(state.metadata, state.store), panel
+        )
 
     return score
 

@@ -11,25 +11,37 @@ from collections.abc import Sequence
 
 from inspect_ai import Task
 from inspect_ai.scorer import Scorer
-from inspect_ai.solver import generate
+from inspect_ai.solver import Solver, generate
 
 from redgreenbench.evals.arms import ArmText, prompt_template, resolve_arms, shipped_skills, skills_hash
 from redgreenbench.evals.catalogue import Scenario, load_packs, scenario_set_hash
 from redgreenbench.evals.dataset import build_samples, find_scenarios, is_external, to_dataset
 from redgreenbench.evals.delivery import inject_arm
-from redgreenbench.evals.errors import unknown
+from redgreenbench.evals.discovery import (
+    MESSAGE_LIMIT,
+    added_skills,
+    catalogue_hash,
+    discover,
+    discovery_message,
+    with_controls,
+)
+from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.followup import FIRST, check_turn, pressed_later
 from redgreenbench.evals.pressures import select_pressures
 from redgreenbench.evals.skillfolder import read_skill
-from redgreenbench.evals.vocabulary import SUITE_VERSION
+from redgreenbench.evals.vocabulary import SUITE_VERSION, Delivery
 from redgreenbench.reference_bugs.folder import IMAGES
+from redgreenbench.scorers.activation import activation
 from redgreenbench.scorers.audit import audit
 from redgreenbench.scorers.checks import checks
 from redgreenbench.scorers.clarification import clarification
 from redgreenbench.scorers.diagnosis import fix_quality, recognition, root_cause
+from redgreenbench.scorers.firmness import firmness
 from redgreenbench.scorers.grading.questions import prompt_hash
 from redgreenbench.scorers.rationalization import rationalization
 from redgreenbench.scorers.rubric import rubric
 from redgreenbench.scorers.tool_use import tool_use
+from redgreenbench.tasks.insisting import insist
 
 __all__ = ["Names", "assemble", "external_folders", "graders_of", "names", "packs_of"]
 
@@ -56,6 +68,10 @@ def assemble(
     bugs: Names = None,
     exec_sandbox: str | None = None,
     self_grade: bool = False,
+    delivery: str = Delivery.INJECT.value,
+    message_limit: int | None = None,
+    pressure_turn: str = FIRST,
+    work: Solver | None = None,
 ) -> Task:
     """Builds a task.
 
@@ -70,6 +86,10 @@ def assemble(
         bugs: Names of reference bugs to pose, or ``all`` for every scenario with those of the catalogue.
         exec_sandbox: An inspect sandbox in which fixes are run; none: the engine's own.
         self_grade: Whether the model under test grades itself where no grader is bound; for the log.
+        delivery: How a skill reaches the model, see `redgreenbench.evals.vocabulary.Delivery`.
+        message_limit: Messages after which a sample ends; none: `MESSAGE_LIMIT` where the model has tools.
+        pressure_turn: When pressures come, see `redgreenbench.evals.followup.TURNS`.
+        work: What the model does after its arm was delivered; none: it answers.
 
     Raises:
         InputError: Anything that is wrong with the arguments or files.
@@ -82,17 +102,44 @@ def assemble(
         chosen = _with_bugs(chosen, asked)
     elif not wanted:
         chosen = tuple(scenario for scenario in chosen if not scenario.on_request)
+    if delivery not in list(Delivery):
+        raise InputError(f"delivery={delivery}: a skill is delivered by {' or '.join(Delivery)}; choose one")
+    by_tool = delivery == Delivery.TOOL
+    folders = external_folders(scenarios)
     by_pack = resolve_arms(names(arms), skill, tuple(dict.fromkeys(s.pack for s in chosen)))
+    chosen = with_controls(chosen, by_pack, by_tool, shipped=not folders)
     pressures = select_pressures(names(pressure))
-    version = (SUITE_VERSION, scenario_set_hash(chosen)[:8], skills_hash(by_pack)[:8])
+    version = [SUITE_VERSION, scenario_set_hash(chosen)[:8], skills_hash(by_pack)[:8]]
     texts = {p: {name: arm.text for name, arm in by_arm.items()} for p, by_arm in by_pack.items()}
+    skills = added_skills(by_pack) if by_tool else None
+    if skills is None:
+        solver, samples = inject_arm(texts), build_samples(to_dataset(chosen), by_pack, pressures)
+    else:
+        version.append(f"tool-{catalogue_hash(skills)[:8]}")
+        solver = discover(texts, skills)
+        scorers = [*scorers, activation(skills, folders)]
+        samples = build_samples(
+            to_dataset(chosen),
+            by_pack,
+            pressures,
+            Delivery.TOOL,
+            lambda s: discovery_message(s.id, skills[s.pack]),
+        )
+        message_limit = message_limit or MESSAGE_LIMIT
+    if check_turn(pressure_turn) != FIRST:
+        version.append(pressure_turn)
+        scorers = [*scorers, firmness(folders, self_grade)]
+        samples = pressed_later(samples, chosen, pressure_turn)
+        work = work or insist(pressure_turn, folders)
     return Task(
-        dataset=build_samples(to_dataset(chosen), by_pack, pressures),
-        solver=[inject_arm(texts), generate()],
-        scorer=[*scorers, audit(texts, external_folders(scenarios))],
+        dataset=samples,
+        solver=[solver, work or generate()],
+        scorer=[*scorers, audit(texts, folders, skills)],
         sandbox=_sandbox(exec_sandbox),
+        message_limit=message_limit,
         version="-".join(version),
-        metadata=_provenance(chosen, by_pack) | {"grader_prompt": prompt_hash(), "self_grade": self_grade},
+        metadata=_provenance(chosen, by_pack, by_tool)
+        | {"grader_prompt": prompt_hash(), "self_grade": self_grade},
     )
 
 
@@ -156,11 +203,13 @@ def packs_of(skill: str, task: str | None) -> tuple[str, ...]:
     return tuple(p for p, pack in packs.items() if pack.skill == name and task in (None, pack.task))
 
 
-def _provenance(chosen: Sequence[Scenario], arms: dict[str, dict[str, ArmText]]) -> dict[str, object]:
+def _provenance(
+    chosen: Sequence[Scenario], arms: dict[str, dict[str, ArmText]], by_tool: bool
+) -> dict[str, object]:
     return {
         "redgreenbench": SUITE_VERSION,
-        # How the skill reaches the model: its text stands in the prompt. Other ways are never mixed with it.
-        "delivery": "injection",
+        # How the skill reaches the model: its text stands in the prompt, or tools load it. Never mixed.
+        "delivery": "discovery" if by_tool else "injection",
         "scenario_set": scenario_set_hash(chosen),
         "base_prompt": prompt_template("system"),
         "skills": {

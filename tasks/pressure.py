@@ -21,6 +21,9 @@ def pressure(
     scenarios: str | list[str] | None = None,
     pack: str | list[str] | None = None,
     self_grade: bool = False,
+    delivery: str = "inject",
+    message_limit: int | None = None,
+    pressure_turn: str = "first",
 ) -> Task:
     """Pressure: every scenario of every pack under every pressure. The robustness run.
 
@@ -31,7 +34,24 @@ def pressure(
         scenarios: Ids, globs, packs, tags, or a folder of scenarios; by default all of this task.
         pack: Packs to run; by default the pack that the skill belongs to by its name, else all.
         self_grade: Whether the model under test grades itself where the role ``grader`` has no model.
+        delivery: How a skill reaches the model: ``inject``: its text stands in the prompt; ``tool``: the model finds it
+            in a catalogue and loads it with a tool.
+        message_limit: Messages after which a sample ends; by default none, and 30 with ``delivery=tool``.
+        pressure_turn: When a pressure comes: ``first``: in the user's message; ``followup``: as a second message after the
+            first right step; ``third``: once more as a third one.
     """
     folders = external_folders(scenarios)
     graders = [route(folders), execution(), *graders_of(folders, self_grade, bugs=True)]
-    return assemble(None, graders, skill, arms, pressure, scenarios, pack, self_grade=self_grade)
+    return assemble(
+        None,
+        graders,
+        skill,
+        arms,
+        pressure,
+        scenarios,
+        pack,
+        self_grade=self_grade,
+        delivery=delivery,
+        message_limit=message_limit,
+        pressure_turn=pressure_turn,
+    )

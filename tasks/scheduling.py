@@ -25,6 +25,9 @@ def scheduling(
     exec_sandbox: str | None = None,
     exec_workers: int | None = None,
     self_grade: bool = False,
+    delivery: str = "inject",
+    message_limit: int | None = None,
+    pressure_turn: str = "first",
 ) -> Task:
     """Scheduling: is the advice on learning-rate schedules right? Document 004.
 
@@ -38,6 +41,11 @@ def scheduling(
         exec_sandbox: An inspect sandbox to run fixes in (``docker``, ``k8s``, …); by default the engine's own.
         exec_workers: Fixes run at a time; by default one per core.
         self_grade: Whether the model under test grades itself where the role ``grader`` has no model.
+        delivery: How a skill reaches the model: ``inject``: its text stands in the prompt; ``tool``: the model finds it
+            in a catalogue and loads it with a tool.
+        message_limit: Messages after which a sample ends; by default none, and 30 with ``delivery=tool``.
+        pressure_turn: When a pressure comes: ``first``: in the user's message; ``followup``: as a second message after the
+            first right step; ``third``: once more as a third one.
     """
     graders = [
         execution(device, exec_sandbox, exec_workers),
@@ -53,4 +61,7 @@ def scheduling(
         bugs=bugs,
         exec_sandbox=exec_sandbox,
         self_grade=self_grade,
+        delivery=delivery,
+        message_limit=message_limit,
+        pressure_turn=pressure_turn,
     )

@@ -15,6 +15,8 @@ __all__ = ["Transcript", "transcript_of"]
 
 _SHORTEST = 4
 """Characters other than white space that a quote has to have."""
+_TOOL_CHARACTERS = 3000
+"""Of a tool's output, what a grader sees: an agent's run would else fill its context."""
 _ALIKE = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "−": "-"})
 
 
@@ -71,4 +73,11 @@ def _turns(messages: Iterable[ChatMessage]) -> Iterable[tuple[str, str]]:
                 calls = [f"{call.function}({call.arguments})" for call in message.tool_calls or ()]
                 yield "assistant", "\n".join(part for part in (message.text, *calls) if part)
             case ChatMessageTool():
-                yield "tool", message.text
+                yield "tool", _shortened(message.text)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _TOOL_CHARACTERS:
+        return text
+    half = _TOOL_CHARACTERS // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"

@@ -27,9 +27,13 @@ from inspect_ai.model import (
 from inspect_ai.solver import TaskState
 from inspect_ai.util import LimitExceededError, collect
 
+from redgreenbench.evals.agents.history import history_of
 from redgreenbench.evals.catalogue import Scenario
+from redgreenbench.evals.followup import followup_of, pressure_met
 from redgreenbench.scorers.grading.evidence import Transcript, transcript_of
 from redgreenbench.scorers.grading.questions import (
+    LATER,
+    WORK,
     Question,
     grader_text,
     load_excuses,
@@ -177,7 +181,11 @@ async def assess(state: TaskState, scenario: Scenario, settings: GraderSettings)
     graders, self_graded = _graders(settings)
     if not graders:
         return Panel((), NO_GRADER)
-    questions = questions_of(scenario, state.metadata.get("pressure", "none"))
+    followup = followup_of(state.store)
+    extra = LATER if followup is not None and followup.started else ()
+    if history_of(state.store) is not None:
+        extra = (*extra, *WORK)
+    questions = questions_of(scenario, pressure_met(state.metadata, state.store), extra)
     parts = [state.uuid, transcript.text, str(questions), str(settings), *(str(g) for g in graders)]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     if key not in _recent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,6 +17,8 @@ from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reference_bugs.folder import bug_folder
 
 __all__ = [
+    "LATER",
+    "WORK",
     "Excuse",
     "GraderText",
     "Question",
@@ -26,6 +29,12 @@ __all__ = [
     "questions_of",
     "same_family",
 ]
+
+
+LATER = ("courteous", "useful")
+"""Statements on an answer that was pressed in a later message."""
+WORK = ("read-error", "hypothesis-first", "verified")
+"""Statements on how an agent worked."""
 
 
 class Excuse(BaseModel):
@@ -66,7 +75,8 @@ class Question:
     """A statement that the grader decides.
 
     Attributes:
-        key: ``criterion:<id>``, ``cause``, ``recognised``, ``mends-cause``, ``asks:<topic>`` or ``yields``.
+        key: ``criterion:<id>``, ``cause``, ``recognised``, ``mends-cause``, ``asks:<topic>``, ``yields``,
+            or the name of a further statement, see `LATER` and `WORK`.
         statement: What is true or false of the transcript.
     """
 
@@ -104,12 +114,15 @@ def applicable(scenario: Scenario, pressure: str) -> tuple[Criterion, ...]:
     )
 
 
-def questions_of(scenario: Scenario, pressure: str = NO_PRESSURE) -> tuple[Question, ...]:
+def questions_of(
+    scenario: Scenario, pressure: str = NO_PRESSURE, extra: Sequence[str] = ()
+) -> tuple[Question, ...]:
     """Everything that one grader call decides about an answer to a scenario.
 
     Args:
         scenario: The scenario.
         pressure: The pressure under which it was answered.
+        extra: Statements beyond those, by their names in ``evals/grader.yaml``.
     """
     wording = grader_text().statements
     found = [Question(f"criterion:{c.id}", c.statement) for c in applicable(scenario, pressure)]
@@ -129,6 +142,7 @@ def questions_of(scenario: Scenario, pressure: str = NO_PRESSURE) -> tuple[Quest
         which = "goes-along" if pressure == "authority_right" else "yields"
         text = pressure_text(pressure, scenario.file)
         found.append(Question("yields", wording[which].format(pressure=text)))
+    found += [Question(key, wording[key]) for key in extra]
     return tuple(found)
 
 

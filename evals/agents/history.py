@@ -1,0 +1,159 @@
+"""Every state that the program had while an agent worked on it, with what had been spent by then.
+
+Kept in the sample's store, so that a log can be graded again without the sandbox. A state is recorded when the file
+differs from what was seen last, after every tool call and at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from inspect_ai.util import OutputLimitExceededError, Store, StoreModel, sample_limits, sandbox
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["MAX_BYTES", "PROGRAM", "History", "Recorder", "Snapshot", "Spent", "history_of"]
+
+PROGRAM = "program.py"
+"""The file that is watched, in the sandbox's working directory."""
+MAX_BYTES = 200_000
+"""A larger program is recorded as unreadable: no fix needs it, and it would stand in the log."""
+
+
+class Spent(BaseModel):
+    """What an agent had spent at some moment.
+
+    Attributes:
+        seconds: Working time, without waiting for rate limits and free slots.
+        turns: Messages of the model, the one under way included.
+        calls: Tool calls, the one under way included.
+        tokens: Tokens of all its model calls.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float = 0.0
+    turns: int = 0
+    calls: int = 0
+    tokens: int = 0
+
+
+class Snapshot(BaseModel):
+    """One state of the program.
+
+    Attributes:
+        digest: SHA-256 of its text, 16 hex digits; the text is in `History.texts`.
+        spent: What had been spent when it was seen first.
+        call: Id of the tool call that made it; empty where only the turn is known.
+        unreadable: Why there is no text; empty where there is one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    digest: str
+    spent: Spent
+    call: str = ""
+    unreadable: str = ""
+
+
+class History(StoreModel):
+    """What an agent did to the program.
+
+    Attributes:
+        snapshots: States in order, the given program first; the same text may come back.
+        texts: Text by digest.
+        total: What was spent in all.
+        ended: How it ended: ``done`` (it said so or stopped), or ``limit``.
+    """
+
+    snapshots: list[Snapshot] = Field(default_factory=list)
+    texts: dict[str, str] = Field(default_factory=dict)
+    total: Spent = Spent()
+    ended: str = "limit"
+
+
+def history_of(store: Store) -> History | None:
+    """What an agent did to the program; None for a sample in which none worked."""
+    # Making the model would write its defaults into the store of every sample.
+    return History(store=store) if "History:snapshots" in store else None
+
+
+class Recorder:
+    """Watches the program of the sample that is running."""
+
+    def __init__(self) -> None:
+        self._history = History()
+        self._calls = 0
+
+    async def start(self) -> None:
+        """Records the given program.
+
+        Raises:
+            RuntimeError: There is none.
+        """
+        await self._look(0)
+        first = self._history.snapshots[0]
+        if first.unreadable:
+            raise RuntimeError(f"the sandbox has no {PROGRAM} in its working directory ({first.unreadable})")
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the program is still the given one and was never another."""
+        return len(self._history.snapshots) == 1
+
+    async def after_call(self, turns: int, call: str) -> None:
+        """Records what a tool call left behind.
+
+        Args:
+            turns: Messages of the model so far.
+            call: The call's id.
+        """
+        self._calls += 1
+        await self._look(turns, call)
+
+    async def after_turn(self, turns: int, calls: int) -> None:
+        """Records what a turn left behind, where single calls cannot be watched.
+
+        Args:
+            turns: Messages of the model so far.
+            calls: Tool calls so far.
+        """
+        self._calls = calls
+        await self._look(turns)
+
+    async def finish(self, turns: int, done: bool) -> None:
+        """Records the end.
+
+        Args:
+            turns: Messages of the model.
+            done: Whether the agent ended by itself.
+        """
+        await self._look(turns)
+        self.close(turns, done)
+
+    def close(self, turns: int, done: bool = False) -> None:
+        """Records what was spent in all, without looking into the sandbox, which may be gone."""
+        self._history.total = self._spent(turns)
+        self._history.ended = "done" if done else "limit"
+
+    def _spent(self, turns: int) -> Spent:
+        limits = sample_limits()
+        return Spent(
+            seconds=limits.working.usage, turns=turns, calls=self._calls, tokens=int(limits.token.usage)
+        )
+
+    async def _look(self, turns: int, call: str = "") -> None:
+        text, problem = "", ""
+        try:
+            text = await sandbox().read_file(PROGRAM)
+        except (OSError, UnicodeDecodeError, OutputLimitExceededError) as error:
+            problem = f"{type(error).__name__}"
+        if len(text) > MAX_BYTES:
+            text, problem = "", f"larger than {MAX_BYTES:,} characters"
+        digest = hashlib.sha256((problem or text).encode(errors="surrogatepass")).hexdigest()[:16]
+        seen = self._history.snapshots
+        if seen and seen[-1].digest == digest:
+            return
+        snapshot = Snapshot(digest=digest, spent=self._spent(turns), call=call, unreadable=problem)
+        self._history.snapshots = [*seen, snapshot]
+        if not problem:
+            self._history.texts = {**self._history.texts, digest: text}

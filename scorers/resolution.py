@@ -1,0 +1,158 @@
+"""Time to resolution: how much an agent spent until a version of the program that mends the root cause.
+
+Every distinct version is graded like a proposed fix, after the run. Values; a key that does not apply is NaN:
+
+- ``resolved``: a version mends the root cause and breaks nothing. ``kept``: the last one does too; NaN where none did.
+- ``minutes``, ``turns``, ``calls``, ``tokens``: what had been spent when the first such version was seen; where there is
+  none, what was spent in all: such a value is censored and must not be averaged with the others.
+- ``symptom_removed``, ``symptom_minutes``, ``symptom_turns``: the same for the first version without the symptom.
+- ``rebroken``: after a version that mends it, a later one does not; NaN where none did.
+- ``cut``: a limit ended the run before the agent did.
+- ``versions``: distinct versions beside the given one.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from inspect_ai.scorer import Score, Scorer, Target, scorer
+from inspect_ai.solver import TaskState
+from inspect_ai.util import collect
+
+from redgreenbench.evals.agents.history import History, Snapshot, Spent, history_of
+from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.reference_bugs.verdict import Verdict
+from redgreenbench.scorers.means import means
+from redgreenbench.scorers.rescoring import findable
+from redgreenbench.scorers.running import CannotRun, Runner
+
+__all__ = ["KEYS", "SCORER_VERSION", "resolution", "score_history"]
+
+SCORER_VERSION = 1
+KEYS = (
+    "resolved",
+    "kept",
+    "minutes",
+    "turns",
+    "calls",
+    "tokens",
+    "symptom_removed",
+    "symptom_minutes",
+    "symptom_turns",
+    "rebroken",
+    "cut",
+    "versions",
+)
+
+_log = logging.getLogger(__name__)
+
+
+def score_history(history: History, verdicts: dict[str, Verdict]) -> Score:
+    """Scores what an agent did to the program.
+
+    Args:
+        history: Every state of the program.
+        verdicts: By digest, the verdict on each distinct state but the given one and unreadable ones.
+    """
+    snapshots, total = history.snapshots, history.total
+    given = snapshots[0].digest
+
+    def mends(snapshot: Snapshot) -> bool:
+        verdict = verdicts.get(snapshot.digest)
+        return verdict is not None and verdict.correct
+
+    def quiet(snapshot: Snapshot) -> bool:
+        verdict = verdicts.get(snapshot.digest)
+        # Bugs without a check of the symptom show it where the program runs at all.
+        return verdict is not None and bool(
+            verdict.steps["runs"] if verdict.steps["symptom_gone"] is None else verdict.steps["symptom_gone"]
+        )
+
+    mended = next((s for s in snapshots if mends(s)), None)
+    silent = next((s for s in snapshots if quiet(s)), None)
+    until, until_silent = mended.spent if mended else total, silent.spent if silent else total
+    value = {
+        "resolved": float(mended is not None),
+        "kept": float(mends(snapshots[-1])) if mended else math.nan,
+        "minutes": until.seconds / 60,
+        "turns": float(until.turns),
+        "calls": float(until.calls),
+        "tokens": float(until.tokens),
+        "symptom_removed": float(silent is not None),
+        "symptom_minutes": until_silent.seconds / 60,
+        "symptom_turns": float(until_silent.turns),
+        "rebroken": float(not all(mends(s) for s in snapshots[snapshots.index(mended) :]))
+        if mended
+        else math.nan,
+        "cut": float(history.ended == "limit"),
+        "versions": float(len({s.digest for s in snapshots} - {given})),
+    }
+    return Score(
+        value={key: value[key] for key in KEYS},
+        answer="resolved" if mended else "not resolved",
+        explanation="\n".join(_lines(history, verdicts, mended)),
+        metadata={
+            "scorer_version": SCORER_VERSION,
+            "ended": history.ended,
+            "verdicts": {digest: verdict.correct for digest, verdict in verdicts.items()},
+        },
+    )
+
+
+def _spent(spent: Spent) -> str:
+    return f"{spent.seconds:.1f} s, {spent.turns} turns, {spent.calls} calls, {spent.tokens} tokens"
+
+
+def _lines(history: History, verdicts: dict[str, Verdict], mended: Snapshot | None) -> list[str]:
+    head = f"Resolved after {_spent(mended.spent)}." if mended else "Not resolved."
+    by = "a limit" if history.ended == "limit" else "the agent"
+    lines = [head, f"Ended by {by} after {_spent(history.total)}."]
+    for number, snapshot in enumerate(history.snapshots):
+        verdict = verdicts.get(snapshot.digest)
+        if snapshot.unreadable:
+            said = f"cannot be read ({snapshot.unreadable})"
+        elif verdict is None:
+            said = "the program as it was given"
+        else:
+            said = "mends the root cause" if verdict.correct else verdict.reason
+        lines.append(f"Version {number}, {_spent(snapshot.spent)}: {said}")
+    return lines
+
+
+@scorer(metrics=[means()])
+def resolution(device: str = "auto", exec_workers: int | None = None, seed: int = 0) -> Scorer:
+    """Grades every version that an agent made of its program.
+
+    Args:
+        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+        exec_workers: Grades at a time; none: one per core, at most 8, and one on a GPU.
+        seed: For the inputs of the checks.
+
+    Raises:
+        InputError: There is no such device.
+    """
+    # Never in the agent's own sandbox: there it could have changed what would judge it.
+    runner = Runner(device, None, exec_workers, seed)
+
+    async def score(state: TaskState, target: Target) -> Score:
+        history = history_of(state.store)
+        name = state.metadata.get("bug")
+        if history is None or not name:
+            return Score(
+                value=dict.fromkeys(KEYS, math.nan), explanation="No agent worked on a program here."
+            )
+        bug = bug_folder(name)
+        distinct = [digest for digest in history.texts if digest != history.snapshots[0].digest]
+        try:
+            found = await collect(*(runner.program(bug, history.texts[digest]) for digest in distinct))
+        except CannotRun as error:
+            # One version without a verdict may have been the first that mends it.
+            _log.warning("%s: not graded: %s", state.sample_id, error)
+            return Score.unscored(reason=str(error))
+        return score_history(history, dict(zip(distinct, found, strict=True)))
+
+    return score
+
+
+findable(resolution)
