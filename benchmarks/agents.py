@@ -45,7 +45,9 @@ def scripted(script: list[Call]) -> Model:
         turn = sum(isinstance(message, ChatMessageAssistant) for message in messages)
         name, arguments = script[min(turn, len(script) - 1)]
         output = ModelOutput.for_tool_call("mockllm/agent", name, dict(arguments))
-        output.choices[0].message.tool_calls = [ToolCall(id=f"c{turn}", function=name, arguments=dict(arguments))]
+        output.choices[0].message.tool_calls = [
+            ToolCall(id=f"c{turn}", function=name, arguments=dict(arguments))
+        ]
         output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
         return output
 
@@ -77,7 +79,9 @@ def scoring_seconds(log: EvalLog) -> float:
 
 def main() -> int:
     """Runs the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--versions", type=int, default=30)
     parser.add_argument("--agents", type=int, default=20)
     parser.add_argument("--json", action="store_true")

@@ -161,7 +161,15 @@ def discover(texts: dict[str, dict[str, str]], skills: Added) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         pack, arm = state.metadata["pack"], state.metadata["arm"]
         added = skills[pack][arm]
-        system = discovery_message(state.metadata["scenario"], skills[pack], arm)
+        scenario = state.metadata["scenario"]
+        # What stands before the catalogue is another text where an agent works.
+        shared, own = (
+            discovery_message(scenario, skills[pack]),
+            discovery_message(scenario, skills[pack], arm),
+        )
+        base = prompt_template("system")
+        before = state.messages[0].text.removesuffix(shared.removeprefix(base))
+        system = before + own.removeprefix(base)
         state.messages[0] = ChatMessageSystem(content=with_arm(system, "" if added else texts[pack][arm]))
         offered = common_skills(pack, skills[pack].values()) | ({added.name: added} if added else {})
 

@@ -20,16 +20,21 @@ from redgreenbench.evals.catalogue import HERE, read_yaml, validate
 from redgreenbench.evals.skillfolder import Skill
 
 __all__ = [
+    "LOAD",
+    "READ",
     "SKILL_FILE",
     "SkillCall",
     "SkillCalls",
     "ToolTexts",
+    "count_turn",
     "load_skill",
     "read_skill_file",
     "tool_texts",
 ]
 
 SKILL_FILE = "SKILL.md"
+LOAD, READ = "load_skill", "read_skill_file"
+"""Names of the tools."""
 
 
 class _LoadTexts(BaseModel):
@@ -116,6 +121,17 @@ def _record(call: SkillCall) -> None:
     record.calls = [*record.calls, call]
 
 
+def count_turn(turn: int) -> None:
+    """Gives the last call its turn, where the tools cannot see the conversation.
+
+    Args:
+        turn: Number of the assistant's turn that called, from 1.
+    """
+    record = store_as(SkillCalls)
+    if record.calls:
+        record.calls = [*record.calls[:-1], record.calls[-1].model_copy(update={"turn": turn})]
+
+
 def _no_skill(name: str, skills: Mapping[str, Skill]) -> ToolError:
     return ToolError(tool_texts().no_skill.format(name=name, names=", ".join(skills)))
 
@@ -137,7 +153,7 @@ def load_skill(skills: Mapping[str, Skill], turn: Callable[[], int] = _nobody) -
     async def execute(name: str) -> str:
         skill = skills.get(name)
         there = skill is not None
-        _record(SkillCall(tool="load_skill", name=name, skill_exists=there, existed=there, turn=turn()))
+        _record(SkillCall(tool=LOAD, name=name, skill_exists=there, existed=there, turn=turn()))
         if skill is None:
             raise _no_skill(name, skills)
         if not skill.sheets:
@@ -165,7 +181,7 @@ def read_skill_file(skills: Mapping[str, Skill], turn: Callable[[], int] = _nobo
         # Paths are keys of a table and never reach a file system.
         text = files.get(_plain(path))
         call = SkillCall(
-            tool="read_skill_file",
+            tool=READ,
             name=name,
             path=_plain(path),
             skill_exists=skill is not None,
@@ -182,7 +198,7 @@ def read_skill_file(skills: Mapping[str, Skill], turn: Callable[[], int] = _nobo
     about = texts.read_skill_file
     return ToolDef(
         execute,
-        "read_skill_file",
+        READ,
         about.description,
         {"name": about.name, "path": about.path},
         max_output=0,

@@ -14,6 +14,7 @@ from redgreenbench.evals.agents.workplace import SUBMIT
 from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.dataset import find_scenarios
 from redgreenbench.evals.followup import FIRST, Followup, demands
+from redgreenbench.evals.skilltools import LOAD, READ, count_turn
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 
 __all__ = ["CALL_SECONDS", "Presser", "debugger", "turns_of", "work_tools"]
@@ -47,6 +48,8 @@ def _watch(recorder: Recorder) -> Reviewer:
         view: ToolCallView,
         history: list[ChatMessage],
     ) -> Review:
+        if call.function in (LOAD, READ):
+            count_turn(turns_of(history))
         if call.function != SUBMIT:
             await recorder.after_call(turns_of(history), call.id)
         return Review(decision="continue")

@@ -11,6 +11,7 @@ from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.tool import ToolCall
 
 from redgreenbench.evals.agents.actions import runs_program
+from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.dataset import find_scenarios
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.pressures import insistence_text, pressure_text
@@ -117,8 +118,18 @@ def test_an_agent_that_edits_before_it_looks_is_not_pressed(
 def test_an_agent_can_load_its_skill_and_work(work: Work, only: Only, steps: type, mended: str) -> None:
     load = steps.say("", (("load_skill", {"name": "debugging-techniques"}),))
     script = [load, steps.write(mended), steps.submit("Done.")]
-    sample = only(work(task(arms="green", delivery="tool", scenarios=SCENARIO), script, sample_id=f"{SCENARIO}/none/green"))
+    sample = only(
+        work(
+            task(arms="green", delivery="tool", scenarios=SCENARIO),
+            script,
+            sample_id=f"{SCENARIO}/none/green",
+        )
+    )
     assert score(sample, "activation")["recall"] == 1
+    assert score(sample, "audit")["valid"] == 1
+    assert [call["turn"] for call in sample.store["SkillCalls:calls"]] == [1]
+    assert sample.messages[0].text.startswith(prompt_template("agent").format(submit="submit"))
+    assert "- debugging-techniques: " in sample.messages[0].text
     assert score(sample, "resolution")["resolved"] == 1
     assert score(sample, "resolution")["calls"] == 2
 

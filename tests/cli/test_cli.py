@@ -224,3 +224,42 @@ def test_named_bugs_are_posed_by_the_tasks_that_have_them() -> None:
     assert len(posed(["all"], limit=2)["debugging"]) == 2
     with pytest.raises(InputError, match="unknown bug 'softmax'"):
         posed(["softmax"])
+
+
+def test_parameters_of_tasks_reach_those_that_have_them() -> None:
+    routing, debugging = build_tasks(
+        ["routing", "debugging"],
+        "v2",
+        ["red"],
+        [],
+        [],
+        1,
+        parameters=["delivery=tool", "mode=agent", "message_limit=12"],
+    )
+    assert (routing.metadata or {})["delivery"] == "discovery"
+    assert (debugging.metadata or {})["delivery"] == "discovery, agent react"
+    assert routing.message_limit == debugging.message_limit == 12
+
+
+@pytest.mark.parametrize(
+    ("parameter", "message"),
+    [
+        ("mode", "give it as name=value"),
+        ("mode=agent", "routing take no such parameter"),
+        ("arms=red", "use --arms"),
+    ],
+)
+def test_parameters_that_cannot_be_given_are_refused(parameter: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build_tasks(["routing"], "v2", ["red"], [], [], 1, parameters=[parameter])
+
+
+def test_another_budget_is_another_configuration(tmp_path: Path) -> None:
+    def folder(limit: int) -> Path:
+        tasks = build_tasks(
+            ["debugging"], "v2", ["red"], [], [], 1, parameters=["mode=agent", f"message_limit={limit}"]
+        )
+        return run_folder(tmp_path, "mockllm/model", tasks, 1)
+
+    assert folder(10) != folder(12)
+    assert folder(10) == folder(10)

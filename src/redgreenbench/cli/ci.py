@@ -79,6 +79,7 @@ def ci(
     limit: int | None,
     graders: tuple[str, ...],
     self_grade: bool,
+    parameters: tuple[str, ...],
     noise: str | None,
     force: bool,
     max_minutes: float | None,
@@ -121,6 +122,7 @@ def ci(
         limit=limit,
         graders=graders,
         self_grade=self_grade,
+        parameters=parameters,
     )
     case = judging.Case(skill, old, new, asked, output)
     command = _command(case, gates, noise, force)
@@ -156,6 +158,7 @@ def _command(case: Case, gates: Path, noise: str | None, force: bool) -> str:
         ("--epochs", str(asked.epochs)),
         ("--limit", str(asked.limit or "")),
         *(("--grader", grader) for grader in asked.graders),
+        *(("-T", parameter) for parameter in asked.parameters),
         ("--aa", noise or ""),
         ("--output", "" if case.output == _DEFAULT_OUTPUT else str(case.output)),
     ]

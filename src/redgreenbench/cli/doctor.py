@@ -53,6 +53,11 @@ def _findings() -> Iterator[Finding]:
         "python", "ok" if good else "missing", python, "" if good else "install Python 3.11 or newer", True
     )
     yield Finding("inspect-ai", "ok", str(_version("inspect-ai")), needed=True)
+    swe = _version("inspect-swe")
+    remedy = (
+        "" if swe else "pip install 'redgreenbench[swe]' to run Claude Code and others; docs/agents-real.md"
+    )
+    yield Finding("real agents", "ok" if swe else "limited", f"inspect-swe {swe}" if swe else "none", remedy)
     yield from _models()
     yield from _torch()
     yield from _isolation()
@@ -137,6 +142,15 @@ def _isolation() -> Iterator[Finding]:
         "fixes are not executed and stay unscored (routing does not need it)" if host.inner else "",
     )
     yield Finding("fixes are executed", "limited" if host.inner else "ok", f"in the mode '{host.mode}'", "")
+    from redgreenbench.reference_bugs.engine.jail import why_not
+
+    why = why_not()
+    yield Finding(
+        "sandbox 'jail' for agents",
+        "limited" if why else "ok",
+        why or "bubblewrap, seccomp, quotas",
+        "agents are refused it; another sandbox works, as --sandbox docker; docs/jail.md" if why else "",
+    )
 
 
 @click.command()

@@ -41,7 +41,14 @@ def _pressures() -> list[Record]:
     from redgreenbench.evals.pressures import load_pressures
 
     return [
-        {"name": name, "describes": p.describes, "control": p.control, "of": list(p.of), "text": p.text}
+        {
+            "name": name,
+            "describes": p.describes,
+            "control": p.control,
+            "of": list(p.of),
+            "text": p.text,
+            "insists": p.insists,
+        }
         for name, p in load_pressures().items()
     ]
 

@@ -34,6 +34,7 @@ __all__ = [
 
 _TASKS = ("routing", "debugging", "scheduling", "pressure")
 _EXECUTING = ("debugging", "scheduling")
+_OPTIONS = ("skill", "arms", "pressure", "scenarios", "bugs", "self_grade")
 
 
 def split(value: str) -> list[str]:
@@ -50,6 +51,7 @@ def build_tasks(
     limit: int | None,
     bugs: Sequence[str] = (),
     self_grade: bool = False,
+    parameters: Sequence[str] = (),
 ) -> list[Task]:
     """Builds the tasks of a run.
 
@@ -62,19 +64,23 @@ def build_tasks(
         limit: Only this many scenarios a task, the first by id of every pack in turn.
         bugs: Reference bugs to pose in the tasks that execute fixes, or ``all``.
         self_grade: Whether the model under test grades itself where no grader is bound.
+        parameters: Further parameters of tasks, ``name=value`` each; a task that has none of a name is not given it.
 
     Raises:
         InputError: A task is unknown, or its arguments cannot be used.
     """
     import importlib
+    import inspect
 
     from redgreenbench.evals.catalogue import load_packs
     from redgreenbench.evals.dataset import find_scenarios
-    from redgreenbench.evals.errors import unknown
+    from redgreenbench.evals.errors import InputError, unknown
     from redgreenbench.reference_bugs.folder import bug_names
     from redgreenbench.tasks.assemble import packs_of
 
     built = []
+    further = _parameters(parameters)
+    taken: set[str] = set()
     for name in tasks:
         if name not in _TASKS:
             raise unknown("task", name, _TASKS, "redgreen run --help")
@@ -97,11 +103,35 @@ def build_tasks(
             chosen = [s.id for s in posed if s.file.control is None and not s.on_request][:limit]
         if chosen:
             arguments["scenarios"] = ",".join(chosen)
-        module = importlib.import_module(f"redgreenbench.tasks.{name}")
-        built.append(getattr(module, name)(**arguments))
+        door = getattr(importlib.import_module(f"redgreenbench.tasks.{name}"), name)
+        own = {key: value for key, value in further.items() if key in inspect.signature(door).parameters}
+        taken |= set(own)
+        built.append(door(**arguments, **own))
+    for key in further:
+        if key not in taken:
+            raise InputError(
+                f"-T {key}=: {' and '.join(tasks)} take no such parameter; see docs/command-line.md"
+            )
     if bugs and not built:
         raise unknown("bug", bugs[0], bug_names(), "redgreen list bugs")
     return built
+
+
+def _parameters(given: Sequence[str]) -> dict[str, Any]:
+    """Parameters of tasks from ``name=value``, values read as YAML, as inspect's -T does."""
+    import yaml
+
+    from redgreenbench.evals.errors import InputError
+
+    found: dict[str, Any] = {}
+    for one in given:
+        name, sign, value = one.partition("=")
+        if not sign or not name.isidentifier():
+            raise InputError(f"-T {one}: give it as name=value, such as -T delivery=tool")
+        if name in _OPTIONS:
+            raise InputError(f"-T {one}: there is an option for it; use --{name.replace('_', '-')}")
+        found[name] = yaml.safe_load(value)
+    return found
 
 
 def default_tasks(skill: str) -> list[str]:
@@ -262,6 +292,13 @@ def suite_options(function: Any) -> Any:
             help="Model that grades; several vote. See docs/grading.md.",
         ),
         click.option(
+            "-T",
+            "parameters",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="Parameter of the tasks that have it, such as delivery=tool or mode=agent. Can be repeated.",
+        ),
+        click.option(
             "--limit", type=click.IntRange(1), help="Only the first so many scenarios of each task."
         ),
         click.option(
@@ -323,6 +360,7 @@ def run(
     limit: int | None,
     graders: tuple[str, ...],
     self_grade: bool,
+    parameters: tuple[str, ...],
     fallback_model: str | None,
     output: Path,
     as_json: bool,
@@ -346,6 +384,7 @@ def run(
         limit,
         split(bugs),
         self_grade,
+        parameters,
     )
     chosen = usable_model(model, fallback_model)
     folder = run_folder(output, chosen, built, epochs, graders)

@@ -128,6 +128,7 @@ class Asked:
     limit: int | None
     graders: tuple[str, ...]
     self_grade: bool
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,7 @@ def answers_of(
         asked.scenarios,
         asked.limit,
         self_grade=asked.self_grade,
+        parameters=asked.parameters,
     )
     graders = [*asked.graders, *(["self-grade"] if asked.self_grade else [])]
     name = slug(version.skill.name if version.skill else "skill")
