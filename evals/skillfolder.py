@@ -7,6 +7,7 @@ a folder is one `InputError`, before any model is called. This module never runs
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import subprocess
@@ -40,6 +41,9 @@ class Skill:
         hash: SHA-256 over paths and contents of all files, 64 hex digits.
         body: SKILL.md without its frontmatter.
         sheets: Text of the other files that are UTF-8, by path inside the folder.
+        frontmatter: SKILL.md above its body, without the lines of dashes.
+        exact: Files whose bytes `sheets` does not give, in base64, since a skill stands in logs: binary files, and texts
+            with other line ends.
     """
 
     name: str
@@ -48,6 +52,8 @@ class Skill:
     hash: str
     body: str
     sheets: tuple[tuple[str, str], ...]
+    frontmatter: str = ""
+    exact: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:
@@ -55,6 +61,13 @@ class Skill:
         parts = [self.body]
         parts += [f'<file path="{path}">\n{text.strip()}\n</file>' for path, text in self.sheets]
         return "\n\n".join(parts)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Every file of the folder by its path; of SKILL.md only blank lines around its body may differ."""
+        main = f"---\n{self.frontmatter}\n---\n\n{self.body}\n"
+        texts = {"SKILL.md": main.encode()} | {path: text.encode() for path, text in self.sheets}
+        return texts | {path: base64.b64decode(data) for path, data in self.exact}
 
 
 def read_skill(spec: str) -> Skill:
@@ -197,7 +210,7 @@ def _parse(files: dict[str, bytes], spec: str, fallback: str) -> Skill:
     main = texts["SKILL.md"]
     if main is None:
         raise InputError(f"skill {spec}: SKILL.md is not UTF-8; save it as UTF-8")
-    fields, body = _frontmatter(main, spec)
+    fields, frontmatter, body = _frontmatter(main, spec)
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(f"{path}\0{len(files[path])}\0".encode() + files[path])
@@ -212,6 +225,12 @@ def _parse(files: dict[str, bytes], spec: str, fallback: str) -> Skill:
         hash=digest.hexdigest(),
         body=body,
         sheets=tuple((p, t) for p, t in sorted(texts.items()) if p != "SKILL.md" and t is not None),
+        frontmatter=frontmatter,
+        exact=tuple(
+            (path, base64.b64encode(data).decode())
+            for path, data in sorted(files.items())
+            if path != "SKILL.md" and ((text := texts[path]) is None or text.encode() != data)
+        ),
     )
 
 
@@ -222,7 +241,7 @@ def _decode(data: bytes) -> str | None:
         return None
 
 
-def _frontmatter(text: str, spec: str) -> tuple[dict[str, Any], str]:
+def _frontmatter(text: str, spec: str) -> tuple[dict[str, Any], str, str]:
     lines = text.lstrip("\ufeff").split("\n")
     if lines[0].strip() != "---":
         raise InputError(
@@ -246,4 +265,4 @@ def _frontmatter(text: str, spec: str) -> tuple[dict[str, Any], str]:
     body = "\n".join(lines[end + 1 :]).strip()
     if not body:
         raise InputError(f"skill {spec}: SKILL.md has an empty body; write the skill below the frontmatter")
-    return fields, body
+    return fields, "\n".join(lines[1:end]), body

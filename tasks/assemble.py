@@ -7,7 +7,7 @@ ignores what is in files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from inspect_ai import Task
 from inspect_ai.scorer import Scorer
@@ -15,10 +15,11 @@ from inspect_ai.solver import Solver, generate
 
 from redgreenbench.evals.arms import ArmText, prompt_template, resolve_arms, shipped_skills, skills_hash
 from redgreenbench.evals.catalogue import Scenario, load_packs, scenario_set_hash
-from redgreenbench.evals.dataset import build_samples, find_scenarios, is_external, to_dataset
+from redgreenbench.evals.dataset import build_samples, find_scenarios, is_external, system_message, to_dataset
 from redgreenbench.evals.delivery import inject_arm
 from redgreenbench.evals.discovery import (
     MESSAGE_LIMIT,
+    Added,
     added_skills,
     catalogue_hash,
     discover,
@@ -71,7 +72,8 @@ def assemble(
     delivery: str = Delivery.INJECT.value,
     message_limit: int | None = None,
     pressure_turn: str = FIRST,
-    work: Solver | None = None,
+    work: Callable[[Added | None], Solver] | None = None,
+    installs: bool = False,
 ) -> Task:
     """Builds a task.
 
@@ -89,7 +91,9 @@ def assemble(
         delivery: How a skill reaches the model, see `redgreenbench.evals.vocabulary.Delivery`.
         message_limit: Messages after which a sample ends; none: `MESSAGE_LIMIT` where the model has tools.
         pressure_turn: When pressures come, see `redgreenbench.evals.followup.TURNS`.
-        work: What the model does after its arm was delivered; none: it answers.
+        work: Makes, from what the arms add where the model loads skills, the solver that works after the arm was
+            delivered; none: the model answers.
+        installs: Whether that solver puts skills where an agent looks for them, which then shows its own catalogue.
 
     Raises:
         InputError: Anything that is wrong with the arguments or files.
@@ -116,24 +120,24 @@ def assemble(
         solver, samples = inject_arm(texts), build_samples(to_dataset(chosen), by_pack, pressures)
     else:
         version.append(f"tool-{catalogue_hash(skills)[:8]}")
-        solver = discover(texts, skills)
+        solver = inject_arm(_without_skills(texts, skills)) if installs else discover(texts, skills)
         scorers = [*scorers, activation(skills, folders)]
         samples = build_samples(
             to_dataset(chosen),
             by_pack,
             pressures,
             Delivery.TOOL,
-            lambda s: discovery_message(s.id, skills[s.pack]),
+            system_message if installs else lambda s: discovery_message(s.id, skills[s.pack]),
         )
         message_limit = message_limit or MESSAGE_LIMIT
     if check_turn(pressure_turn) != FIRST:
         version.append(pressure_turn)
         scorers = [*scorers, firmness(folders, self_grade)]
         samples = pressed_later(samples, chosen, pressure_turn)
-        work = work or insist(pressure_turn, folders)
+        work = work or (lambda _: insist(pressure_turn, folders))
     return Task(
         dataset=samples,
-        solver=[solver, work or generate()],
+        solver=[solver, work(skills) if work else generate()],
         scorer=[*scorers, audit(texts, folders, skills)],
         sandbox=_sandbox(exec_sandbox),
         message_limit=message_limit,
@@ -165,6 +169,11 @@ def graders_of(folders: list[str], self_grade: bool, bugs: bool = False) -> list
         fix_quality(folders, self_grade),
     ]
     return [*common, *judged, tool_use()]
+
+
+def _without_skills(texts: dict[str, dict[str, str]], skills: Added) -> dict[str, dict[str, str]]:
+    """Texts of the arms that add no skill, which is installed and not told."""
+    return {p: {a: "" if skills[p][a] else text for a, text in by.items()} for p, by in texts.items()}
 
 
 def _with_bugs(scenarios: Sequence[Scenario], bugs: Sequence[str]) -> tuple[Scenario, ...]:

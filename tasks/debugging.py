@@ -7,6 +7,8 @@ inspect eval tasks/debugging.py --model <provider/model> -T skill=<folder>
 
 from __future__ import annotations
 
+from functools import partial
+
 from inspect_ai import Task, task
 
 from redgreenbench.evals.arms import DEFAULT_SKILL
@@ -33,7 +35,7 @@ def debugging(
     pressure_turn: str = "first",
     mode: str = "answer",
     agent: str = "react",
-    sandbox: str = "jail",
+    sandbox: str | None = None,
     token_limit: int = Working.tokens,
     time_limit: int = Working.seconds,
     cost_limit: float | None = None,
@@ -58,7 +60,8 @@ def debugging(
             first right step; ``third``: once more as a third one.
         mode: ``answer``: the model answers; ``agent``: it works on the program in a sandbox.
         agent: Which agent works: ``react``, or one of the package inspect-swe such as ``claude_code``.
-        sandbox: The agent's inspect sandbox: ``jail``, ``docker``, ``k8s``, …
+        sandbox: The agent's inspect sandbox: ``jail``, ``docker``, ``k8s``, …; by default ``jail``, or ``docker`` for one
+            of inspect-swe.
         token_limit: Tokens after which an agent's sample ends.
         time_limit: Seconds after which an agent's sample ends.
         cost_limit: US dollars after which an agent's sample ends.
@@ -94,6 +97,7 @@ def debugging(
         delivery=delivery,
         message_limit=message_limit,
         pressure_turn=pressure_turn,
-        work=working.solver(pressure_turn, folders) if works else None,
+        work=partial(working.solver, pressure_turn, folders) if works else None,
+        installs=works and working.real,
     )
     return put_to_work(task, working, folders, pressure_turn) if works else task
