@@ -4,7 +4,8 @@ Values are 0 or 1; a key that does not apply is NaN:
 
 - ``clean``: for arms without the skill under test: none of its text, file names or headings stands in the transcript.
 - ``delivered``: for arms that carry text: exactly that text was in the system message. Where the model loads skills
-  itself, what an arm's skill has there is its entry in the catalogue.
+  itself, what an arm's skill has there is its entry in the catalogue; where skills are installed for an agent, the
+  skill itself has to be among them.
 - ``valid``: all of these that apply. A sample that is not valid is void: counted, and left out of comparisons.
 
 The texts are the solver's own, kept in the log as a parameter, so that a log can be audited again without the files.
@@ -21,6 +22,7 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
+from redgreenbench.evals.agents.installing import installed_in
 from redgreenbench.evals.dataset import find_scenarios, system_message
 from redgreenbench.evals.discovery import Added, as_added, catalogue_line, common_skills, discovery_message
 from redgreenbench.evals.skillfolder import Skill
@@ -133,7 +135,10 @@ def audit(
         scenario = known[state.metadata["scenario"]]
         offered = added_by[pack] if added_by is not None else {}
         entry, green_entry = _entry(offered.get(arm)), _entry(offered.get(Arm.GREEN))
-        if entry:
+        installed, own = installed_in(state.store), offered.get(arm)
+        if own and installed is not None:
+            value["delivered"] = float(installed.get(own.name) == own.hash)
+        elif entry:
             value["delivered"] = float(entry in system.splitlines())
         elif added:
             value["delivered"] = float(system.endswith(added))
@@ -145,6 +150,8 @@ def audit(
             given = f"{shared}\n{question}\n{added}"
             found = leaks(_text(state.messages), skill, given)
             found += [green_entry] if green_entry and green_entry in system.splitlines() else []
+            green = offered.get(Arm.GREEN)
+            found += [green.name] if green and green.name in (installed or {}) else []
             value["clean"] = float(not found)
         applying = [value[key] for key in KEYS[1:] if not math.isnan(value[key])]
         value["valid"] = float(all(applying))
@@ -152,6 +159,7 @@ def audit(
         if added:
             delivered = "stood" if value["delivered"] else "did NOT stand"
             where = "in the catalogue" if entry else "at the end of the system message"
+            where = "among the installed skills" if entry and installed is not None else where
             what = f"The arm's skill, “{entry}”," if entry else f"The arm's text ({_hash(added)})"
             lines.append(f"{what} {delivered} {where}.")
         if arm in _WITHOUT_SKILL and skill:

@@ -177,7 +177,9 @@ def clarification(scenarios: list[str] | None = None, self_grade: bool = False) 
     async def score(state: TaskState, target: Target) -> Score:
         scenario = known[state.metadata["scenario"]]
         panel = await assess(state, scenario, settings)
-        return score_clarification(state.output.completion, scenario, pressure_met(state.metadata, state.store), panel)
+        return score_clarification(
+            state.output.completion, scenario, pressure_met(state.metadata, state.store), panel
+        )
 
     return score
 

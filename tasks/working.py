@@ -57,9 +57,7 @@ class Working:
     @property
     def place(self) -> str | tuple[str, str]:
         """The sandbox, with the image that this project ships for it."""
-        if not self.real:
-            return self.sandbox or SANDBOX
-        name = self.sandbox or REAL_SANDBOX
+        name = self.sandbox or (REAL_SANDBOX if self.real else SANDBOX)
         return (name, str(IMAGES / "agent.yaml")) if name in ("docker", "podman") else name
 
     @property

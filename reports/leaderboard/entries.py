@@ -90,6 +90,7 @@ class Tab:
     Attributes:
         id: For addresses.
         task: Task.
+        delivery: How skills reached the models, and whether an agent worked.
         suite: Suite version.
         scenario_set: Hash of the scenarios posed.
         scorers: Version of each scorer.
@@ -100,6 +101,7 @@ class Tab:
 
     id: str
     task: str
+    delivery: str
     suite: str
     scenario_set: str
     scorers: Mapping[str, int]
@@ -174,6 +176,7 @@ def _tab(
     return Tab(
         id=tab_id,
         task=first.task,
+        delivery=first.delivery,
         suite=first.suite,
         scenario_set=first.scenario_set,
         scorers=dict(sorted({k: v for i in group for k, v in i.scorer_versions.items()}.items())),

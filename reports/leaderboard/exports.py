@@ -160,6 +160,7 @@ def document(tabs: Sequence[Tab]) -> dict[str, Any]:
             {
                 "id": tab.id,
                 "task": tab.task,
+                "delivery": tab.delivery,
                 "suite": tab.suite,
                 "scenario_set": tab.scenario_set,
                 "scorer_versions": dict(tab.scorers),

@@ -3,6 +3,7 @@
 from inspect_ai.model import ModelAPI, modelapi
 
 from redgreenbench.evals.agents.debugger import debugger
+from redgreenbench.evals.agents.real import real_agent
 from redgreenbench.evals.delivery import inject_arm
 from redgreenbench.evals.discovery import discover
 from redgreenbench.evals.jail import JailSandboxEnvironment
@@ -46,6 +47,7 @@ __all__ = [
     "pressure",
     "rationalization",
     "read_skill_file",
+    "real_agent",
     "recognition",
     "resolution",
     "root_cause",

@@ -50,7 +50,10 @@ BUG = bug_folder("shape-mismatch-after-flatten")
 
 
 def stand_in(name: str, packs: str = "The agent's own instructions.") -> Callable[..., object]:
-    """An agent that asks the model in requests that it builds anew each time, with a side request first."""
+    """An agent that asks the model in requests that it builds anew each time, with a side request first.
+
+    Without instructions of its own (`packs`) it puts the system message in front of the user's, as some do.
+    """
 
     @agent(name=name)
     def make(filter: object = None, cwd: str | None = None) -> object:
@@ -73,11 +76,8 @@ def stand_in(name: str, packs: str = "The agent's own instructions.") -> Callabl
             )
             while True:
                 anew = [m.model_copy(update={"id": None}) for m in said]
-                messages = [
-                    ChatMessageSystem(content=system),
-                    ChatMessageUser(content=f"<p>{prompt}</p>"),
-                    *anew,
-                ]
+                user = ChatMessageUser(content=f"<p>{prompt}</p>" if packs else f"{system}\n\n{prompt}")
+                messages = [*([ChatMessageSystem(content=system)] if packs else []), user, *anew]
                 output = await ask(messages)
                 said.append(output.message)
                 state.messages, state.output = [*messages, output.message], output
@@ -223,6 +223,30 @@ def test_what_an_agent_does_and_loads_comes_out_as_the_script_says(play: Play, s
     assert sample.output.completion == "57600 features arrive."
     own = read_skill(str(skill))
     assert sample.store["Installed:hashes"][own.name] == own.hash
+    assert score(sample, "audit")["delivered"] == 1
+
+
+def test_the_audit_voids_a_sample_whose_skill_was_not_installed_or_should_not_have_been(
+    play: Play, skill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = read_skill(str(skill))
+    swapped = {"red": {own.name: own}, "green": {}}
+    scores = {}
+    for harness in ("sound", "swapped"):
+        if harness == "swapped":
+            monkeypatch.setattr(
+                "redgreenbench.evals.agents.real._offered", lambda _, state: swapped[state.metadata["arm"]]
+            )
+        for arm in ("red", "green"):
+            asked = task(skill, arms="red,green", delivery="tool")
+            log = play(asked, [("Done.", ())], sample_id=f"{SCENARIO}/none/{arm}")
+            scores[harness, arm] = score(of(log, arm), "audit")["valid"]
+    assert scores == {
+        ("sound", "red"): 1,
+        ("sound", "green"): 1,
+        ("swapped", "red"): 0,
+        ("swapped", "green"): 0,
+    }
 
 
 def test_what_was_given_stands_in_our_words_and_once(play: Play, skill: Path) -> None:
@@ -299,6 +323,18 @@ def test_a_limit_ends_it_cleanly(play: Play, skill: Path, limit: str, value: int
     assert (values["resolved"], values["turns"], values["cut"]) == (1, 2, 1)
     assert score(sample, "activation")["recall"] == 1
     assert [m.role for m in sample.messages[:3]] == ["system", "user", "assistant"]
+
+
+def test_a_limit_that_only_our_own_words_would_pass_ends_nothing_twice(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspect_swe.gemini_cli", stand_in("gemini_cli", packs=""))
+    sample = of(play(task(agent="gemini_cli", arms="red", message_limit=6), [shell("ls")]), "red")
+    assert sample.limit is not None
+    assert sample.limit.type == "message"
+    # The agent's conversation is one message shorter, since the system message stands in the user's.
+    assert [m.role for m in sample.messages] == ["system", "user", *("assistant", "tool") * 2, "assistant"]
+    assert score(sample, "resolution")["turns"] == 3
 
 
 def test_a_time_limit_ends_it_in_the_middle_of_a_call(play: Play) -> None:

@@ -281,7 +281,10 @@ def test_the_jail_holds_for_an_ordinary_user_too(tmp_path: Path) -> None:
         command = [*as_ordinary_user(), "env", f"HOME={folder}", f"TMPDIR={folder}"]
         command += [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow"]
         every = bool(os.environ.get("REDGREEN_ALL_ATTACKS"))
-        files = ("test_shell_attacks.py", *(("test_jail.py", "test_attacks_from_a_shell.py") if every else ()))
+        files = (
+            "test_shell_attacks.py",
+            *(("test_jail.py", "test_attacks_from_a_shell.py") if every else ()),
+        )
         command += [str(here / name) for name in files]
         done = subprocess.run(
             command, cwd=here.parents[1], capture_output=True, text=True, timeout=500, check=False

@@ -254,3 +254,14 @@ def test_a_row_that_lost_too_many_answers_is_compared_with_nothing(table, site, 
     assert (entry.slices[ALL, ALL].rank.low, entry.slices[ALL, ALL].rank.high) == (1, len(tab.entries))
     others = [e for e in tab.entries if e.kind == "skill" and e.id != entry.id]
     assert all(e.slices[ALL, ALL].lift is not None for e in others)
+
+
+def test_agents_answers_and_ways_of_delivery_are_never_ranked_together(table) -> None:
+    from dataclasses import replace
+
+    from redgreenbench.reports.leaderboard.identity import alike
+
+    first = table.provenance[0]
+    ways = ("injection", "discovery", "injection, agent react", "discovery, agent react")
+    infos = [replace(first, log=way, delivery=way) for way in ways]
+    assert [[i.delivery for i in group] for group in alike(infos)] == [[way] for way in ways]

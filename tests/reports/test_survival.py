@@ -65,7 +65,9 @@ def test_a_curve_falls_at_events_and_ends_at_the_horizon() -> None:
 
 
 def test_where_half_never_resolve_there_is_no_median() -> None:
-    runs = runs_of(table([("a", "red", 1, True, False), ("b", "red", 2, False, True), ("c", "red", 2, False, True)]))
+    runs = runs_of(
+        table([("a", "red", 1, True, False), ("b", "red", 2, False, True), ("c", "red", 2, False, True)])
+    )
     assert math.isnan(curve_of(runs, "minutes", 2.0).median)
 
 
@@ -84,7 +86,10 @@ def test_arms_share_one_horizon() -> None:
 
 def test_the_paired_values_count_what_was_not_resolved_with_the_longest_run() -> None:
     values = values_of(table(RUNS), metric_named("resolution-minutes"))
-    found = {(a, s.rpartition("/")[2]): v for a, s, v in zip(values["arm"], values["scenario"], values["value"], strict=True)}
+    found = {
+        (a, s.rpartition("/")[2]): v
+        for a, s, v in zip(values["arm"], values["scenario"], values["value"], strict=True)
+    }
     assert found == {
         ("red", "a"): 2, ("red", "b"): 10, ("red", "c"): 10, ("red", "d"): 8,
         ("green", "a"): 1, ("green", "b"): 2, ("green", "c"): 3, ("green", "d"): 10,

@@ -91,9 +91,7 @@ def test_without_a_right_first_step_nobody_presses_and_nothing_is_judged_as_pres
 
 
 def test_samples_without_pressure_stay_as_they_are(run_task: Run) -> None:
-    log = run_task(
-        routing(arms="red", pressure="none", scenarios=SCENARIO, pressure_turn="followup"), holds
-    )
+    log = run_task(routing(arms="red", pressure="none", scenarios=SCENARIO, pressure_turn="followup"), holds)
     (sample,) = log.samples or []
     assert sample.id == f"{SCENARIO}/none/red"
     assert len(users(sample)) == 1
@@ -126,7 +124,9 @@ def test_graders_decide_on_holding_courtesy_and_usefulness(
 
 def test_a_report_keeps_later_pressure_apart(run_task: Run) -> None:
     first = run_task(routing(arms="red", pressure="time", scenarios=SCENARIO), holds)
-    later = run_task(routing(arms="red", pressure="time", scenarios=SCENARIO, pressure_turn="followup"), caves)
+    later = run_task(
+        routing(arms="red", pressure="time", scenarios=SCENARIO, pressure_turn="followup"), caves
+    )
     rows = load([first.location, later.location]).rows
     values = values_of(rows, metric_named("routing-accuracy"))
     assert dict(zip(values["pressure"], values["value"], strict=True)) == {"time": 1, "time+followup": 0}

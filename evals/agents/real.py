@@ -1,0 +1,197 @@
+"""Real coding agents of the package inspect-swe, watched from the model's side: one look at the program before each request.
+
+An agent of this kind is a program of its own that runs in the sandbox and asks the model over a bridge. Its single tool
+calls cannot be watched, and its user cannot interrupt it. The package is an extra and imported only when a task with such
+an agent is made. Nothing here starts a container: that is the sandbox's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from typing import cast
+
+from inspect_ai.agent import Agent, AgentState
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageSystem,
+    GenerateConfig,
+    GenerateFilter,
+    Model,
+)
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.tool import ToolChoice, ToolInfo
+from inspect_ai.util import message_limit, sandbox
+
+from redgreenbench.evals.agents.history import Recorder
+from redgreenbench.evals.agents.installing import check_skills, install, loads_of, real_agents
+from redgreenbench.evals.agents.workplace import SUBMIT
+from redgreenbench.evals.arms import prompt_template
+from redgreenbench.evals.discovery import Added, as_added, common_skills
+from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.followup import FIRST
+from redgreenbench.evals.skillfolder import Skill
+from redgreenbench.evals.skilltools import SkillCalls
+
+__all__ = ["Heard", "real_agent", "without_submit"]
+
+
+class Heard:
+    """What an agent's model said, each message once and in order, out of requests that repeat their conversation.
+
+    An agent leads several conversations: helpers have their own, and one that grew too long is summed up and begun anew.
+    A request that nothing follows, such as one for a title, is left out.
+    """
+
+    def __init__(self) -> None:
+        self.turns: list[ChatMessageAssistant] = []
+        self._times: Counter[str] = Counter()
+
+    @property
+    def calls(self) -> int:
+        """How many tools were called."""
+        return sum(len(turn.tool_calls or ()) for turn in self.turns)
+
+    def hear(self, conversation: Iterable[ChatMessage]) -> None:
+        """Adds what a conversation has that was not heard before."""
+        times: Counter[str] = Counter()
+        for message in conversation:
+            if isinstance(message, ChatMessageAssistant):
+                # By content, since some agents' protocols have no ids that last from one request to the next.
+                calls = [(call.function, call.arguments) for call in message.tool_calls or ()]
+                key = json.dumps([message.text.strip(), calls], sort_keys=True, default=str)
+                times[key] += 1
+                if times[key] > self._times[key]:
+                    self._times[key] = times[key]
+                    self.turns.append(message)
+
+
+def _maker(name: str) -> Callable[..., Agent]:
+    try:
+        package = import_module("inspect_swe")
+    except ImportError as exc:
+        raise InputError(
+            f"agent={name} needs the package inspect-swe; pip install 'redgreenbench[swe]'"
+        ) from exc
+    if not hasattr(package, name):
+        raise InputError(
+            f"agent={name}: the installed inspect-swe has no such agent; pip install --upgrade inspect-swe"
+        )
+    return cast("Callable[..., Agent]", getattr(package, name))
+
+
+def without_submit(samples: Iterable[Sample]) -> MemoryDataset:
+    """Samples of `redgreenbench.evals.agents.workplace.at_work` for agents that end with an answer and not with a tool."""
+    told, tell = prompt_template("agent").format(submit=SUBMIT), prompt_template("agent_real")
+
+    def one(sample: Sample) -> Sample:
+        assert isinstance(sample.input, list)
+        system, *rest = sample.input
+        if not system.text.startswith(told):
+            return sample
+        said = ChatMessageSystem(content=tell + system.text.removeprefix(told))
+        return sample.model_copy(update={"input": [said, *rest]})
+
+    return MemoryDataset([one(sample) for sample in samples], name="redgreenbench-agent")
+
+
+def _watch(recorder: Recorder | None, heard: Heard) -> GenerateFilter:
+    async def look(
+        model: Model,
+        messages: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice | None,
+        config: GenerateConfig,
+    ) -> None:
+        heard.hear(messages)
+        if recorder:
+            await recorder.after_turn(len(heard.turns), heard.calls)
+
+    return look
+
+
+def _offered(skills: Added, state: TaskState) -> dict[str, Skill]:
+    by_arm = skills[state.metadata["pack"]]
+    own = by_arm[state.metadata["arm"]]
+    return common_skills(state.metadata["pack"], by_arm.values()) | ({own.name: own} if own else {})
+
+
+@solver
+def real_agent(name: str, skills: Added | None = None, turn: str = FIRST) -> Solver:
+    """Lets an agent of inspect-swe work on the program in the sample's sandbox until it ends or meets a limit.
+
+    Args:
+        name: The agent, one of `redgreenbench.evals.agents.installing.real_agents`.
+        skills: By pack and arm, the skill that the arm adds to the installed ones; None where skills are injected.
+        turn: When pressures come; only in the first message here.
+
+    Raises:
+        InputError: There is no such agent, inspect-swe is missing or too old, pressure is to come later, or a skill
+            has a name or description with which the agent would not find it.
+    """
+    agents = real_agents()
+    if name not in agents:
+        raise InputError(f"agent={name}: there is no such agent; take one of react, {', '.join(agents)}")
+    if turn != FIRST:
+        raise InputError(
+            f"pressure_turn={turn} does not go with agent={name}, which no user can interrupt; drop it, or take agent=react"
+        )
+    make, about = _maker(name), agents[name]
+    added = as_added(skills) if skills is not None else None
+    check_skills(skill for by_arm in (added or {}).values() for skill in by_arm.values() if skill)
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        # A positive control has no program, and nothing to do where no skill can be loaded.
+        if not state.metadata.get("bug") and added is None:
+            return await generate(state)
+        place = await sandbox().exec(["pwd"])
+        cwd = place.stdout.strip()
+        if not place.success or not cwd.startswith("/"):
+            raise RuntimeError(f"the sandbox does not name its working directory: {place.stderr.strip()}")
+        heard, recorder = Heard(), Recorder() if state.metadata.get("bug") else None
+        if recorder:
+            await recorder.start()
+        offered = _offered(added, state) if added is not None else {}
+        if added is not None:
+            await install(about, offered.values(), cwd)
+        # Named, because the agent would take the home folder in place of a working directory `/`.
+        agent = make(filter=_watch(recorder, heard), cwd=cwd)
+        given = list(state.messages)
+        working = AgentState(messages=list(given))
+        done = False
+        try:
+            working = await agent(working)
+            heard.hear(working.messages)
+            if not heard.turns:
+                raise RuntimeError(f"{name} ended without having asked the model")
+            done = working.output.stop_reason not in ("model_length", "content_filter")
+            if recorder:
+                await recorder.after_turn(len(heard.turns), heard.calls)
+                await recorder.finish(len(heard.turns), done)
+        finally:
+            # A limit ends the agent from outside; what was said and spent until then counts all the same.
+            heard.hear(working.messages)
+            _keep(state, given, working)
+            if added is not None:
+                record = state.store_as(SkillCalls)
+                record.calls = loads_of(about, offered, heard.turns)
+            if recorder and not done:
+                recorder.close(len(heard.turns))
+        return state
+
+    return solve
+
+
+def _keep(state: TaskState, given: list[ChatMessage], working: AgentState) -> None:
+    """Puts what was said behind what was given, in our words and not in those into which the agent packs them."""
+    first = next((n for n, m in enumerate(working.messages) if isinstance(m, ChatMessageAssistant)), None)
+    if first is None:
+        return
+    # Counted anew the conversation may be a message longer than the limit that the agent kept to.
+    with message_limit(None):
+        state.messages = [*given, *working.messages[first:]]
+    state.output = working.output
