@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Literal
+from typing import Final, Literal
 
 from inspect_ai.tool import Tool, ToolDef, ToolError, tool
 from inspect_ai.util import StoreModel, store_as
@@ -33,8 +33,8 @@ __all__ = [
 ]
 
 SKILL_FILE = "SKILL.md"
-LOAD, READ = "load_skill", "read_skill_file"
-"""Names of the tools."""
+LOAD: Final = "load_skill"
+READ: Final = "read_skill_file"
 
 
 class _LoadTexts(BaseModel):

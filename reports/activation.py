@@ -33,8 +33,9 @@ def fault_of_loading(rows: pd.DataFrame) -> Mapping[str, str]:
         rows: A model's part of the tidy table, with one way of delivering skills.
 
     Returns:
-        By scorer, the reason; empty where the positive controls hold, and where skills were injected. Without any positive control, activation cannot be
-        told from a broken harness; routing, which is graded from loads as well, only falls with controls that failed.
+        By scorer, the reason; empty where the positive controls hold, and where skills were injected. Without any positive
+        control, activation cannot be told from a broken harness; routing, which is graded from loads as well, only falls
+        with controls that failed.
     """
     if not any(is_discovery(str(delivery)) for delivery in rows["delivery"].unique()):
         return {}

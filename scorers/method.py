@@ -6,13 +6,14 @@ Values are 0 or 1; a key that does not apply, or is not decided, is NaN:
 - ``read_error``: before that it cites of the traceback both what was wrong and where (transformation 2); NaN where the
   program shows no traceback.
 - ``hypothesis``: before that it says what it takes the cause to be (transformation 5).
-- ``one_change``: every version differs from the one before in no more places than the reference fix needs, and the program
-  was run between two versions (transformation 5).
+- ``one_change``: every version differs from the one before in no more places than the reference fix needs and is no
+  rewriting, and the program was run between two versions (transformation 5).
 - ``verified``: it ran the program after its last change (transformation 6).
 - ``read_graded``, ``hypothesis_graded``, ``verified_graded``: the same, by the graders.
 
 Transformations 3 and 4, tools and root causes, are scored by `tool_use` and `resolution`. Where nothing was changed,
-``reproduced`` asks whether it was run at all, and what is about changes does not apply.
+``reproduced`` asks whether it was run at all, and what is about changes does not apply. What it says is its text, its
+reasoning and the comments that open a command.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ import difflib
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ContentReasoning
 from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
+from inspect_ai.tool import ToolCall
 from pydantic import BaseModel, ConfigDict
 
 from redgreenbench.evals.agents.actions import runs_program
@@ -45,7 +47,7 @@ from redgreenbench.scorers.rescoring import findable
 
 __all__ = ["GRADED", "KEYS", "SCORER_VERSION", "Step", "method", "score_method", "states_cause", "steps_of"]
 
-SCORER_VERSION = 1
+SCORER_VERSION = 2
 _FOUND = ("reproduced", "read_error", "hypothesis", "one_change", "verified")
 GRADED = {"read_graded": "read-error", "hypothesis_graded": "hypothesis-first", "verified_graded": "verified"}
 """Which statement of the graders stands behind a key."""
@@ -57,13 +59,26 @@ class _Words(BaseModel):
 
     hypothesis: tuple[Pattern, ...]
     no_hypothesis: tuple[Pattern, ...]
+    possibilities: tuple[Pattern, ...]
 
 
 @cache
-def _words() -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _words() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     path = HERE / "method.yaml"
     words = validate(_Words, read_yaml(path), path)
-    return re.compile("|".join(words.hypothesis), re.I), re.compile("|".join(words.no_hypothesis), re.I)
+    states, denies, offers = (
+        re.compile("|".join(patterns), re.I)
+        for patterns in (words.hypothesis, words.no_hypothesis, words.possibilities)
+    )
+    return states, denies, offers
+
+
+_COMMENTS = re.compile(r"\A(?:[ \t]*(?:#[^\n]*)?(?:\n|\Z))+")
+_ITEM = re.compile(r"\s*(?:[-*+•]|\(?\d{1,2}[.)])\s")
+_SMALL = 8
+"""A change of so many lines is no rewriting; of all our fixes and workarounds two are longer."""
+_STRETCH = 3
+"""How many times the lines of the reference fix a change may have."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +109,8 @@ def steps_of(messages: Sequence[ChatMessage], history: History) -> list[Step]:
         found.append(Step(said=_said(message)))
         calls = [call for call in message.tool_calls or () if call.function != SUBMIT]
         for number, call in enumerate(calls, 1):
+            if comments := _comments(call):
+                found.append(Step(said=comments))
             changes = call.id in by_call or (turn in by_turn and number == len(calls))
             found.append(Step(runs=runs_program(call), changes=changes))
     return found
@@ -106,10 +123,27 @@ def _said(message: ChatMessageAssistant) -> str:
     return "\n".join([*thought, message.text])
 
 
+def _comments(call: ToolCall) -> str:
+    """The comments that open a command: some agents think aloud there."""
+    if call.function not in ("bash", "python"):
+        return ""
+    texts = [value for value in call.arguments.values() if isinstance(value, str)]
+    opening = [found.group() for text in texts if (found := _COMMENTS.match(text))]
+    lines = "".join(opening).splitlines()
+    return "\n\n".join(line.strip(" \t#") for line in lines if line.strip() and not line.startswith("#!"))
+
+
 def states_cause(text: str) -> bool:
-    """Whether a text says what it takes a cause to be; a plan or a question says nothing of the kind."""
-    states, denies = _words()
-    return any(states.search(s.text) and not denies.search(s.text) for s in read(text).sentences)
+    """Whether a text says what it takes a cause to be; a plan, a question or a list of what may be says no such thing."""
+    states, denies, offers = _words()
+    kept: list[str] = []
+    offered = False
+    for line in text.splitlines():
+        if offered and (not line.strip() or _ITEM.match(line)):
+            continue
+        offered = line.rstrip(" *_").endswith(":") and bool(offers.search(line))
+        kept.append(line)
+    return any(states.search(s.text) and not denies.search(s.text) for s in read("\n".join(kept)).sentences)
 
 
 def _cites(text: str, bug: BugFolder) -> bool | None:
@@ -125,30 +159,36 @@ def _cites(text: str, bug: BugFolder) -> bool | None:
     what = set(
         re.findall(r"\d{2,}(?:x\d+)?|\w+(?:_\w+)+|(?<=[\s\[])[A-Z][\w.]+|(?<=')[^'\n]{3,40}(?=')", message)
     )
-    number, function, code = frames[-1]
-    where = {
-        code.strip(),
-        f"line {number}",
-        *re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", code),
-        f"`{function}`",
-        f"{function}(",
-    }
-    said = text.lower()
+    where = set()
+    for number, function, code in frames:
+        # What the frame calls, by its whole name or the last part of it.
+        called = re.findall(r"[A-Za-z_]\w*(?:\.\w+)+|\w+\(", code)
+        where |= {code.strip(), f"line {number}", *called}
+        if function != "<module>":
+            where |= {f"`{function}`", f"{function}(", f"in {function}"}
     # A message without figures or names is cited by its first words.
-    marks = {mark.lower() for mark in what} or {kind.lower(), " ".join(message.lower().split()[:3])}
-    told = any(mark in said for mark in marks)
-    return told and any(mark.lower() in said for mark in where)
+    marks = what or {kind, " ".join(message.split()[:3])}
+    return _names(text, marks) and _names(text, where)
 
 
-def _places(before: str, after: str) -> int:
-    """In how many places two programs differ, changes less than four lines apart counted as one."""
+def _names(text: str, marks: Iterable[str]) -> bool:
+    """Whether one of the marks stands in a text as whole words: the 32 of a shape is not that of float32."""
+    any_of = "|".join(map(re.escape, marks))
+    return re.search(rf"(?<!\w)(?:{any_of})(?:(?<=\W)|(?!\w))", text, re.I) is not None
+
+
+def _extent(before: str, after: str) -> tuple[int, int]:
+    """In how many places two programs differ, changes less than four lines apart counted as one; and in how many lines."""
     matcher = difflib.SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False)
-    return len(list(matcher.get_grouped_opcodes(2)))
+    lines = sum(max(b - a, d - c) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal")
+    return len(list(matcher.get_grouped_opcodes(2))), lines
 
 
-def _one_at_a_time(steps: Sequence[Step], history: History, allowed: int) -> bool:
+def _one_at_a_time(steps: Sequence[Step], history: History, reference: tuple[int, int]) -> bool:
     texts = [history.texts.get(snapshot.digest, "") for snapshot in history.snapshots]
-    if any(_places(a, b) > allowed for a, b in itertools.pairwise(texts)):
+    most = max(1, reference[0]), max(_SMALL, _STRETCH * reference[1])
+    extents = [_extent(a, b) for a, b in itertools.pairwise(texts)]
+    if any(places > most[0] or lines > most[1] for places, lines in extents):
         return False
     changed = [number for number, step in enumerate(steps) if step.changes]
     # A command that changes the program and then runs it has run that version.
@@ -176,9 +216,9 @@ def score_method(
     if cited is not None:
         value["read_error"] = float(cited)
     if changed:
-        allowed = max(1, _places(bug.program, apply_patch(bug.program, bug.reference.text)))
+        reference = _extent(bug.program, apply_patch(bug.program, bug.reference.text))
         value["hypothesis"] = float(states_cause(said))
-        value["one_change"] = float(_one_at_a_time(steps, history, allowed))
+        value["one_change"] = float(_one_at_a_time(steps, history, reference))
         value["verified"] = float(any(step.runs for step in steps[changed[-1] :]))
     if panel is not None and not panel.failure:
         for key, question in GRADED.items():

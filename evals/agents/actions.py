@@ -13,16 +13,25 @@ from inspect_ai.tool import ToolCall
 
 __all__ = ["calls_of", "runs_program"]
 
-# The interpreter, then the program as its script or module, in one command: `cat program.py | python` runs nothing of it.
+# Modules that only read a program that they are given.
+_READERS = (
+    r"(?:py_compile|compileall|ast|tokenize|dis|tabnanny|pyclbr|symtable|json\.tool|py?lint|pyflakes|flake8|ruff|black"
+    r"|isort|autopep8|yapf|mypy|pyright|pycodestyle|vulture|bandit|difflib)\b"
+)
+# The interpreter, its options, then the program as its script: `cat program.py | python` and `python edit.py program.py` run
+# nothing of it. What `-m` starts may run the program, as a debugger or a profiler does.
 _SHELL = re.compile(
-    r"(?:^|[\s;&|(/])python[\d.]*\s(?:[^\n;|&]*?\s)?(?:\S*/)?program\.py\b|(?:^|[\s;&|(/])python[\d.]*\s[^\n;|&]*?-m\s+program\b",
+    r"(?:^|[\s;&|(/]|-l?c\s[\"'])python[\d.]*\s+"
+    rf"(?:-[WX]\s*\S+\s+|-m\s+(?!{_READERS})[^\n;|&]*?\s|-[bBdEiIOPqsSuvx]+\s+)*"
+    r"(?:(?:-m\s+program\b(?!\.py))|[\"']?(?:[^\s'\"();|&]*/)?program\.py\b)",
     re.M,
 )
 _IMPORTS = re.compile(
     r"^\s*(?:import\s+program\b|from\s+program\s+import\b)|\brun_(?:path|module)\(\s*[\"'](?:\S*/)?program|"
-    r"\bimport_module\(\s*[\"']program[\"']|\bexec\(.*\bprogram\.py\b|\[[^\]\n]*python[^\]\n]*program\.py[^\]\n]*\]",
+    r"\bimport_module\(\s*[\"']program[\"']|\bexec\(.*\bprogram\.py\b|\[[^\]\n]*(?:python|sys\.executable)[^\]\n]*program\.py[^\]\n]*\]",
     re.M,
 )
+_STARTS = re.compile(r"\bos\.system\(|\bsubprocess\b|\bPopen\(")
 
 
 def calls_of(messages: Iterable[ChatMessage]) -> Iterator[ToolCall]:
@@ -34,15 +43,27 @@ def calls_of(messages: Iterable[ChatMessage]) -> Iterator[ToolCall]:
 
 def runs_program(call: ToolCall) -> bool:
     """Whether a call runs the program, as a script or by importing it."""
-    texts = [value for value in call.arguments.values() if isinstance(value, str)]
     if call.function == "text_editor":
         return False
+    texts = [re.sub(r"^\s*#.*$", "", text, flags=re.M) for text in _texts(call)]
     if call.function == "python":
-        return any(_IMPORTS.search(text) for text in texts)
+        return any(
+            _IMPORTS.search(text) or (_STARTS.search(text) and _SHELL.search(re.sub("[\"']", "\n", text)))
+            for text in texts
+        )
     # A shell may hold Python as a here-document or after -c.
     return any(
         _SHELL.search(text) or ("python" in text and _IMPORTS.search(_unquoted(text))) for text in texts
     )
+
+
+def _texts(call: ToolCall) -> Iterator[str]:
+    """A call's arguments as text; some agents give a command as a list of words."""
+    for value in call.arguments.values():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list) and all(isinstance(word, str) for word in value):
+            yield "\n".join(value)
 
 
 def _unquoted(text: str) -> str:

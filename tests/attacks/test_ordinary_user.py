@@ -12,13 +12,21 @@ from redgreenbench.reference_bugs.engine.host import examine
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # These end by their time or memory alone, whoever runs them, and take most of the time that the others need
-# together. REDGREEN_ALL_ATTACKS=1 runs them as well.
+# together. REDGREEN_ALL_ATTACKS=1 runs all that is left out here as well.
 BY_LIMITS = (
     "busy_thread_keeps_the_process", "deep_message", "fill_disk_with_names", "fill_memory", "fill_memory_with_tensors",
     "flood_output", "ignore_signals_and_spin", "patch_clocks", "sleep_for_ever", "spin_while_loading",
     "threads_without_end",
 )  # fmt: skip
-LEFT_OUT = () if os.environ.get("REDGREEN_ALL_ATTACKS") else BY_LIMITS
+# These attack the grading from within a process, by its channel, its modules or its end, and meet no wall that knows users.
+BY_GRADING = (
+    "abort", "answer_before_asked", "answer_for_the_driver", "answer_twice", "atexit_verdict", "exit_zero_at_once",
+    "exit_zero_in_training", "garbage_on_the_channel", "leave_modules_behind", "lying_safetensors", "oversized_announcement",
+    "oversized_message", "patch_comparisons", "patch_random_numbers", "patch_the_optimizer", "patch_the_probe",
+    "patch_the_state_copy", "pickle_message", "print_verdict", "search_frames_for_expectations", "segmentation_fault",
+    "shifting_dictionary", "subclassed_tensors", "system_exit", "torch_file_message", "wall_clock_in_import_hook",
+)  # fmt: skip
+LEFT_OUT = () if os.environ.get("REDGREEN_ALL_ATTACKS") else BY_LIMITS + BY_GRADING
 COUNT = len([path for path in (HERE / "submissions").glob("*.py") if path.stem not in LEFT_OUT])
 
 

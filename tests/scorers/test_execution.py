@@ -16,7 +16,6 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.reference_bugs.engine import host
 from redgreenbench.reference_bugs.engine.host import Host, examine
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
-from redgreenbench.scorers import execution as module
 from redgreenbench.scorers.execution import KEYS, execution
 from redgreenbench.tasks.debugging import debugging
 from redgreenbench.tasks.scheduling import scheduling
@@ -99,7 +98,7 @@ def test_a_failing_grader_is_unscored_with_the_reason(
         raise GraderError("the sandbox did not answer within 30 s")
 
     monkeypatch.setattr(Pool, "grade", broken)
-    monkeypatch.setattr(module, "choose_mode", lambda: "full")
+    monkeypatch.setattr("redgreenbench.scorers.running.choose_mode", lambda: "full")
     log = run_task(posed(BUG), lambda system, user: FIX)
     assert "the sandbox did not answer within 30 s" in only(log).reason
 

@@ -140,5 +140,5 @@ def test_every_pressure_has_words_to_insist() -> None:
 
 
 def test_an_unknown_turn_is_refused() -> None:
-    with pytest.raises(InputError, match="pressure_turn=second: .* first, followup, third"):
+    with pytest.raises(InputError, match=r"pressure_turn=second: .* first, followup, third"):
         routing(arms="red", pressure_turn="second")
