@@ -28,8 +28,8 @@ from redgreenbench.reference_bugs.grading import patched
 from redgreenbench.scorers.resolution import resolution
 from redgreenbench.tasks.debugging import debugging
 
-BUG = "shape-mismatch-after-flatten"
-SCENARIO = "debugging-techniques/shape-mismatch"
+BUG, SCENARIO = "shape-mismatch-after-flatten", "debugging-techniques/shape-mismatch"
+SLOW_BUG, SLOW_SCENARIO = "nan-after-five-epochs", "debugging-techniques/nan-after-several-epochs"
 Call = tuple[str, dict[str, str]]
 
 
@@ -54,9 +54,9 @@ def scripted(script: list[Call]) -> Model:
     return get_model("mockllm/agent", custom_outputs=reply, memoize=False)
 
 
-def work(script: list[Call], copies: int = 1) -> tuple[EvalLog, float]:
+def work(script: list[Call], copies: int = 1, scenario: str = SCENARIO) -> tuple[EvalLog, float]:
     """Lets scripted agents work; the log, and the seconds of the whole run."""
-    task: Task = debugging(arms="red", scenarios=SCENARIO, mode="agent", message_limit=200)
+    task: Task = debugging(arms="red", scenarios=scenario, mode="agent", message_limit=200)
     task = task_with(task, scorer=[resolution()], epochs=copies)
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def main() -> int:
     submit: Call = ("submit", {"answer": "Done."})
     look: Call = ("bash", {"command": "true"})
     work([write(mended), submit])  # starts the workers
-    versions = [write(f"{bug.program}\n# version {n}") for n in range(given.versions - 1)]
+    versions = [write(f"{bug.program}\nVERSION = {n}") for n in range(given.versions - 1)]
     many, _ = work([*versions, write(mended), submit])
     none, _ = work([look] * given.versions + [submit])
     (sample,) = many.samples or []
@@ -102,6 +102,11 @@ def main() -> int:
     assert found["versions"] == given.versions, found
     assert found["turns"] == given.versions, found
     run: Call = ("bash", {"command": "python program.py"})
+    slow_bug = bug_folder(SLOW_BUG)
+    slow, _ = work(
+        [*(write(f"{slow_bug.program}\nVERSION = {n}") for n in range(given.versions)), submit],
+        scenario=SLOW_SCENARIO,
+    )
     crowd, seconds = work([run, write(mended), run, submit], given.agents)
     resolved = sum(
         float(s.scores["resolution"].value["resolved"])  # type: ignore[index,arg-type,call-overload]
@@ -112,6 +117,7 @@ def main() -> int:
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": given.versions,
         "grading_seconds": round(scoring_seconds(many), 2),
+        "grading_seconds_of_a_slow_bug": round(scoring_seconds(slow), 2),
         "grading_seconds_without_versions": round(scoring_seconds(none), 2),
         "agents": given.agents,
         "agents_resolved": int(resolved),

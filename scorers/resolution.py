@@ -13,6 +13,7 @@ Every distinct version is graded like a proposed fix, after the run. Values; a k
 
 from __future__ import annotations
 
+import ast
 import logging
 import math
 
@@ -53,7 +54,8 @@ def score_history(history: History, verdicts: dict[str, Verdict]) -> Score:
 
     Args:
         history: Every state of the program.
-        verdicts: By digest, the verdict on each distinct state but the given one and unreadable ones.
+        verdicts: By digest, the verdict on each state; none for what differs from the given one in comments and layout at
+            most, and for unreadable ones.
     """
     snapshots, total = history.snapshots, history.total
     given = snapshots[0].digest
@@ -113,11 +115,18 @@ def _lines(history: History, verdicts: dict[str, Verdict], mended: Snapshot | No
         if snapshot.unreadable:
             said = f"cannot be read ({snapshot.unreadable})"
         elif verdict is None:
-            said = "the program as it was given"
+            said = "the program as it was given, comments and layout aside"
         else:
             said = "mends the root cause" if verdict.correct else verdict.reason
         lines.append(f"Version {number}, {_spent(snapshot.spent)}: {said}")
     return lines
+
+
+def _syntax(text: str) -> str:
+    try:
+        return ast.dump(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
 
 
 @scorer(metrics=[means()])
@@ -143,14 +152,20 @@ def resolution(device: str = "auto", exec_workers: int | None = None, seed: int 
                 value=dict.fromkeys(KEYS, math.nan), explanation="No agent worked on a program here."
             )
         bug = bug_folder(name)
-        distinct = [digest for digest in history.texts if digest != history.snapshots[0].digest]
+        # Comments and layout change nothing that is graded.
+        given = _syntax(history.texts[history.snapshots[0].digest])
+        syntax = {digest: _syntax(text) for digest, text in history.texts.items()}
+        distinct = {form: digest for digest, form in reversed(syntax.items()) if form != given}
         try:
-            found = await collect(*(runner.program(bug, history.texts[digest]) for digest in distinct))
+            found = await collect(
+                *(runner.program(bug, history.texts[digest]) for digest in distinct.values())
+            )
         except CannotRun as error:
             # One version without a verdict may have been the first that mends it.
             _log.warning("%s: not graded: %s", state.sample_id, error)
             return Score.unscored(reason=str(error))
-        return score_history(history, dict(zip(distinct, found, strict=True)))
+        by_form = dict(zip(distinct, found, strict=True))
+        return score_history(history, {d: by_form[form] for d, form in syntax.items() if form in by_form})
 
     return score
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from inspect_ai import Task, score
+from inspect_ai import Task, score, task_with
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log, write_eval_log
 
 from redgreenbench.evals.agents.history import History, Snapshot, Spent
@@ -14,6 +14,7 @@ from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
 from redgreenbench.reference_bugs.grading import patched
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.scorers.resolution import KEYS, resolution, score_history
+from redgreenbench.scorers.running import Runner
 from redgreenbench.tasks.debugging import debugging
 
 SCENARIO = "debugging-techniques/shape-mismatch"
@@ -210,3 +211,26 @@ def test_the_history_survives_being_written_and_read(
     write_eval_log(log, file)
     store = only(read_eval_log(file)).store
     assert [s["spent"]["turns"] for s in store["History:snapshots"]] == [0, 1]
+
+
+def test_comments_and_layout_are_no_new_program_to_grade(
+    work: Work, only: Only, steps: type, bug: BugFolder, mended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graded: list[str] = []
+    grade = Runner.program
+
+    async def counted(self: Runner, bug: BugFolder, source: str) -> Verdict:
+        graded.append(source)
+        return await grade(self, bug, source)
+
+    monkeypatch.setattr(Runner, "program", counted)
+    script = [
+        steps.write(f"# a note\n{bug.program}"),
+        steps.write(mended),
+        steps.write(f"{mended}\n\n# and another"),
+        steps.submit("Done."),
+    ]
+    found = values(only(work(task_with(task(), scorer=[resolution()]), script)))
+    assert len(graded) == 1
+    assert (found["resolved"], found["kept"], found["rebroken"]) == (1, 1, 0)
+    assert (found["turns"], found["versions"]) == (2, 3)
