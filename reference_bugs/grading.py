@@ -145,6 +145,7 @@ def judge(
     checks: list[Check],
     key: str,
     device: str = "cpu",
+    brief: bool = False,
 ) -> Findings:
     """Runs the checks of a bug on a submission.
 
@@ -155,6 +156,8 @@ def judge(
         checks: What `load_checks` gave for the bug.
         key: What the random numbers of this grade depend on.
         device: Where tensors live while probes run.
+        brief: Whether only to find out if the symptom is gone and if all checks pass: after a failure the checks behind
+            those of the symptom are not run.
 
     Raises:
         EngineError: The machinery failed; there is no verdict.
@@ -169,7 +172,8 @@ def judge(
         findings.checks = [CheckResult(c.id, c.stage, c.title, "not run") for c in checks]
         return findings
     for check in checks:
-        if findings.message:
+        failed = any(result.outcome == "fail" for result in findings.checks)
+        if findings.message or (brief and failed and STAGES.index(check.stage) > STAGES.index("symptom")):
             findings.checks.append(CheckResult(check.id, check.stage, check.title, "not run"))
             continue
         grade = Grade(program, reference, reference.returns, f"{key}:{bug.name}:{check.id}", device)

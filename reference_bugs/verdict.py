@@ -45,6 +45,7 @@ class Grader(Protocol):
         threads: int = 1,
         seconds: float = 300.0,
         relay: Relay | None = None,
+        brief: bool = False,
     ) -> dict[str, Any]:
         """See `redgreenbench.reference_bugs.engine.pool.Worker.grade`."""
 
@@ -145,16 +146,30 @@ def grade_answer(
 
 
 def grade_program(
-    bug: BugFolder, source: str, grader: Grader, seed: int = 0, relay: Relay | None = None
+    bug: BugFolder,
+    source: str,
+    grader: Grader,
+    seed: int = 0,
+    relay: Relay | None = None,
+    brief: bool = False,
 ) -> Verdict:
     """Grades a whole program.
+
+    Args:
+        bug: The bug.
+        source: The program.
+        grader: Who runs it.
+        seed: For the inputs.
+        relay: Runs programs in another sandbox, where the grader is of that kind.
+        brief: Whether only `Verdict.correct` and the steps up to ``symptom_gone`` are wanted; the others are then False
+            where an earlier one is.
 
     Raises:
         GraderError: The grader failed; there is no verdict.
     """
     verdict = Verdict(bug.name, how="the whole program was given")
     verdict.steps["extracted"] = True
-    return _found(verdict, grader.grade(str(bug.path), source, seed=seed, relay=relay))
+    return _found(verdict, grader.grade(str(bug.path), source, seed=seed, relay=relay, brief=brief))
 
 
 def _found(verdict: Verdict, graded: dict[str, Any]) -> Verdict:

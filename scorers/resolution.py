@@ -158,7 +158,7 @@ def resolution(device: str = "auto", exec_workers: int | None = None, seed: int 
         distinct = {form: digest for digest, form in reversed(syntax.items()) if form != given}
         try:
             found = await collect(
-                *(runner.program(bug, history.texts[digest]) for digest in distinct.values())
+                *(runner.program(bug, history.texts[digest], brief=True) for digest in distinct.values())
             )
         except CannotRun as error:
             # One version without a verdict may have been the first that mends it.

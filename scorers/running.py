@@ -88,13 +88,18 @@ class Runner:
         """
         return await self._run(functools.partial(grade_answer, bug, text), bug)
 
-    async def program(self, bug: BugFolder, source: str) -> Verdict:
+    async def program(self, bug: BugFolder, source: str, brief: bool = False) -> Verdict:
         """The verdict on a whole program.
+
+        Args:
+            bug: The bug.
+            source: The program.
+            brief: See `redgreenbench.reference_bugs.verdict.grade_program`.
 
         Raises:
             CannotRun: There is none.
         """
-        return await self._run(functools.partial(grade_program, bug, source), bug)
+        return await self._run(functools.partial(grade_program, bug, source, brief=brief), bug)
 
     async def _run(self, work: functools.partial[Verdict], bug: BugFolder) -> Verdict:
         if bug.needs_cuda and self._where != "cuda":

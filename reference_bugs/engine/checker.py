@@ -118,7 +118,7 @@ class Checker:
         """Grades one answer or program.
 
         Args:
-            request: bug (a name or a folder), answer or source, seed, threads.
+            request: bug (a name or a folder), answer or source, seed, threads, and brief where not all is asked.
 
         Raises:
             EngineError: The machinery failed.
@@ -151,7 +151,13 @@ class Checker:
         start: Any = submission.start
         try:
             findings = judge(
-                bug, start, reference, self._checks[where], f"{request['seed']}:{digest}", self._device
+                bug,
+                start,
+                reference,
+                self._checks[where],
+                f"{request['seed']}:{digest}",
+                self._device,
+                bool(request.get("brief")),
             )
         finally:
             if isinstance(submission, _Confined):

@@ -81,6 +81,7 @@ class Worker:
         threads: int = 1,
         seconds: float = 300.0,
         relay: Relay | None = None,
+        brief: bool = False,
     ) -> dict[str, Any]:
         """Grades one program, or what an answer proposes.
 
@@ -92,6 +93,7 @@ class Worker:
             threads: Threads of torch, on both sides.
             seconds: Time limit of the grader itself.
             relay: Runs what the checker sends out, in the mode ``relay``.
+            brief: Whether a failure ends the grade as soon as it is known if the symptom is gone.
 
         Returns:
             extraction for an answer; and if there is a program, findings, engine, sizes of the edit, and usage
@@ -102,7 +104,7 @@ class Worker:
         """
         deadline = time.monotonic() + seconds
         what = {"source": source} if answer is None else {"answer": answer}
-        self._send({"bug": bug, "seed": seed, "threads": threads, **what})
+        self._send({"bug": bug, "seed": seed, "threads": threads, "brief": brief, **what})
         while True:
             reply = self._receive(deadline)
             if "relay" not in reply:
@@ -200,6 +202,7 @@ class Pool:
         threads: int = 1,
         seconds: float = 300.0,
         relay: Relay | None = None,
+        brief: bool = False,
     ) -> dict[str, Any]:
         """Grades one program or answer with whichever worker is free, see `Worker.grade`.
 
@@ -214,7 +217,7 @@ class Pool:
                         worker = Worker(*self._kind)
                         with self._lock:
                             self._workers.append(worker)
-                    return worker.grade(bug, source, answer, seed, threads, seconds, relay)
+                    return worker.grade(bug, source, answer, seed, threads, seconds, relay, brief)
                 except GraderError:
                     if worker is not None:
                         self._retire(worker)

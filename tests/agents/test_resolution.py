@@ -219,9 +219,9 @@ def test_comments_and_layout_are_no_new_program_to_grade(
     graded: list[str] = []
     grade = Runner.program
 
-    async def counted(self: Runner, bug: BugFolder, source: str) -> Verdict:
+    async def counted(self: Runner, bug: BugFolder, source: str, brief: bool = False) -> Verdict:
         graded.append(source)
-        return await grade(self, bug, source)
+        return await grade(self, bug, source, brief)
 
     monkeypatch.setattr(Runner, "program", counted)
     script = [

@@ -68,6 +68,23 @@ def test_an_answer_is_graded_by_what_it_proposes(worker: Worker) -> None:
 
 
 @confined
+@pytest.mark.parametrize("name", ["shape-mismatch-after-flatten", "nan-after-five-epochs", BUG])
+def test_a_brief_grade_says_the_same_of_the_symptom_and_of_being_right(worker: Worker, name: str) -> None:
+    bug = bug_folder(name)
+    sources = [
+        bug.program,
+        *(apply_patch(bug.program, p.text) for p in (bug.reference, *bug.workarounds[:3])),
+    ]
+    for source in sources:
+        full, brief = (grade_program(bug, source, worker, brief=brief) for brief in (False, True))
+        assert brief.correct == full.correct
+        assert [brief.steps[s] for s in ("imports", "runs", "symptom_gone")] == [
+            full.steps[s] for s in ("imports", "runs", "symptom_gone")
+        ]
+        assert brief.reason == full.reason
+
+
+@confined
 def test_the_same_seed_gives_the_same_verdict(worker: Worker) -> None:
     one, two = (worker.grade(BUG, reference(), seed=3) for _ in range(2))
     assert one["findings"] == two["findings"]
