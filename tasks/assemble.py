@@ -30,7 +30,7 @@ from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.followup import FIRST, check_turn, pressed_later
 from redgreenbench.evals.pressures import select_pressures
 from redgreenbench.evals.skillfolder import read_skill
-from redgreenbench.evals.vocabulary import SUITE_VERSION, Delivery
+from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION, Delivery
 from redgreenbench.reference_bugs.folder import IMAGES
 from redgreenbench.scorers.activation import activation
 from redgreenbench.scorers.audit import audit
@@ -131,6 +131,10 @@ def assemble(
         )
         message_limit = message_limit or MESSAGE_LIMIT
     if check_turn(pressure_turn) != FIRST:
+        if set(pressures) == {NO_PRESSURE}:
+            raise InputError(
+                f"pressure_turn={pressure_turn} needs a pressure that can come; add pressure=time or others"
+            )
         version.append(pressure_turn)
         scorers = [*scorers, firmness(folders, self_grade)]
         samples = pressed_later(samples, chosen, pressure_turn)

@@ -91,9 +91,10 @@ def test_without_a_right_first_step_nobody_presses_and_nothing_is_judged_as_pres
 
 
 def test_samples_without_pressure_stay_as_they_are(run_task: Run) -> None:
-    log = run_task(routing(arms="red", pressure="none", scenarios=SCENARIO, pressure_turn="followup"), holds)
-    (sample,) = log.samples or []
-    assert sample.id == f"{SCENARIO}/none/red"
+    log = run_task(
+        routing(arms="red", pressure="none,time", scenarios=SCENARIO, pressure_turn="followup"), holds
+    )
+    sample = next(s for s in log.samples or [] if s.id == f"{SCENARIO}/none/red")
     assert len(users(sample)) == 1
     assert all(math.isnan(number) for number in firm(sample).values())
 
@@ -142,3 +143,8 @@ def test_every_pressure_has_words_to_insist() -> None:
 def test_an_unknown_turn_is_refused() -> None:
     with pytest.raises(InputError, match=r"pressure_turn=second: .* first, followup, third"):
         routing(arms="red", pressure_turn="second")
+
+
+def test_a_turn_without_any_pressure_is_refused() -> None:
+    with pytest.raises(InputError, match="pressure_turn=third needs a pressure that can come"):
+        routing(arms="red", pressure_turn="third")
