@@ -4,33 +4,30 @@ The detectors were improved on these transcripts, so that agreement here flatter
 which hears words: unseen prose holds causes told in words that it does not know.
 """
 
-import hashlib
+import json
 import math
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from inspect_ai.model import (
-    ChatMessage,
-    ChatMessageAssistant,
-    ChatMessageTool,
-    ChatMessageUser,
-    ContentReasoning,
-    ContentText,
-)
+from click.testing import CliRunner
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, ContentReasoning, ContentText
 from inspect_ai.scorer import Score
-from inspect_ai.tool import ToolCall
-from inspect_ai.util import Store
 
-from redgreenbench.evals.agents.history import History, Snapshot, Spent
-from redgreenbench.reference_bugs.extraction import apply_patch
+from redgreenbench.cli import main
+from redgreenbench.evals.agents.history import History
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names
+from redgreenbench.scorers.calibration.agreement import agreement
+from redgreenbench.scorers.calibration.transcripts import (
+    LABELS,
+    Transcript,
+    Turn,
+    load_transcripts,
+    method_pairs,
+    replay,
+)
 from redgreenbench.scorers.method import score_method, states_cause
 
-TRANSCRIPTS = yaml.safe_load((Path(__file__).parents[1] / "data" / "agent_transcripts.yaml").read_text())
-LABELS = ("reproduced", "read_error", "hypothesis", "one_change", "verified")
+TRANSCRIPTS = load_transcripts()
 FLOORS = {"reproduced": 0.8, "read_error": 0.6, "hypothesis": 0.6, "one_change": 0.8, "verified": 0.8}
 """Cohen's kappa that a detector has to reach."""
 NEAR = "several things changed in a few lines side by side are counted as one place"
@@ -39,76 +36,22 @@ BEYOND = {
     ("user-words-float64", "one_change"): NEAR,
 }
 """Where a detector is known to disagree with the label, and why."""
-ARGUMENT = {"bash": "command", "python": "code"}
-
-
-def program_after(call: dict[str, Any], bug: BugFolder) -> str | None:
-    """The program's text after a call that changed it; None where it did not."""
-    if "program" in call:
-        return call["program"].rstrip("\n")
-    if "patch" not in call:
-        return None
-    if call["patch"] == "original":
-        return bug.program
-    return apply_patch(bug.program, (bug.path / f"{call['patch']}.patch").read_text("utf-8")).rstrip("\n")
 
 
 def recorded(
     turns: list[dict[str, Any]], bug: BugFolder, watched: bool = True
 ) -> tuple[list[ChatMessage], History]:
-    """A transcript as messages and history.
-
-    Args:
-        turns: The assistant's turns, as in the file of transcripts.
-        bug: The bug that they work on.
-        watched: Whether single calls were watched; otherwise only the turn of a change is known.
-    """
-    texts: dict[str, str] = {}
-    snapshots: list[Snapshot] = []
-
-    def see(text: str, turn: int = 0, calls: int = 0, call: str = "") -> None:
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        if snapshots and snapshots[-1].digest == digest:
-            return
-        texts[digest] = text
-        snapshots.append(Snapshot(digest=digest, spent=Spent(turns=turn, calls=calls), call=call))
-
-    see(bug.program)
-    messages: list[ChatMessage] = [ChatMessageUser(content="My program fails. Please help.")]
-    done, text = 0, bug.program
-    for number, turn in enumerate(turns, 1):
-        calls, answers = [], []
-        for given in turn.get("calls", ()):
-            done += 1
-            function = next(name for name in ("bash", "python", "text_editor") if name in given)
-            argument = given[function]
-            arguments = argument if isinstance(argument, dict) else {ARGUMENT[function]: argument}
-            calls.append(ToolCall(id=f"call-{done}", function=function, arguments=arguments))
-            answers.append(
-                ChatMessageTool(
-                    content=given.get("output", ""), tool_call_id=f"call-{done}", function=function
-                )
-            )
-            text = program_after(given, bug) or text
-            if watched:
-                see(text, number, done, f"call-{done}")
-        see(text, number, done)
-        messages.append(ChatMessageAssistant(content=turn.get("says", ""), tool_calls=calls or None))
-        messages.extend(answers)
-    # Without a store of its own it would share the process's default one.
-    return messages, History(
-        store=Store(),
-        snapshots=snapshots,
-        texts=texts,
-        total=Spent(turns=len(turns), calls=done),
-        ended="done",
-    )
+    return replay([Turn.model_validate(turn) for turn in turns], bug, watched)
 
 
-def scored(transcript: dict[str, Any]) -> Score:
-    bug = bug_folder(transcript["bug"])
-    messages, history = recorded(transcript["turns"], bug)
-    return score_method(messages, history, bug, None)
+def scored(transcript: Transcript) -> Score:
+    bug = bug_folder(transcript.bug)
+    return score_method(*replay(transcript.turns, bug), bug, None)
+
+
+def label_of(transcript: Transcript, label: str) -> bool | None:
+    value: bool | None = getattr(transcript.labels, label)
+    return value
 
 
 def found(score: Score, label: str) -> bool | None:
@@ -118,31 +61,12 @@ def found(score: Score, label: str) -> bool | None:
     return None if math.isnan(value) else bool(value)
 
 
-def kappa(pairs: list[tuple[bool, bool]]) -> float:
-    """Cohen's kappa of two readers: (observed - expected) / (1 - expected) agreement (Cohen 1960)."""
-    n = len(pairs)
-    observed = sum(a == b for a, b in pairs) / n
-    first, second = sum(a for a, _ in pairs) / n, sum(b for _, b in pairs) / n
-    expected = first * second + (1 - first) * (1 - second)
-    return (observed - expected) / (1 - expected)
-
-
-def agreement(label: str) -> list[tuple[bool, bool]]:
-    """Label and detector of each transcript to which the label applies."""
-    return [
-        (t["labels"][label], found(scored(t), label) is True)
-        for t in TRANSCRIPTS
-        if t["labels"][label] is not None
-    ]
-
-
 def test_the_labelled_set_is_broad_and_balanced() -> None:
-    assert len(TRANSCRIPTS) == len({t["id"] for t in TRANSCRIPTS}) == 36
-    bugs = Counter(t["bug"] for t in TRANSCRIPTS)
-    assert len(bugs) >= 8
-    assert sum(t["labels"]["read_error"] is not None for t in TRANSCRIPTS) >= 18
+    assert len(TRANSCRIPTS) == len({t.id for t in TRANSCRIPTS}) == 36
+    assert len({t.bug for t in TRANSCRIPTS}) >= 8
+    assert sum(t.labels.read_error is not None for t in TRANSCRIPTS) >= 18
     for label in LABELS:
-        given = [t["labels"][label] for t in TRANSCRIPTS if t["labels"][label] is not None]
+        given = [said for t in TRANSCRIPTS if (said := label_of(t, label)) is not None]
         assert 0.4 <= sum(given) / len(given) <= 0.6, label
     # What the detectors are known not to understand stays a small, named part.
     assert len(BEYOND) <= 3
@@ -150,31 +74,17 @@ def test_the_labelled_set_is_broad_and_balanced() -> None:
 
 @pytest.mark.parametrize("label", LABELS)
 def test_a_detector_agrees_with_the_reader_beyond_chance(label: str) -> None:
-    pairs = agreement(label)
-    counts = Counter(pairs)
-    told = (
-        f"{len(pairs)} transcripts: {counts[True, True]} both yes, {counts[False, False]} both no, "
-        f"{counts[True, False]} missed, {counts[False, True]} over; kappa {kappa(pairs):.2f}"
-    )
-    assert kappa(pairs) >= FLOORS[label], told
+    assert agreement(list(method_pairs()[f"method.{label}"].values())).kappa >= FLOORS[label]
 
 
 @pytest.mark.parametrize("label", LABELS)
-@pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda t: t["id"])
+@pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda t: t.id)
 def test_a_transcript_is_judged_as_a_reader_would(
-    transcript: dict[str, Any], label: str, request: pytest.FixtureRequest
+    transcript: Transcript, label: str, request: pytest.FixtureRequest
 ) -> None:
-    if reason := BEYOND.get((transcript["id"], label)):
+    if reason := BEYOND.get((transcript.id, label)):
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-    assert found(scored(transcript), label) == transcript["labels"][label]
-
-
-def test_kappa_is_one_for_agreement_and_nought_for_chance() -> None:
-    assert kappa([(True, True), (False, False)]) == 1.0
-    assert kappa([(True, True), (True, False), (False, True), (False, False)]) == 0.0
-    # 20 both yes, 15 both no, 5 and 10 apart: (0.7 - 0.5) / (1 - 0.5).
-    pairs = [(True, True)] * 20 + [(True, False)] * 5 + [(False, True)] * 10 + [(False, False)] * 15
-    assert kappa(pairs) == pytest.approx(0.4)
+    assert found(scored(transcript), label) == label_of(transcript, label)
 
 
 RUN = {"bash": "python program.py"}
@@ -297,3 +207,11 @@ def test_a_stated_cause_is_heard(text: str) -> None:
 )
 def test_a_plan_a_report_or_a_list_of_what_may_be_states_no_cause(text: str) -> None:
     assert not states_cause(text)
+
+
+def test_the_command_shows_them_beside_the_other_detectors() -> None:
+    done = CliRunner().invoke(main, ["calibrate", "--json"])
+    assert done.exit_code == 0, done.output
+    detectors = json.loads(done.stdout)["detectors"]
+    assert {f"method.{label}" for label in LABELS} < set(detectors)
+    assert detectors["method.read_error"]["n"] == 24

@@ -73,7 +73,7 @@ def calibrate(
 
     answers = load_set(folder or SHIPPED)
     if not grader:
-        _detectors(answers, as_json)
+        _detectors(answers, as_json, transcripts=folder is None)
         return
     # There is nothing to ask about an empty answer.
     answers = tuple(one for one in answers if one.answer.text.strip())
@@ -174,16 +174,17 @@ def _show(record: dict[str, Any]) -> None:
         console.print(f"- {reason}", markup=False)
 
 
-def _detectors(answers: Sequence[Labelled], as_json: bool) -> None:
+def _detectors(answers: Sequence[Labelled], as_json: bool, transcripts: bool) -> None:
     from rich.table import Table
 
     from redgreenbench.scorers.calibration.agreement import agreement
     from redgreenbench.scorers.calibration.detectors import detector_pairs
     from redgreenbench.scorers.calibration.labels import set_hash
+    from redgreenbench.scorers.calibration.transcripts import method_pairs
 
-    found = {
-        name: agreement(list(pairs.values())) for name, pairs in detector_pairs(answers).items() if pairs
-    }
+    # Agents' transcripts are a set of their own, which comes with the package.
+    of = detector_pairs(answers) | (method_pairs() if transcripts else {})
+    found = {name: agreement(list(pairs.values())) for name, pairs in of.items() if pairs}
     if as_json:
         detectors = {name: value.as_json() for name, value in found.items()}
         about = {"hash": set_hash(tuple(answers)), "answers": len(answers)}

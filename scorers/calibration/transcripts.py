@@ -1,0 +1,184 @@
+"""Labelled transcripts of debugging agents: what a careful reader says of their method.
+
+A transcript is written down by turns, with the program where a call changed it; `replay` makes of it what the scorer
+`method` reads. The labels were given without sight of the detectors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ChatMessageUser
+from inspect_ai.tool import ToolCall
+from inspect_ai.util import Store
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+from redgreenbench.evals.agents.history import History, Snapshot, Spent
+from redgreenbench.evals.catalogue import read_yaml, validate
+from redgreenbench.evals.schema import Slug
+from redgreenbench.reference_bugs.extraction import apply_patch
+from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
+from redgreenbench.scorers.calibration.agreement import Pair
+from redgreenbench.scorers.method import score_method
+
+__all__ = ["LABELS", "Call", "Labels", "Transcript", "Turn", "load_transcripts", "method_pairs", "replay"]
+
+LABELS = ("reproduced", "read_error", "hypothesis", "one_change", "verified")
+_ARGUMENT = {"bash": "command", "python": "code"}
+_ASKED = "My program fails. Please help."
+
+
+class Call(BaseModel):
+    """One tool call, given as one of ``bash``, ``python`` and ``text_editor``.
+
+    Attributes:
+        bash: A command.
+        python: Code.
+        text_editor: The editor's arguments.
+        output: What came back.
+        program: The program's new text, where the call changed it.
+        patch: Or the patch of the bug's folder that makes the new text, ``original`` for the given program.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bash: str | None = None
+    python: str | None = None
+    text_editor: dict[str, Any] | None = None
+    output: str = ""
+    program: str | None = None
+    patch: str | None = None
+
+    @model_validator(mode="after")
+    def _one_tool(self) -> Call:
+        if sum(given is not None for given in (self.bash, self.python, self.text_editor)) != 1:
+            raise ValueError("give one of `bash`, `python` and `text_editor`")
+        return self
+
+    @property
+    def function(self) -> str:
+        """The tool's name."""
+        return next(name for name in ("bash", "python", "text_editor") if getattr(self, name) is not None)
+
+    def after(self, bug: BugFolder) -> str | None:
+        """The program's text after the call; None where it did not change it."""
+        if self.program is not None:
+            return self.program.rstrip("\n")
+        if self.patch is None or self.patch == "original":
+            return bug.program if self.patch else None
+        return apply_patch(bug.program, (bug.path / f"{self.patch}.patch").read_text("utf-8")).rstrip("\n")
+
+
+class Turn(BaseModel):
+    """What an agent said and did in one turn."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    says: str = ""
+    calls: tuple[Call, ...] = ()
+
+
+class Labels(BaseModel):
+    """What a reader says, as the keys of the scorer `method`; None where it does not apply."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reproduced: bool | None
+    read_error: bool | None
+    hypothesis: bool | None
+    one_change: bool | None
+    verified: bool | None
+
+
+class Transcript(BaseModel):
+    """One agent's work with its labels.
+
+    Attributes:
+        id: Unique.
+        bug: The bug that it worked on.
+        note: Why it is in the set.
+        turns: Its turns.
+        labels: What a reader says.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Slug
+    bug: str
+    note: str = Field(min_length=5)
+    turns: tuple[Turn, ...] = Field(min_length=1)
+    labels: Labels
+
+
+@cache
+def load_transcripts() -> tuple[Transcript, ...]:
+    """The transcripts that come with the package.
+
+    Raises:
+        InputError: The file is not as it should be.
+    """
+    path = Path(__file__).with_name("transcripts.yaml")
+    return validate(TypeAdapter(tuple[Transcript, ...]), read_yaml(path), path)
+
+
+def replay(turns: Sequence[Turn], bug: BugFolder, watched: bool = True) -> tuple[list[ChatMessage], History]:
+    """Turns as messages and history.
+
+    Args:
+        turns: The turns.
+        bug: The bug that they work on.
+        watched: Whether single calls were watched; otherwise only the turn of a change is known.
+    """
+    texts: dict[str, str] = {}
+    snapshots: list[Snapshot] = []
+
+    def see(text: str, turn: int = 0, calls: int = 0, call: str = "") -> None:
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        if not snapshots or snapshots[-1].digest != digest:
+            texts[digest] = text
+            snapshots.append(Snapshot(digest=digest, spent=Spent(turns=turn, calls=calls), call=call))
+
+    see(bug.program)
+    messages: list[ChatMessage] = [ChatMessageUser(content=_ASKED)]
+    done, text = 0, bug.program
+    for number, turn in enumerate(turns, 1):
+        calls: list[ToolCall] = []
+        answers: list[ChatMessage] = []
+        for call in turn.calls:
+            done += 1
+            name, argument = call.function, getattr(call, call.function)
+            arguments = argument if isinstance(argument, dict) else {_ARGUMENT[name]: argument}
+            calls.append(ToolCall(id=f"call-{done}", function=name, arguments=arguments))
+            answers.append(ChatMessageTool(content=call.output, tool_call_id=f"call-{done}", function=name))
+            text = call.after(bug) or text
+            if watched:
+                see(text, number, done, f"call-{done}")
+        see(text, number, done)
+        messages.append(ChatMessageAssistant(content=turn.says, tool_calls=calls or None))
+        messages.extend(answers)
+    total = Spent(turns=len(turns), calls=done)
+    # Without a store of its own it would share that of whatever runs.
+    return messages, History(store=Store(), snapshots=snapshots, texts=texts, total=total, ended="done")
+
+
+def method_pairs() -> dict[str, dict[str, Pair]]:
+    """The detectors of the scorer `method` beside the labels.
+
+    Returns:
+        By ``method.<label>``, pairs by transcript; bugs are what resampling keeps together.
+    """
+    found: dict[str, dict[str, Pair]] = {f"method.{label}": {} for label in LABELS}
+    for one in load_transcripts():
+        bug = bug_folder(one.bug)
+        messages, history = replay(one.turns, bug)
+        value = score_method(messages, history, bug, None).value
+        assert isinstance(value, dict)
+        for label in LABELS:
+            said = getattr(one.labels, label)
+            if said is not None:
+                found[f"method.{label}"][one.id] = Pair(one.bug, said, value[label] == 1)
+    return found
