@@ -24,6 +24,7 @@ from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.dataset import find_scenarios
 from redgreenbench.evals.schema import CallPattern, Check, Clarify, Criterion
 from redgreenbench.scorers.clarification import find_clarification
+from redgreenbench.scorers.grading.evidence import spoken
 from redgreenbench.scorers.means import means
 from redgreenbench.scorers.reading import Answer, is_negated, read
 from redgreenbench.scorers.rescoring import findable
@@ -178,7 +179,7 @@ def checks(scenarios: list[str] | None = None) -> Scorer:
     known = {scenario.id: scenario for scenario in find_scenarios(scenarios or ())}
 
     async def score(state: TaskState, target: Target) -> Score:
-        return score_checks(state.output.completion, known[state.metadata["scenario"]])
+        return score_checks(spoken(state), known[state.metadata["scenario"]])
 
     return score
 

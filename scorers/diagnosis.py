@@ -28,6 +28,7 @@ from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.dataset import find_scenarios
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
+from redgreenbench.scorers.grading.evidence import spoken
 from redgreenbench.scorers.grading.panel import GraderSettings, Panel, assess
 from redgreenbench.scorers.means import means
 from redgreenbench.scorers.reading import read
@@ -216,7 +217,7 @@ def root_cause(scenarios: list[str] | None = None, self_grade: bool = False) -> 
             return Score(value={"correct": math.nan, "located": math.nan}, explanation=_NO_BUG)
         bug = bug_folder(scenario.file.bug)
         panel = await assess(state, scenario, settings)
-        text = state.output.completion
+        text = spoken(state)
         empty = not text.strip()
         held = False if empty else None if panel.failure else panel.holds("cause")
         place = located(text, bug)

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ChatMessageUser
+from inspect_ai.solver import TaskState
 
-__all__ = ["Transcript", "transcript_of"]
+from redgreenbench.evals.agents.history import history_of
+
+__all__ = ["Transcript", "spoken", "transcript_of"]
 
 _SHORTEST = 4
 """Characters other than white space that a quote has to have."""
@@ -62,6 +65,14 @@ def _squeeze(text: str) -> str:
 def transcript_of(messages: Sequence[ChatMessage]) -> Transcript:
     """The conversation of a sample as a transcript."""
     return Transcript(tuple(_turns(messages)))
+
+
+def spoken(state: TaskState) -> str:
+    """What a sample's answer is judged by: its last message, or all of an agent's, which explains itself on the way."""
+    if history_of(state.store) is None:
+        return state.output.completion
+    said = [message.text for message in state.messages if isinstance(message, ChatMessageAssistant)]
+    return "\n\n".join(text for text in said if text.strip())
 
 
 def _turns(messages: Iterable[ChatMessage]) -> Iterable[tuple[str, str]]:

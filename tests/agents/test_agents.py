@@ -134,6 +134,18 @@ def test_an_agent_can_load_its_skill_and_work(work: Work, only: Only, steps: typ
     assert score(sample, "resolution")["calls"] == 2
 
 
+def test_what_an_agent_says_on_the_way_counts_as_said(
+    work: Work, only: Only, steps: type, mended: str
+) -> None:
+    says = (
+        "The error: 57600 features arrive where the linear layer expects 64, in `self.fc1(x)` of `forward`."
+    )
+    script = [steps.bash("true", says), steps.write(mended), steps.submit("Done.")]
+    scores = only(work(task(), script)).scores or {}
+    assert (scores["checks"].metadata or {})["met"]["reads-both-shapes"]
+    assert scores["root_cause"].value["located"] == 1
+
+
 def test_tokens_and_time_are_limits_too(work: Work, only: Only, steps: type) -> None:
     sample = only(work(task(token_limit=35), [steps.bash("true")]))
     assert sample.limit is not None
