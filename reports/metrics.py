@@ -197,7 +197,8 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """The values of a metric: columns task, model, scenario, pressure, epoch, arm, value.
 
     An amount until an event is restricted to the largest one in the table, with which a run without the event counts: the
-    mean is the restricted mean up to there (Royston & Parmar, BMC Med Res Methodol 2013), and no run is left out.
+    mean is the restricted mean up to there (Royston & Parmar, BMC Med Res Methodol 2013), and no run is left out. Where it
+    never happened at all there are no values: all would be that amount.
 
     Args:
         rows: The tidy table of `redgreenbench.reports.load.load`.
@@ -216,6 +217,8 @@ def _restricted(amounts: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
     sample = ["log", "task", "version", "model", "scenario", "pressure", "arm", "epoch"]
     happened = flags.set_index(sample)["value"].eq(1)
     there = happened.reindex(pd.MultiIndex.from_frame(amounts[sample])).to_numpy(bool, na_value=False)
+    if not there.any():
+        return amounts.iloc[:0]
     return amounts.assign(value=amounts["value"].where(there, amounts["value"].max()))
 
 
@@ -243,4 +246,6 @@ def why_missing(rows: pd.DataFrame, metric: Metric) -> str:
     reasons = lost["reason"].value_counts()
     if len(reasons):
         return f"{len(lost)} answers could not be judged: {reasons.index[0]}"
+    if metric.event is not None and rows["key"].eq(metric.key).any():
+        return "it never came to it: every run is censored"
     return f"needs {metric.needs}"

@@ -134,3 +134,14 @@ def test_without_an_agent_there_is_no_section() -> None:
     (subject,) = subjects_of(rows)
     assert "### Time to resolution" not in "\n".join(subject_sections(subject))
     assert resolution_plot(subject) is None
+
+
+def test_where_nothing_was_ever_resolved_there_is_no_time_to_resolution() -> None:
+    (subject,) = subjects_of(table([(s, a, 4.0, False, True) for s in "ab" for a in ("red", "green")]))
+    measured = {m.metric: m for m in subject.measured}
+    assert measured["resolution-minutes"].reason == "it never came to it: every run is censored"
+    assert not measured["resolution-minutes"].arms
+    assert measured["resolution-rate"].arms["green"].value == 0
+    text = "\n".join(subject_sections(subject))
+    assert "| red | 2 | 0 | 0 | 2 | 0 |" in text
+    assert "| working minutes | red | not reached | 4 | 4 |" in text
