@@ -19,13 +19,7 @@ BY_LIMITS = (
     "threads_without_end",
 )  # fmt: skip
 # These attack the grading from within a process, by its channel, its modules or its end, and meet no wall that knows users.
-BY_GRADING = (
-    "abort", "answer_before_asked", "answer_for_the_driver", "answer_twice", "atexit_verdict", "exit_zero_at_once",
-    "exit_zero_in_training", "garbage_on_the_channel", "leave_modules_behind", "lying_safetensors", "oversized_announcement",
-    "oversized_message", "patch_comparisons", "patch_random_numbers", "patch_the_optimizer", "patch_the_probe",
-    "patch_the_state_copy", "pickle_message", "print_verdict", "search_frames_for_expectations", "segmentation_fault",
-    "shifting_dictionary", "subclassed_tensors", "system_exit", "torch_file_message", "wall_clock_in_import_hook",
-)  # fmt: skip
+BY_GRADING = tuple((HERE / "by_grading.txt").read_text().split())
 LEFT_OUT = () if os.environ.get("REDGREEN_ALL_ATTACKS") else BY_LIMITS + BY_GRADING
 COUNT = len([path for path in (HERE / "submissions").glob("*.py") if path.stem not in LEFT_OUT])
 
