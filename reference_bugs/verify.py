@@ -113,18 +113,17 @@ def verify(
     jobs: list[tuple[Program, int, int]] = []
     results: list[tuple[float, dict[str, Any] | str]] = []
     # Beside the grades: it is a process of one thread that mostly imports.
-    beside = ThreadPoolExecutor(1)
-    symptom = beside.submit(_shows, bug, device)
-    for count in threads:
-        if count > 1:
-            symptom.result()
-        batch = [(program, seed, count) for program in programs for seed in range(seeds)]
-        # Threads that wait for each other spin, so that more of them than cores take many times as long.
-        with ThreadPoolExecutor(max(1, workers // count)) as executor:
-            results += executor.map(lambda job: _grade(pool, bug, *job), batch)
-        jobs += batch
-    outcome.seconds, shown = symptom.result()
-    beside.shutdown()
+    with ThreadPoolExecutor(1) as beside:
+        symptom = beside.submit(_shows, bug, device)
+        for count in threads:
+            if count > 1:
+                symptom.result()
+            batch = [(program, seed, count) for program in programs for seed in range(seeds)]
+            # Threads that wait for each other spin, so that more of them than cores take many times as long.
+            with ThreadPoolExecutor(max(1, workers // count)) as executor:
+                results += executor.map(lambda job: _grade(pool, bug, *job), batch)
+            jobs += batch
+        outcome.seconds, shown = symptom.result()
     if shown:
         outcome.problems.append(shown)
     outcome.grades = len(results)

@@ -19,6 +19,17 @@ MAX_BYTES = 200_000
 """A larger program is recorded as unreadable: no fix needs it, and it would stand in the log."""
 
 
+# What an agent can make of a file. Anything else, a time-out among it, is the sandbox's failure and no version.
+_AGENTS_DOING = (
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+    UnicodeDecodeError,
+    OutputLimitExceededError,
+)
+
+
 class Spent(BaseModel):
     """What an agent had spent at some moment.
 
@@ -145,7 +156,7 @@ class Recorder:
         text, problem = "", ""
         try:
             text = await sandbox().read_file(PROGRAM)
-        except (OSError, UnicodeDecodeError, OutputLimitExceededError) as error:
+        except _AGENTS_DOING as error:
             problem = f"{type(error).__name__}"
         if len(text) > MAX_BYTES:
             text, problem = "", f"larger than {MAX_BYTES:,} characters"

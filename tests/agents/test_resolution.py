@@ -10,6 +10,7 @@ from inspect_ai import Task, score, task_with
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log, write_eval_log
 
 from redgreenbench.evals.agents.history import History, Snapshot, Spent
+from redgreenbench.evals.jail import JailSandboxEnvironment
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
 from redgreenbench.reference_bugs.grading import patched
 from redgreenbench.reference_bugs.verdict import Verdict
@@ -234,3 +235,23 @@ def test_comments_and_layout_are_no_new_program_to_grade(
     assert len(graded) == 1
     assert (found["resolved"], found["kept"], found["rebroken"]) == (1, 1, 0)
     assert (found["turns"], found["versions"]) == (2, 3)
+
+
+def test_a_sandbox_that_fails_is_an_error_and_no_version(
+    work: Work, steps: type, mended: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    read = JailSandboxEnvironment.read_file
+
+    async def failing(self: JailSandboxEnvironment, file: str, text: bool = True) -> str | bytes:
+        looks.append(file)
+        if len(looks) > 1:
+            raise TimeoutError("the machine is too busy")
+        return await read(self, file, text)
+
+    monkeypatch.setattr(JailSandboxEnvironment, "read_file", failing)
+    log = work(task(), [steps.write(mended), steps.submit("Done.")])
+    (sample,) = log.samples or []
+    assert sample.error is not None
+    assert "the machine is too busy" in sample.error.message
+    assert not sample.scores
