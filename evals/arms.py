@@ -3,7 +3,7 @@
 `red` adds nothing, `generic` a strong generic prompt, `placebo` an irrelevant skill of the
 tested skill's length, `green` the skill under test, and `name=path[@git-ref]` any other skill.
 The user's message and the catalogue of specialists are the same bytes in every arm; this
-module only produces the text that differs.
+module only knows what differs.
 """
 
 from __future__ import annotations
@@ -11,25 +11,28 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
+from functools import cache, cached_property
 from itertools import cycle
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
 
 from redgreenbench.evals.catalogue import HERE, load_packs
 from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.skillfolder import Skill, read_skill
-from redgreenbench.evals.vocabulary import Arm
+from redgreenbench.evals.vocabulary import Arm as BuiltIn
+from redgreenbench.evals.vocabulary import Delivery
 
 __all__ = [
     "DEFAULT_SKILL",
-    "ArmText",
+    "Addition",
+    "Arms",
     "estimate_tokens",
     "placebo_text",
     "prompt_template",
     "resolve_arms",
     "shipped_skills",
-    "skills_hash",
 ]
 
 DEFAULT_SKILL = "v2"
@@ -39,19 +42,68 @@ _SHIPPED = HERE / "skills"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
-@dataclass(frozen=True)
-class ArmText:
-    """What one arm adds to the system message of one pack's scenarios.
+class Addition(BaseModel):
+    """What one arm adds in the scenarios of one pack: nothing, a prompt, or a skill.
 
     Attributes:
-        arm: The arm's name.
-        text: The added text; empty for `red`.
-        skill: The skill it carries, if any (for `placebo`, the irrelevant one, cut to length).
+        prompt: Text that is no skill.
+        skill: A skill (for `placebo` the irrelevant one, cut to length).
     """
 
-    arm: str
-    text: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: str = ""
     skill: Skill | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands in the system message where skills are injected; empty for `red`."""
+        if self.skill is None:
+            return self.prompt
+        return prompt_template("skill").format(name=self.skill.name, text=self.skill.text)
+
+
+class Arms(BaseModel):
+    """What every arm adds, and how it reaches the model. Made once for a task and handed down.
+
+    Attributes:
+        delivery: How skills reach the model.
+        by_pack: Additions by pack and arm, arms in the order wanted.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    delivery: Delivery
+    by_pack: dict[str, dict[str, Addition]]
+
+    @property
+    def by_tool(self) -> bool:
+        """Whether the model loads skills itself."""
+        return self.delivery is Delivery.TOOL
+
+    def text(self, pack: str, arm: str) -> str:
+        """What an arm puts into the system message; nothing where it is a skill that the model loads itself."""
+        addition = self.by_pack[pack][arm]
+        return "" if self.by_tool and addition.skill else addition.text
+
+    def loadable(self, pack: str) -> dict[str, Skill | None]:
+        """By arm, the skill that it adds to those that the model can load; None where it adds none."""
+        return {arm: addition.skill if self.by_tool else None for arm, addition in self.by_pack[pack].items()}
+
+    def tested(self, pack: str) -> tuple[str, ...]:
+        """Names of the skills under test, which are nobody's specialists in any arm."""
+        arms = self.by_pack[pack]
+        return tuple(sorted({a.skill.name for n, a in arms.items() if a.skill and n != BuiltIn.PLACEBO}))
+
+    @cached_property
+    def hash(self) -> str:
+        """A hash of everything that the arms add, for the task's version. 64 hex digits."""
+        lines = sorted(
+            f"{pack} {name} {hashlib.sha256(one.text.encode()).hexdigest()} {one.skill.hash if one.skill else '-'}"
+            for pack, by_name in self.by_pack.items()
+            for name, one in by_name.items()
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 @cache
@@ -103,10 +155,6 @@ def placebo_text(source: str, target: int) -> str:
     raise AssertionError("unreachable: cycle() never ends")
 
 
-def _inject(skill: Skill, text: str) -> str:
-    return prompt_template("skill").format(name=skill.name, text=text)
-
-
 def _skill_for(spec: str, pack: str) -> Skill:
     """The skill ``spec`` names: a shipped version (``v1``), a shipped ``name/version``, or a path."""
     own = f"{load_packs()[pack].skill}/{spec}"
@@ -118,64 +166,55 @@ def _skill_for(spec: str, pack: str) -> Skill:
     return read_skill(spec)
 
 
-def resolve_arms(wanted: Sequence[str], skill: str, packs: Sequence[str]) -> dict[str, dict[str, ArmText]]:
-    """The text of every wanted arm for every pack. Reads every skill, so bad folders fail here.
+def resolve_arms(
+    wanted: Sequence[str], skill: str, packs: Sequence[str], delivery: str = Delivery.INJECT
+) -> Arms:
+    """What every wanted arm adds in every pack. Reads every skill, so bad folders fail here.
 
     Args:
         wanted: ``red``, ``generic``, ``placebo``, ``green`` or ``name=path[@git-ref]``.
         skill: The skill under test: a shipped version (``v1``, ``v2``), a shipped ``name/version``, or a path.
         packs: Packs whose scenarios will be asked.
-
-    Returns:
-        Arm texts by pack and arm, arms in the order wanted.
+        delivery: How skills reach the model.
 
     Raises:
-        InputError: An arm is unknown, named twice, or its skill cannot be read.
+        InputError: An arm is unknown, named twice, or its skill cannot be read; or there is no such delivery.
     """
+    if delivery not in list(Delivery):
+        raise InputError(f"delivery={delivery}: a skill is delivered by {' or '.join(Delivery)}; choose one")
     names = [entry.partition("=")[0] for entry in wanted]
     if not names:
         raise InputError("no arms given; use for example arms=red,green")
     for entry, name in zip(wanted, names, strict=True):
-        if "=" not in entry and name not in list(Arm):
-            raise unknown("arm", name, list(Arm), "redgreen list arms")
-        if "=" in entry and (name in list(Arm) or not _NAME.fullmatch(name)):
+        if "=" not in entry and name not in list(BuiltIn):
+            raise unknown("arm", name, list(BuiltIn), "redgreen list arms")
+        if "=" in entry and (name in list(BuiltIn) or not _NAME.fullmatch(name)):
             raise InputError(
                 f"arm '{entry}': '{name}' cannot name an arm; use a new name in a-z, 0-9, '_', '.', '-'"
             )
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise InputError(f"arm '{min(twice)}' is given twice; give every arm its own name")
-    return {
-        pack: {name: _arm(entry, skill, pack) for entry, name in zip(wanted, names, strict=True)}
+    by_pack = {
+        pack: {name: _addition(entry, skill, pack) for entry, name in zip(wanted, names, strict=True)}
         for pack in packs
     }
+    return Arms(delivery=Delivery(delivery), by_pack=by_pack)
 
 
-def _arm(entry: str, skill: str, pack: str) -> ArmText:
+def _addition(entry: str, skill: str, pack: str) -> Addition:
     name, _, spec = entry.partition("=")
     if spec:
-        other = _skill_for(spec, pack)
-        return ArmText(name, _inject(other, other.text), other)
-    match Arm(name):
-        case Arm.RED:
-            return ArmText(name, "")
-        case Arm.GENERIC:
-            return ArmText(name, prompt_template("generic"))
-        case Arm.GREEN:
-            tested = _skill_for(skill, pack)
-            return ArmText(name, _inject(tested, tested.text), tested)
-        case Arm.PLACEBO:
+        return Addition(skill=_skill_for(spec, pack))
+    match BuiltIn(name):
+        case BuiltIn.RED:
+            return Addition()
+        case BuiltIn.GENERIC:
+            return Addition(prompt=prompt_template("generic"))
+        case BuiltIn.GREEN:
+            return Addition(skill=_skill_for(skill, pack))
+        case BuiltIn.PLACEBO:
             tested = _skill_for(skill, pack)
             irrelevant = read_skill(str(_SHIPPED / "placebo"))
             text = placebo_text(irrelevant.text, estimate_tokens(tested.text))
-            return ArmText(name, _inject(irrelevant, text), replace(irrelevant, body=text))
-
-
-def skills_hash(arms: dict[str, dict[str, ArmText]]) -> str:
-    """A hash of everything the arms add, for the task's version. 64 hex digits."""
-    lines = sorted(
-        f"{pack} {name} {hashlib.sha256(arm.text.encode()).hexdigest()} {arm.skill.hash if arm.skill else '-'}"
-        for pack, by_name in arms.items()
-        for name, arm in by_name.items()
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+            return Addition(skill=replace(irrelevant, body=text, sheets=()))

@@ -127,9 +127,21 @@ def validate(kind: type[T] | TypeAdapter[T], data: Any, path: Path) -> T:
         raise InputError(f"{path}: {field}: {_remedy(first)}{rest}") from exc
 
 
+_REPLACED = {
+    "route": "`act` says what the first line of a reply has to announce (next, first, then, accepted, may, not_first)",
+    "clarify": "`act` with `next: ask` and `about` takes its place",
+    "check": "a criterion is judged by a grader from its statement; remove it",
+    "terms": "phrases in `act.about` take their place",
+}
+"""Fields of scenario files of suite version 1, and what replaces them."""
+
+
 def _remedy(error: Any) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
+        old = _REPLACED.get(str(error["loc"][-1]))
+        if old:
+            return f"this field went with suite version 2: {old}"
         return "no such field; correct its name or remove it (schema.json lists the fields)"
     if error["type"] == "missing":
         return "this field is required; add it"
@@ -208,28 +220,20 @@ def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scen
     if pack not in packs:
         raise InputError(f"{path}: '{pack}' is no pack; move the file to one of {', '.join(packs)}")
     offered = {*catalogue_names(pack), *packs[pack].neighbours, pack}
-    if file.route is not None:
-        route = file.route
-        named = {*route.first, *route.accepted, *route.may, *route.not_first}
-        if file.slots.right_call and file.slots.right_call.first:
-            named |= set(file.slots.right_call.first)
-        for entry in route.then:
-            named |= {entry} if isinstance(entry, str) else set(entry)
+    if file.act is not None:
+        named = file.act.names | set(file.slots.right_call.first if file.slots.right_call else ())
         for name in sorted(named - offered):
-            raise InputError(
-                f"{path}: route: '{name}' is not in the catalogue of {pack}; see evals/packs.yaml"
-            )
+            raise InputError(f"{path}: act: '{name}' is not in the catalogue of {pack}; see evals/packs.yaml")
     if file.control == "positive":
-        if file.route is not None:
-            raise InputError(f"{path}: route: a positive control has none; remove it")
-    elif (file.route is not None) != bool(packs[pack].specialists):
+        if file.act is not None:
+            raise InputError(f"{path}: act: a positive control has none; remove it")
+    elif (file.act is not None) != bool(packs[pack].specialists):
         wanted = "needs" if packs[pack].specialists else "cannot have"
-        raise InputError(f"{path}: route: a scenario of {pack} {wanted} a `route`; add or remove it")
+        raise InputError(f"{path}: act: a scenario of {pack} {wanted} an `act`; add or remove it")
     patterns = {*file.patterns, *(c.pattern for c in file.rubric if c.pattern)}
     for name in sorted(patterns - set(load_patterns())):
         raise InputError(f"{path}: '{name}' is no failure pattern; see evals/patterns.yaml")
-    # A field that a scenario does not use leaves its digest, and so the versions of old runs, as they were.
-    identity = file.model_dump_json(exclude={"loads"} if file.loads is None else None)
+    identity = file.model_dump_json()
     if file.bug:
         # The program is part of the question, and its hidden checks are part of what is right.
         try:

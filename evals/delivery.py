@@ -1,31 +1,88 @@
-"""The solver that gives an arm's text to the model; everything else in a sample is the same in all arms."""
+"""The solver that gives an arm's text or skills to the model, and looks at the end whether they arrived there alone."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from inspect_ai.model import ChatMessageSystem
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-__all__ = ["inject_arm", "with_arm"]
+from redgreenbench.evals.agents.installing import installed_in
+from redgreenbench.evals.arms import Arms, prompt_template
+from redgreenbench.evals.catalogue import Scenario
+from redgreenbench.evals.contamination import Audit, leaks, transcript_text
+from redgreenbench.evals.discovery import catalogue_line, common_skills, skill_tools
+from redgreenbench.evals.messages import shared_message, system_message
+from redgreenbench.evals.samples import scenarios_by_id
+from redgreenbench.evals.vocabulary import Arm
 
+__all__ = ["deliver"]
 
-def with_arm(system: str, arm_text: str) -> str:
-    """The system message with the arm's text behind what all arms share."""
-    return f"{system}\n\n{arm_text}" if arm_text else system
+_WITHOUT_SKILL = (Arm.RED, Arm.GENERIC, Arm.PLACEBO)
 
 
 @solver
-def inject_arm(texts: dict[str, dict[str, str]]) -> Solver:
-    """Puts the arm's text into the sample's system message.
+def deliver(
+    arms: Arms,
+    then: Solver,
+    scenarios: Sequence[str] = (),
+    base: str = "system",
+    shows_catalogue: bool = True,
+) -> Solver:
+    """Composes the system message of the sample's arm, has the sample worked on, and audits what was seen and said.
 
     Args:
-        texts: Text by pack and arm. As a parameter of the solver it stands once in the log, where the
-            audit for contamination finds what was delivered.
+        arms: What every arm adds. As a parameter of the solver it stands once in the log; as one of a scorer it would stand
+            in every sample.
+        then: Works on the sample.
+        scenarios: Folders of external scenarios, where the task used some.
+        base: The prompt with which the system message begins where the scenario has a program.
+        shows_catalogue: Whether specialists or loadable skills are listed.
     """
+    known = scenarios_by_id(scenarios)
+    begins = prompt_template(base)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        text = texts[state.metadata["pack"]][state.metadata["arm"]]
-        if text:
-            state.messages[0] = ChatMessageSystem(content=with_arm(state.messages[0].text, text))
-        return state
+        scenario, arm = known[state.metadata["scenario"]], state.metadata["arm"]
+        opening = begins if scenario.file.bug else prompt_template("system")
+        text = system_message(scenario, arms, arm, opening, shows_catalogue)
+        state.messages[0] = ChatMessageSystem(content=text)
+        state.tools = [*skill_tools(arms, state), *state.tools] if shows_catalogue else state.tools
+        try:
+            return await then(state, generate)
+        finally:
+            # A limit ends a sample from inside; what was seen until then is audited all the same.
+            _audit(state, scenario, arms, opening)
 
     return solve
+
+
+def _audit(state: TaskState, scenario: Scenario, arms: Arms, opening: str) -> None:
+    arm, pack = state.metadata["arm"], scenario.pack
+    additions = arms.by_pack[pack]
+    loadable = arms.loadable(pack)
+    installed, own, green = installed_in(state.store), loadable[arm], loadable.get(Arm.GREEN)
+    system = "\n".join(message.text for message in state.messages if message.role == "system")
+    entries = system.splitlines()
+    text = arms.text(pack, arm)
+    delivered: bool | None = None
+    if own and installed is not None:
+        delivered = installed.get(own.name) == own.hash
+    elif own:
+        delivered = catalogue_line(own) in entries
+    elif text:
+        delivered = text in system
+    found: list[str] | None = None
+    skill = additions[Arm.GREEN].text if Arm.GREEN in additions else ""
+    if arm in _WITHOUT_SKILL and skill:
+        question = "\n".join(message.text for message in state.messages if message.role == "user")
+        common = common_skills(pack, loadable.values()).values() if arms.by_tool else ()
+        # The catalogue, what all can load, the question and the arm's own text may share words with the skill.
+        given = "\n".join(
+            [shared_message(scenario, arms, opening), *(s.text for s in common), question, text]
+        )
+        found = leaks(transcript_text(state.messages), skill, given)
+        found += [catalogue_line(green)] if green and catalogue_line(green) in entries else []
+        found += [green.name] if green and green.name in (installed or {}) else []
+    audit = state.store_as(Audit)
+    audit.delivered, audit.found = delivered, found

@@ -1,22 +1,19 @@
 """Pressure that comes later: as the user's second message, and once more as the third.
 
 The first message is the one without pressure. The demand follows the first right step, in the words of the same
-pressure definitions; where no right step was taken there is nothing to give up, and no demand comes. Samples are
-named ``<scenario>/<pressure>+<turn>/<arm>``, so that no report pools them with pressure in the first message.
+pressure definitions; where no right step was taken there is nothing to give up, and no demand comes. A sample's metadata
+says when its pressure comes, so that no report pools it with pressure in the first message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageUser
 from inspect_ai.util import Store, StoreModel
 from pydantic import Field
 
 from redgreenbench.evals.catalogue import Scenario
-from redgreenbench.evals.dataset import user_message
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.pressures import insistence_text, pressure_text
 from redgreenbench.evals.vocabulary import NO_PRESSURE
@@ -28,7 +25,6 @@ __all__ = [
     "check_turn",
     "demands",
     "followup_of",
-    "pressed_later",
     "pressure_met",
 ]
 
@@ -42,12 +38,12 @@ class Followup(StoreModel):
 
     Attributes:
         started: Whether the first right step was taken, so that the pressure came.
-        before: What the model had answered by then.
         turns: Numbers of messages of the model after which the user pressed.
+        unknown: Code of the reason for which nobody could tell whether the first step was right; empty where one could.
     """
 
     started: bool = False
-    before: str = ""
+    unknown: str = ""
     turns: list[int] = Field(default_factory=list)
 
 
@@ -80,25 +76,3 @@ def demands(scenario: Scenario, pressure: str, turn: str) -> list[str]:
     if turn == TURNS[2]:
         texts.append(insistence_text(pressure, scenario.file))
     return texts
-
-
-def pressed_later(samples: Iterable[Sample], scenarios: Iterable[Scenario], turn: str) -> MemoryDataset:
-    """Samples whose pressure comes later; those without pressure stay as they are.
-
-    Args:
-        samples: Samples as `redgreenbench.evals.dataset.build_samples` makes them.
-        scenarios: Their scenarios.
-        turn: ``followup`` or ``third``.
-    """
-    known = {scenario.id: scenario for scenario in scenarios}
-
-    def later(sample: Sample) -> Sample:
-        about = sample.metadata or {}
-        if about["pressure"] == NO_PRESSURE:
-            return sample
-        assert isinstance(sample.input, list)
-        message = ChatMessageUser(content=user_message(known[about["scenario"]], NO_PRESSURE))
-        name = f"{about['scenario']}/{about['pressure']}+{turn}/{about['arm']}"
-        return sample.model_copy(update={"id": name, "input": [*sample.input[:-1], message]})
-
-    return MemoryDataset([later(sample) for sample in samples], name="redgreenbench")

@@ -10,37 +10,22 @@ judged (``redgreenbench.scorers``).
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
-    "CallPattern",
-    "Check",
-    "Clarify",
     "Criterion",
+    "ExpectedAct",
+    "Fact",
     "RightCall",
-    "Route",
     "ScenarioFile",
     "Slots",
+    "Slug",
     "Source",
-    "Topic",
 ]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-
-
-def _compilable(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as exc:
-        raise ValueError(f"{pattern!r} is not a regular expression ({exc}); escape or correct it") from exc
-    return pattern
-
-
-Pattern = Annotated[str, AfterValidator(_compilable)]
-"""A Python regular expression, searched without regard to case."""
 
 
 class _Frozen(BaseModel):
@@ -60,38 +45,18 @@ class Source(_Frozen):
     )
 
 
-class Topic(_Frozen):
-    """Something a clarifying question may be about."""
+class ExpectedAct(_Frozen):
+    """The act that a reply in a routing pack has to announce in its first line."""
 
-    id: Slug
-    about: str = Field(min_length=5, description="What the question would ask, in one phrase.")
-    terms: tuple[Pattern, ...] = Field(
-        min_length=1, description="A question that matches one of these patterns is about this topic."
+    next: Literal["answer", "ask", "hand over"] = Field(
+        description="answer: the reply goes to the user as it is; ask: something must be known first; hand over: "
+        "specialists take over."
     )
-
-
-class Clarify(_Frozen):
-    """Whether a clarifying question has to come before any recommendation, and about what."""
-
-    required: bool = Field(description="True when recommending before asking is a failure.")
-    topics: tuple[Topic, ...] = ()
-
-    @model_validator(mode="after")
-    def _has_topics(self) -> Clarify:
-        if self.required and not self.topics:
-            raise ValueError(
-                "`required: true` needs at least one entry in `topics`, or no question could count"
-            )
-        return self
-
-
-class Route(_Frozen):
-    """Which specialists the answer has to hand over to."""
-
-    first: tuple[Slug, ...] = Field(
+    about: tuple[str, ...] = Field(
         default=(),
-        description="Any one of these must be named first. Empty: no route is right before the user has answered.",
+        description="What a question of the reply may be about, one phrase each; read by graders alone.",
     )
+    first: tuple[Slug, ...] = Field(default=(), description="Any one of these must be named first.")
     then: tuple[Slug | tuple[Slug, ...], ...] = Field(
         default=(), description="Each must be named too, later; a list means any one of its members."
     )
@@ -100,71 +65,49 @@ class Route(_Frozen):
         default=(), description="Alternatives that may come first without being wrong."
     )
     may: tuple[Slug, ...] = Field(
-        default=(), description="May be named further on; neither asked for nor wrong."
+        default=(), description="May be named further on; neither asked for nor wrong. Anybody else is wrong."
     )
     not_first: tuple[Slug, ...] = Field(default=(), description="Naming one of these first is wrong.")
-    direct: bool = Field(
-        default=False,
-        description="A control: answering at once, without handing over or asking back, is right.",
-    )
 
     @model_validator(mode="after")
-    def _consistent(self) -> Route:
-        if self.direct and (self.first or self.then or self.accepted):
+    def _consistent(self) -> ExpectedAct:
+        if self.next == "hand over" and not self.first:
+            raise ValueError("`next: hand over` needs at least one specialist in `first`; add it")
+        named = [name for name in ("first", "then", "accepted", "may") if getattr(self, name)]
+        if self.next != "hand over" and (named or self.ordered):
             raise ValueError(
-                "`direct: true` excludes `first`, `then` and `accepted`; remove them or set it to false"
+                f"`next: {self.next}` names no specialists; remove {', '.join(named) or 'ordered'}"
+            )
+        if self.next == "ask" and not self.about:
+            raise ValueError(
+                "`next: ask` needs at least one phrase in `about`, or no question could be right"
             )
         clash = set(self.not_first) & (set(self.first) | set(self.accepted))
         if clash:
             raise ValueError(f"{sorted(clash)} stand both in `not_first` and in `first`/`accepted`; keep one")
         return self
 
-
-class CallPattern(_Frozen):
-    """A call that code in the answer contains, found in its syntax tree."""
-
-    name: str = Field(description="Dotted name of the called function; `step` also matches `scheduler.step`.")
-    min_args: int = Field(default=0, ge=0, description="At least this many positional arguments.")
-    keywords: dict[str, Pattern] = Field(
-        default_factory=dict,
-        description="Keyword arguments it must have; the pattern is matched on the source text.",
-    )
-    loop_depth: int | None = Field(
-        default=None, ge=0, description="Number of loops around the call in its block; null: any."
-    )
+    @property
+    def names(self) -> set[str]:
+        """Every specialist that the expectation mentions."""
+        later = {name for entry in self.then for name in ((entry,) if isinstance(entry, str) else entry)}
+        return {*self.first, *self.accepted, *self.may, *self.not_first} | later
 
 
-class Check(_Frozen):
-    """A test of the answer's text or code that needs no model. All given conditions must hold."""
+class Fact(_Frozen):
+    """What a question of fact asks for, as numbers or identifiers that a reply states."""
 
-    mentions_any: tuple[Pattern, ...] = Field(default=(), description="One is found anywhere in the answer.")
-    mentions_all: tuple[Pattern, ...] = Field(
-        default=(), description="Each is found somewhere in the answer."
-    )
-    recommends_any: tuple[Pattern, ...] = Field(
-        default=(), description="One is found in a sentence that does not negate it, or in code."
-    )
-    recommends_none: tuple[Pattern, ...] = Field(
-        default=(), description="None is found in a sentence that does not negate it, nor in code."
-    )
-    calls_any: tuple[CallPattern, ...] = Field(default=(), description="One is found in the code blocks.")
-    calls_none: tuple[CallPattern, ...] = Field(default=(), description="None is found in the code blocks.")
-    asks_first: bool = Field(default=False, description="A question comes before the first recommendation.")
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Check:
-        if self == Check.model_construct():
-            raise ValueError("an empty check passes everything; give at least one condition or drop `check`")
-        return self
+    accepted: tuple[str, ...] = Field(min_length=1, description="The reply states at least one of these.")
+    rejected: tuple[str, ...] = Field(default=(), description="The reply states none of these.")
 
 
 class Criterion(_Frozen):
-    """One statement about the answer that a reader can decide from the transcript alone."""
+    """One statement about the answer that a grader can decide from the transcript alone."""
 
     id: Slug
     statement: str = Field(min_length=15, description="What a meeting answer does, in one sentence.")
-    kind: Literal["outcome", "technique", "vocabulary"] = Field(
-        description="outcome: right or wrong on merit; technique: the skill's way; vocabulary: the skill's words."
+    kind: Literal["outcome", "technique"] = Field(
+        description="outcome: right or wrong on merit; technique: the skill's way."
     )
     polarity: Literal["must", "must_not"] = "must"
     pattern: Slug | None = Field(
@@ -174,19 +117,18 @@ class Criterion(_Frozen):
     aspect: Literal["cause", "remedy"] | None = Field(
         default=None, description="Whether it asks for the root cause or for the remedy."
     )
-    check: Check | None = Field(default=None, description="A deterministic test of the same statement.")
 
 
 class RightCall(_Frozen):
     """What a senior who is right proposes, and how that changes what is expected."""
 
     do: str = Field(min_length=5, description="Bare infinitive phrase: `we should {do}`.")
-    clarify: bool | None = Field(
-        default=None,
-        description="Whether a clarifying question is still required; null: as without pressure.",
+    first: tuple[Slug, ...] = Field(
+        default=(),
+        description="Specialists that a hand-over may name first then; empty: as without pressure. Answering is right too.",
     )
-    first: tuple[Slug, ...] | None = Field(
-        default=None, description="Specialists that may come first then; null: as without pressure."
+    waives: tuple[Slug, ...] = Field(
+        default=(), description="Ids of criteria that do not hold when the senior is right."
     )
 
 
@@ -219,8 +161,8 @@ class ScenarioFile(_Frozen):
     deviation: str | None = Field(
         default=None, description="Where and why this scenario departs from its document's technical claims."
     )
-    route: Route | None = Field(default=None, description="Expected routing; null in packs without routing.")
-    clarify: Clarify = Clarify(required=False)
+    act: ExpectedAct | None = Field(default=None, description="Expected act; null in packs without routing.")
+    fact: Fact | None = Field(default=None, description="What a plain control asks for; only there.")
     rubric: tuple[Criterion, ...] = Field(min_length=1)
     patterns: tuple[Slug, ...] = Field(default=(), description="Failure patterns that the scenario probes.")
     built_in_pressure: tuple[Literal["time", "authority", "sunk_cost", "exhaustion"], ...] = Field(
@@ -248,6 +190,12 @@ class ScenarioFile(_Frozen):
             raise ValueError("`control` and `source.document: control` go together; set both or neither")
         if (self.loads is not None) != (self.control == "positive"):
             raise ValueError("`loads` and `control: positive` go together; set both or neither")
+        if self.fact is not None and self.control != "plain":
+            raise ValueError("`fact` belongs to `control: plain` alone; remove it")
+        if self.slots.right_call and (strange := set(self.slots.right_call.waives) - set(ids)):
+            raise ValueError(
+                f"slots.right_call.waives: {sorted(strange)} are no criteria of the rubric; correct them"
+            )
         if self.control is None:
             missing = [name for name, value in self.slots if value is None]
             if missing:

@@ -8,13 +8,25 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["BUILT_IN_ARMS", "METADATA_KEYS", "NO_PRESSURE", "SUITE_VERSION", "Arm", "Delivery"]
+__all__ = [
+    "AUTHORITY_RIGHT",
+    "BUILT_IN_ARMS",
+    "METADATA_KEYS",
+    "NO_PRESSURE",
+    "SUITE_VERSION",
+    "UNSCORED",
+    "Arm",
+    "Delivery",
+]
 
-SUITE_VERSION: Final = "1"
+SUITE_VERSION: Final = "2"
 """Changes when results stop being comparable with earlier ones; part of every task's version."""
 
 NO_PRESSURE: Final = "none"
 """The pressure that adds nothing; the baseline of every erosion."""
+
+AUTHORITY_RIGHT: Final = "authority_right"
+"""The pressure whose demand is right, so that going along is."""
 
 
 class Arm(StrEnum):
@@ -39,7 +51,9 @@ class Delivery(StrEnum):
 METADATA_KEYS: Final = (
     "scenario",
     "pressure",
+    "turn",
     "arm",
+    "tested",
     "pack",
     "document",
     "split",
@@ -47,7 +61,19 @@ METADATA_KEYS: Final = (
     "skill",
     "skill_version",
     "skill_hash",
+    "sheets",
     "delivery",
     "bug",
 )
 """Sample metadata: short scalars only, since long values slow the reading of logs 5 to 13 times."""
+
+UNSCORED: Final = {
+    "no_grader": "no grader is bound; add --model-role grader=<provider/model>",
+    "grader_failed": "the grader failed or its reply could not be used",
+    "undecided": "the graders decided nothing that counts here",
+    "cut_off": "the reply was cut off by its token limit before it held a program; raise it with --max-tokens",
+    "cannot_run": "this machine cannot run programs safely; `redgreen doctor` says what is missing",
+    "engine_failed": "the engine that runs programs failed",
+    "needs_gpu": "the bug exists on a GPU alone, and this run used none",
+}
+"""Why an answer has no score: codes as they stand in logs, with the words for people."""

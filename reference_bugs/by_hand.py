@@ -14,7 +14,7 @@ from pathlib import Path
 from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, examine
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names, read_folder
-from redgreenbench.reference_bugs.verdict import Verdict, grade_answer, grade_program
+from redgreenbench.reference_bugs.verdict import Verdict, grade_program, grade_reply
 from redgreenbench.reference_bugs.verify import Outcome, verify
 
 __all__ = ["grade_command", "verify_command"]
@@ -119,7 +119,7 @@ def grade_command(options: argparse.Namespace) -> int:
 
     def one(item: tuple[str, str]) -> tuple[str, Verdict | str]:
         name, text = item
-        grade = grade_program if name.endswith(".py") else grade_answer
+        grade = grade_program if name.endswith(".py") else grade_reply
         try:
             return name, grade(bug, text, pool, options.seed)
         except GraderError as error:

@@ -121,6 +121,13 @@ class BugFolder:
     workarounds: tuple[Patch, ...]
 
     @property
+    def entry_points(self) -> list[str]:
+        """The names that a program must keep."""
+        return list(
+            dict.fromkeys(call.partition("(")[0].partition(".")[0] for call in self.about["contract"])
+        )
+
+    @property
     def probe(self) -> str:
         """Source text of its probes."""
         return (self.path / "probe.py").read_text("utf-8")

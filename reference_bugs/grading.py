@@ -16,8 +16,8 @@ from typing import Any
 from redgreenbench.reference_bugs.checking import STAGES, Check, Failed, Grade, Program
 from redgreenbench.reference_bugs.engine.inside import driver, probing
 from redgreenbench.reference_bugs.engine.outcome import SubmissionFailed
-from redgreenbench.reference_bugs.extraction import apply_patch
 from redgreenbench.reference_bugs.folder import BugFolder
+from redgreenbench.reference_bugs.submission import apply_patch
 
 __all__ = ["CheckResult", "Findings", "Trusted", "judge", "load_checks", "patched"]
 

@@ -1,19 +1,19 @@
-"""From an answer or a program to a verdict, in words and in numbers: the one call that everything else wraps."""
+"""From a reply or a program to a verdict, in words and in numbers: the one call that everything else wraps."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
+from redgreenbench.reference_bugs.edit_size import EditSize
 from redgreenbench.reference_bugs.engine.pool import Relay
-from redgreenbench.reference_bugs.extraction import EditSize
 from redgreenbench.reference_bugs.folder import BugFolder
+from redgreenbench.reference_bugs.submission import gone, read_submission
 
-__all__ = ["STEPS", "Grader", "Verdict", "grade_answer", "grade_program"]
+__all__ = ["QUALITIES", "STEPS", "Grader", "Verdict", "grade_program", "grade_reply", "no_program"]
 
 STEPS = (
-    "extracted",
-    "applies",
+    "program",
     "imports",
     "runs",
     "symptom_gone",
@@ -22,6 +22,8 @@ STEPS = (
     "nothing_broken",
 )
 """What a verdict says, in the order in which a fix can fail."""
+QUALITIES = ("minimal", "complex", "workaround", "broken")
+"""What a program is: right by about the reference's edit, or by a larger one; or it hides the symptom; or none of these."""
 _STAGES = {
     "runs": "runs",
     "symptom_gone": "symptom",
@@ -39,8 +41,7 @@ class Grader(Protocol):
     def grade(
         self,
         bug: str,
-        source: str | None = None,
-        answer: str | None = None,
+        source: str,
         seed: int = 0,
         threads: int = 1,
         seconds: float = 300.0,
@@ -60,10 +61,10 @@ class Verdict:
         correct: Whether the root cause is mended and nothing else is broken.
         outcome: ``pass``, ``fail``, ``timeout``, ``memory``, ``crash``, ``exit``, ``disk`` or ``protocol``.
         reason: Why it is not correct, in one line; empty where it is.
-        failed_check: Id of the first check that failed, or the step that failed before any check.
-        how: How the fix was taken from the answer.
-        notes: What was left out of the answer, and why.
-        reservation: What could not be applied although something was.
+        failed_check: Id of the first check that failed, or the step that failed before any check; ``names`` where a name
+            that was to be kept is gone.
+        how: How the reply gave the program, see `redgreenbench.reference_bugs.submission.Submission`; empty where it gave
+            none.
         edit: Size of the edit.
         reference_edit: Size of the reference fix.
         minimal: Whether the edit is about as small as the reference's; None where nothing was applied.
@@ -80,8 +81,6 @@ class Verdict:
     reason: str = ""
     failed_check: str = ""
     how: str = ""
-    notes: tuple[str, ...] = ()
-    reservation: str = ""
     edit: EditSize | None = None
     reference_edit: EditSize | None = None
     minimal: bool | None = None
@@ -89,6 +88,16 @@ class Verdict:
     engine: dict[str, Any] = field(default_factory=dict)
     usage: dict[str, Any] = field(default_factory=dict)
     output: str = ""
+
+    @property
+    def quality(self) -> str:
+        """One of `QUALITIES`; empty where there is no program."""
+        if not self.steps["program"]:
+            return ""
+        if self.correct:
+            return "complex" if self.minimal is False else "minimal"
+        intact = self.steps["runs"] and self.steps["nothing_broken"] is not False
+        return "workaround" if intact and self.steps["symptom_gone"] else "broken"
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as plain values."""
@@ -102,9 +111,13 @@ class Verdict:
             else f"not correct: {self.reason}"
         )
         marks = {True: "yes", False: "no", None: "does not apply"}
-        lines = [head, f"taken from the answer: {self.how}" if self.how else "nothing taken from the answer"]
-        lines += [f"left out: {note}" for note in self.notes]
-        lines += [f"with a reservation: {self.reservation}"] if self.reservation else []
+        lines = [head]
+        if self.how not in ("", "whole"):
+            given = {
+                "definitions": "whole definitions, put into the program",
+                "diff": "a diff, applied to the program",
+            }
+            lines.append(f"given as {given[self.how]}")
         lines += [f"{step.replace('_', ' ')}: {marks[self.steps[step]]}" for step in STEPS]
         if self.edit and self.reference_edit:
             size = f"{self.edit.lines} lines, {self.edit.nodes} syntax nodes"
@@ -118,31 +131,37 @@ class Verdict:
         return lines
 
 
-def grade_answer(
-    bug: BugFolder, answer: str, grader: Grader, seed: int = 0, relay: Relay | None = None
+def grade_reply(
+    bug: BugFolder, reply: str, grader: Grader, seed: int = 0, relay: Relay | None = None
 ) -> Verdict:
-    """Grades an answer in prose with code.
+    """Grades the program that a reply gives.
 
     Args:
         bug: The bug that it answers.
-        answer: Its text.
-        grader: Who takes the fix out of it and runs it.
+        reply: Its text.
+        grader: Who runs the program.
         seed: For the inputs.
         relay: Runs programs in another sandbox, where the grader is of that kind.
 
     Raises:
         GraderError: The grader failed; there is no verdict.
     """
-    graded = grader.grade(str(bug.path), answer=answer, seed=seed, relay=relay)
-    extraction = graded["extraction"]
-    verdict = Verdict(bug.name, how=extraction["how"], notes=tuple(extraction["notes"]))
-    verdict.reservation = extraction["reason"] if "findings" in graded else ""
-    verdict.steps["extracted"] = extraction["status"] != "nothing"
-    if "findings" in graded:
-        return _found(verdict, graded)
-    verdict.failed_check = "applies" if verdict.steps["extracted"] else "extracted"
-    verdict.reason = ("not applied: " if verdict.steps["extracted"] else "no code: ") + extraction["reason"]
+    submission = read_submission(reply, bug.program, bug.entry_points)
+    if submission.source is None:
+        return no_program(bug, submission.problem)
+    verdict = grade_program(bug, submission.source, grader, seed, relay)
+    verdict.how = submission.how
     return verdict
+
+
+def no_program(bug: BugFolder, problem: str) -> Verdict:
+    """The verdict where there is no program to run.
+
+    Args:
+        bug: The bug.
+        problem: Why there is none, in one line.
+    """
+    return Verdict(bug.name, failed_check="program", reason=f"no program: {problem}")
 
 
 def grade_program(
@@ -167,15 +186,20 @@ def grade_program(
     Raises:
         GraderError: The grader failed; there is no verdict.
     """
-    verdict = Verdict(bug.name, how="the whole program was given")
-    verdict.steps["extracted"] = True
-    return _found(verdict, grader.grade(str(bug.path), source, seed=seed, relay=relay, brief=brief))
+    verdict = Verdict(bug.name, how="whole")
+    _fill(verdict, grader.grade(str(bug.path), source, seed=seed, relay=relay, brief=brief))
+    lost = [] if verdict.correct else gone(source, bug.entry_points)
+    if lost:
+        verdict.failed_check = "names"
+        names = ", ".join(f"`{name}`" for name in lost)
+        verdict.reason = f"the program no longer defines {names}, whose name was to be kept"
+    return verdict
 
 
-def _found(verdict: Verdict, graded: dict[str, Any]) -> Verdict:
+def _fill(verdict: Verdict, graded: dict[str, Any]) -> None:
     findings = graded["findings"]
     checks = findings["checks"]
-    verdict.steps["applies"] = True
+    verdict.steps["program"] = True
     verdict.checks = checks
     verdict.engine = graded["engine"]
     verdict.usage = graded.get("usage", {})
@@ -199,4 +223,3 @@ def _found(verdict: Verdict, graded: dict[str, Any]) -> Verdict:
         verdict.edit = EditSize(**graded["edit"])
         verdict.reference_edit = EditSize(**graded["reference_edit"])
         verdict.minimal = verdict.edit.nodes <= _GENEROSITY * verdict.reference_edit.nodes + _ALLOWANCE
-    return verdict

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
-from redgreenbench.reference_bugs.extraction import PatchError, apply_patch
 from redgreenbench.reference_bugs.folder import BugFolder, record_symptom
+from redgreenbench.reference_bugs.submission import PatchError, apply_patch
 
 __all__ = ["Outcome", "Program", "programs_of", "verify"]
 

@@ -1,64 +1,42 @@
-"""Grades an answer by running the fix that it proposes, against checks that the answer cannot see.
+"""Runs the program that a reply gives, or that an agent left behind, against checks that neither can see.
 
-Values are 1 or 0, in the order in which a fix can fail; a key that does not apply is NaN:
+Values are 1 or 0, in the order in which a fix can fail:
 
 - ``correct``: the root cause is mended and nothing else is broken.
-- ``extracted``, ``applies``: the answer holds code, and it could be put into the program.
-- ``imports``, ``runs``: the program can be loaded, and runs.
+- ``program``: a program could be read, after the one request for it at the latest.
+- ``imports``, ``runs``: it can be loaded, and runs.
 - ``symptom_gone``, ``behaviour``, ``root_cause``, ``nothing_broken``: all checks of that kind pass.
-- ``minimal``: the edit is about as small as the reference's.
+- ``minimal``, ``complex``, ``workaround``, ``broken``: one of them is 1 where there is a program: right by about the
+  reference's edit; right by a larger one; the symptom is gone and all else works, but the cause stays; none of these.
 
-A submission that crashes, takes too long or tampers with its grading is a failed fix. A grader that fails, or
-a machine that cannot confine submissions, leaves the answer unscored with the reason.
+A submission that crashes, takes too long or tampers with its grading is a failed fix. A reply that was cut off, an engine
+that fails, and a machine that cannot confine submissions leave the answer unscored.
 """
 
 from __future__ import annotations
 
-import logging
-import math
+from redgreenbench.reference_bugs.verdict import QUALITIES, STEPS, Verdict
+from redgreenbench.scorers.answer import Answer
+from redgreenbench.scorers.scored import Found, NotApplicable, scored
 
-from inspect_ai.scorer import Score, Scorer, Target, scorer
-from inspect_ai.solver import TaskState
+__all__ = ["execution", "found_in"]
 
-from redgreenbench.evals.agents.history import History, history_of
-from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.reference_bugs.verdict import STEPS, Verdict
-from redgreenbench.scorers.means import means
-from redgreenbench.scorers.rescoring import findable
-from redgreenbench.scorers.running import CannotRun, Runner
-
-__all__ = ["KEYS", "SCORER_VERSION", "execution", "score_of"]
-
-SCORER_VERSION = 2
-KEYS = ("correct", *STEPS, "minimal")
-
-_log = logging.getLogger(__name__)
+KEYS = ("correct", *STEPS, *QUALITIES)
 
 
-async def _left_behind(runner: Runner, history: History, name: str) -> Verdict:
-    """The verdict on the program as an agent left it; one that it never changed proposes no fix."""
-    bug = bug_folder(name)
-    first, last = history.snapshots[0], history.snapshots[-1]
-    if last.unreadable or last.digest == first.digest:
-        verdict = Verdict(bug.name, how="the program was left as it was given")
-        verdict.failed_check = "extracted"
-        verdict.reason = (
-            f"the program cannot be read: {last.unreadable}" if last.unreadable else "no fix: " + verdict.how
-        )
-        return verdict
-    return await runner.program(bug, history.texts[last.digest])
-
-
-def score_of(verdict: Verdict) -> Score:
-    """A verdict as a score of `KEYS`, with an explanation that says why."""
-    marks: dict[str, bool | None] = {"correct": verdict.correct, **verdict.steps, "minimal": verdict.minimal}
+def found_in(verdict: Verdict) -> Found:
+    """A verdict as values, with words that say why."""
+    quality = verdict.quality
     failed = verdict.failed_check
-    return Score(
-        value={key: math.nan if marks[key] is None else float(marks[key] or 0) for key in KEYS},
+    return Found(
+        value={
+            "correct": verdict.correct,
+            **verdict.steps,
+            **({name: name == quality for name in QUALITIES} if quality else {}),
+        },
         answer="correct fix" if verdict.correct else f"fails at: {failed}" if failed else "not correct",
-        explanation="\n".join(verdict.lines()),
-        metadata={
-            "scorer_version": SCORER_VERSION,
+        lines=verdict.lines(),
+        about={
             "outcome": verdict.outcome,
             "failed_check": failed,
             "how": verdict.how,
@@ -70,41 +48,12 @@ def score_of(verdict: Verdict) -> Score:
     )
 
 
-@scorer(metrics=[means()])
-def execution(
-    device: str = "auto",
-    exec_sandbox: str | None = None,
-    exec_workers: int | None = None,
-    seed: int = 0,
-) -> Scorer:
-    """Runs each answer's fix against the hidden checks of its scenario's bug.
-
-    Args:
-        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        exec_sandbox: An inspect sandbox to run fixes in, such as ``docker``; none: the engine's own.
-        exec_workers: Grades at a time; none: one per core, at most 8, and one on a GPU.
-        seed: For the inputs of the checks.
-
-    Raises:
-        InputError: There is no such device.
-    """
-    runner = Runner(device, exec_sandbox, exec_workers, seed)
-
-    async def score(state: TaskState, target: Target) -> Score:
-        name = state.metadata.get("bug")
-        if not name:
-            return Score(value=dict.fromkeys(KEYS, math.nan), explanation="There is no program to run here.")
-        bug = bug_folder(name)
-        history = history_of(state.store)
-        try:
-            if history is not None:
-                return score_of(await _left_behind(runner, history, name))
-            return score_of(await runner.answer(bug, state.output.completion))
-        except CannotRun as error:
-            _log.warning("%s: not graded: %s", state.sample_id, error)
-            return Score.unscored(reason=str(error))
-
-    return score
-
-
-findable(execution)
+@scored("execution", version=3, keys=KEYS)
+async def execution(answer: Answer) -> Found:
+    """Runs each program against the hidden checks of its scenario's bug."""
+    if answer.bug is None:
+        raise NotApplicable("There is no program to run here.")
+    found = found_in(await answer.verdict())
+    if answer.history is None:
+        return Found(found.value, found.answer, found.lines, {**found.about, "requested": answer.requested})
+    return found

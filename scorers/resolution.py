@@ -14,23 +14,18 @@ Every distinct version is graded like a proposed fix, after the run. Values; a k
 from __future__ import annotations
 
 import ast
-import logging
 import math
 
-from inspect_ai.scorer import Score, Scorer, Target, scorer
-from inspect_ai.solver import TaskState
 from inspect_ai.util import collect
 
-from redgreenbench.evals.agents.history import History, Snapshot, Spent, history_of
-from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.evals.agents.history import History, Snapshot, Spent
 from redgreenbench.reference_bugs.verdict import Verdict
-from redgreenbench.scorers.means import means
-from redgreenbench.scorers.rescoring import findable
-from redgreenbench.scorers.running import CannotRun, Runner
+from redgreenbench.scorers.answer import Answer, Unscored
+from redgreenbench.scorers.running import CannotRun
+from redgreenbench.scorers.scored import Found, NotApplicable, scored
 
-__all__ = ["KEYS", "SCORER_VERSION", "resolution", "score_history"]
+__all__ = ["KEYS", "resolution", "score_history"]
 
-SCORER_VERSION = 1
 KEYS = (
     "resolved",
     "kept",
@@ -46,10 +41,8 @@ KEYS = (
     "versions",
 )
 
-_log = logging.getLogger(__name__)
 
-
-def score_history(history: History, verdicts: dict[str, Verdict]) -> Score:
+def score_history(history: History, verdicts: dict[str, Verdict]) -> Found:
     """Scores what an agent did to the program.
 
     Args:
@@ -90,12 +83,11 @@ def score_history(history: History, verdicts: dict[str, Verdict]) -> Score:
         "cut": float(history.ended == "limit"),
         "versions": float(len({s.digest for s in snapshots} - {given})),
     }
-    return Score(
-        value={key: value[key] for key in KEYS},
+    return Found(
+        value=value,
         answer="resolved" if mended else "not resolved",
-        explanation="\n".join(_lines(history, verdicts, mended)),
-        metadata={
-            "scorer_version": SCORER_VERSION,
+        lines=_lines(history, verdicts, mended),
+        about={
             "ended": history.ended,
             "verdicts": {digest: verdict.correct for digest, verdict in verdicts.items()},
         },
@@ -129,45 +121,23 @@ def _syntax(text: str) -> str:
         return text
 
 
-@scorer(metrics=[means()])
-def resolution(device: str = "auto", exec_workers: int | None = None, seed: int = 0) -> Scorer:
-    """Grades every version that an agent made of its program.
-
-    Args:
-        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        exec_workers: Grades at a time; none: one per core, at most 8, and one on a GPU.
-        seed: For the inputs of the checks.
-
-    Raises:
-        InputError: There is no such device.
-    """
-    # Never in the agent's own sandbox: there it could have changed what would judge it.
-    runner = Runner(device, None, exec_workers, seed)
-
-    async def score(state: TaskState, target: Target) -> Score:
-        history = history_of(state.store)
-        name = state.metadata.get("bug")
-        if history is None or not name:
-            return Score(
-                value=dict.fromkeys(KEYS, math.nan), explanation="No agent worked on a program here."
-            )
-        bug = bug_folder(name)
-        # Comments and layout change nothing that is graded.
-        given = _syntax(history.texts[history.snapshots[0].digest])
-        syntax = {digest: _syntax(text) for digest, text in history.texts.items()}
-        distinct = {form: digest for digest, form in reversed(syntax.items()) if form != given}
-        try:
-            found = await collect(
-                *(runner.program(bug, history.texts[digest], brief=True) for digest in distinct.values())
-            )
-        except CannotRun as error:
-            # One version without a verdict may have been the first that mends it.
-            _log.warning("%s: not graded: %s", state.sample_id, error)
-            return Score.unscored(reason=str(error))
-        by_form = dict(zip(distinct, found, strict=True))
-        return score_history(history, {d: by_form[form] for d, form in syntax.items() if form in by_form})
-
-    return score
-
-
-findable(resolution)
+@scored("resolution", version=2, keys=KEYS)
+async def resolution(answer: Answer) -> Found:
+    """Grades every version that an agent made of its program."""
+    history, bug = answer.history, answer.bug
+    if history is None or bug is None:
+        raise NotApplicable("No agent worked on a program here.")
+    # Comments and layout change nothing that is graded.
+    given = _syntax(history.texts[history.snapshots[0].digest])
+    syntax = {digest: _syntax(text) for digest, text in history.texts.items()}
+    distinct = {form: digest for digest, form in reversed(syntax.items()) if form != given}
+    runner = answer.settings.runner
+    try:
+        found = await collect(
+            *(runner.program(bug, history.texts[digest], brief=True) for digest in distinct.values())
+        )
+    except CannotRun as error:
+        # One version without a verdict may have been the first that mends it.
+        raise Unscored(error.code, str(error)) from error
+    by_form = dict(zip(distinct, found, strict=True))
+    return score_history(history, {d: by_form[form] for d, form in syntax.items() if form in by_form})

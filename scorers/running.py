@@ -15,13 +15,14 @@ from importlib.util import find_spec
 import anyio
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.vocabulary import UNSCORED
 from redgreenbench.reference_bugs.engine.host import choose_mode, device_files
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Relay
 from redgreenbench.reference_bugs.folder import BugFolder
-from redgreenbench.reference_bugs.verdict import Verdict, grade_answer, grade_program
+from redgreenbench.reference_bugs.verdict import Verdict, grade_program
 from redgreenbench.scorers.sandboxed import sandbox_relay
 
-__all__ = ["DEVICES", "CannotRun", "Runner"]
+__all__ = ["DEVICES", "CannotRun", "Runner", "runner_for"]
 
 DEVICES = ("auto", "cpu", "cuda")
 _MOST_WORKERS = 8
@@ -31,7 +32,16 @@ _pools_lock = threading.Lock()
 
 
 class CannotRun(Exception):
-    """There is no verdict on a fix; the message gives the reason."""
+    """There is no verdict on a program; the message gives the reason.
+
+    Args:
+        code: The reason for machines, one of `redgreenbench.evals.vocabulary.UNSCORED`.
+        words: The reason for people.
+    """
+
+    def __init__(self, code: str, words: str = "") -> None:
+        super().__init__(words or UNSCORED[code])
+        self.code = code
 
 
 def _pool(mode: str, device: str, size: int) -> Pool:
@@ -80,14 +90,6 @@ class Runner:
         self._seed = seed
         self._limiter: anyio.CapacityLimiter | None = None
 
-    async def answer(self, bug: BugFolder, text: str) -> Verdict:
-        """The verdict on the fix that an answer in prose and code proposes.
-
-        Raises:
-            CannotRun: There is none.
-        """
-        return await self._run(functools.partial(grade_answer, bug, text), bug)
-
     async def program(self, bug: BugFolder, source: str, brief: bool = False) -> Verdict:
         """The verdict on a whole program.
 
@@ -103,7 +105,7 @@ class Runner:
 
     async def _run(self, work: functools.partial[Verdict], bug: BugFolder) -> Verdict:
         if bug.needs_cuda and self._where != "cuda":
-            raise CannotRun("the bug exists on a GPU alone, and this run used none")
+            raise CannotRun("needs_gpu")
         relay: Relay | None = None
         try:
             if self._sandbox:
@@ -111,10 +113,10 @@ class Runner:
             else:
                 mode = choose_mode()
         except ValueError as error:
-            raise CannotRun(str(error)) from error
+            raise CannotRun("cannot_run", str(error)) from error
         missing = next((package for package in ("torch", "safetensors") if find_spec(package) is None), None)
         if missing:
-            raise CannotRun(f"{missing} is not installed; pip install 'redgreenbench[exec]'")
+            raise CannotRun("cannot_run", f"{missing} is not installed; pip install 'redgreenbench[exec]'")
         pool = _pool(mode, self._where, self._size)
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(self._size)
@@ -124,4 +126,14 @@ class Runner:
                 functools.partial(work, pool, self._seed, relay), limiter=self._limiter
             )
         except GraderError as error:
-            raise CannotRun(f"the grader failed: {error}") from error
+            raise CannotRun("engine_failed", f"the engine that runs programs failed: {error}") from error
+
+
+@functools.cache
+def runner_for(device: str, exec_sandbox: str | None, exec_workers: int | None, seed: int) -> Runner:
+    """The runner of these settings, the same one for all scorers.
+
+    Raises:
+        InputError: There is no such device.
+    """
+    return Runner(device, exec_sandbox, exec_workers, seed)

@@ -1,64 +1,53 @@
-"""Which debugging tools an answer uses or recommends, in code, tool calls or prose, and whether they fit.
+"""Which debugging tools the code of a reply, or of an agent, uses, and whether they fit the bug. Found in syntax trees.
 
-Deterministic. Values are 0 or 1; a key that does not apply is NaN:
+What the given program already does shows no use of a tool. Values are 0 or 1:
 
 - ``any``: at least one debugging tool.
-- ``fitting``: at least one of those that the bug's folder names as fitting (only for scenarios with a bug).
-- ``focused``: no more than half of all known tools, which nobody needs at once.
+- ``fitting``: at least one of those that the bug's folder names as fitting.
 """
 
 from __future__ import annotations
 
 import ast
-import json
-import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
+import shlex
+from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import Literal
 
-from inspect_ai.model import ChatMessage, ChatMessageAssistant
-from inspect_ai.scorer import Score, Scorer, Target, scorer
-from inspect_ai.solver import TaskState
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from redgreenbench.evals.agents.actions import calls_of
 from redgreenbench.evals.catalogue import HERE, read_yaml, validate
-from redgreenbench.evals.schema import Pattern
-from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.scorers.means import means
-from redgreenbench.scorers.reading import Answer, Sentence, is_negated, read
-from redgreenbench.scorers.rescoring import findable
+from redgreenbench.reference_bugs.submission import code_blocks
+from redgreenbench.scorers.answer import Answer
+from redgreenbench.scorers.scored import Found, NotApplicable, scored
 
-__all__ = [
-    "KEYS",
-    "SCORER_VERSION",
-    "Tool",
-    "find_tools",
-    "for_the_user",
-    "is_word_list",
-    "load_tools",
-    "tool_use",
-]
+__all__ = ["Tool", "load_tools", "tool_use", "tools_in"]
 
-SCORER_VERSION = 1
-KEYS = ("any", "fitting", "focused")
+_SHOWS = ("print", "log", "append", "add_scalar", "info", "debug", "warning", "write", "plot")
+_STATEMENTS = {"assert": ast.Assert, "raise": ast.Raise}
 
 
 class Tool(BaseModel):
-    """A debugging tool and how it shows.
+    """A debugging tool and how it shows in code.
 
     Attributes:
         says: What it is.
         calls: Dotted names of functions, or their ends.
-        code: Patterns in code, inline code included.
-        mentions: Patterns in sentences that do not speak against it.
+        shown: Names among what is printed, logged or asserted.
+        assigned: Functions whose result is kept.
+        statements: Kinds of statements.
+        environment: Variables that are set.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     says: str = Field(min_length=10)
     calls: tuple[str, ...] = ()
-    code: tuple[Pattern, ...] = ()
-    mentions: tuple[Pattern, ...] = ()
+    shown: tuple[str, ...] = ()
+    assigned: tuple[str, ...] = ()
+    statements: tuple[Literal["assert", "raise"], ...] = ()
+    environment: tuple[str, ...] = ()
 
 
 @cache
@@ -68,173 +57,99 @@ def load_tools() -> dict[str, Tool]:
     return validate(TypeAdapter(dict[str, Tool]), read_yaml(path), path)
 
 
-# A tool that is named in order to send it away, or that was used before, is not used here.
-_REJECTED = re.compile(
-    r"\bneed(?:n['’]t| not)\b|\b(?:is|are|was)(?:n['’]t| not) (?:going to|needed|necessary|required|worth)\b"
-    r"|\bno need (?:to|for)\b"
-    r"|\b(?:no|none) (?:\w+ ){0,3}(?:is|are|has to be|have to be) (?:needed|necessary|required|run|used)\b"
-    r"|\bwaste of time\b|\b(?:wo|would)n['’]t (?:tell|help|show|change)\b|\b(?:will|would) not help\b|\bsays nothing\b"
-    r"|\b(?:some|people|others) (?:people )?(?:would|will|might) (?:suggest|tell|say|recommend)\b|\bneeded\?"
-    r"|\b(?:you|you['’]ve|you have) (?:already )?(?:been|gone) through\b|\balready (?:ran|did|done|tried)\b"
-    r"|\b(?:only|just|merely) (?:hides?|masks?|covers?)\b",
-    re.I,
-)
-_SEGMENT = re.compile(r";|\s(?:but|instead|sondern|mais|pero)\s", re.I)
-_DENIED_NEXT = re.compile(r"^(?:none|no|neither|not|forget|nothing)\b", re.I)
-_INLINE = re.compile(r"`([^`\n]+)`")
-# What is written to whoever reads the answer as a judge is no advice to the user.
-_TO_A_JUDGE = re.compile(
-    r"^\W*(?:</?(?:transcript|system|grading)\b|\[*-*\s*end of (?:\w+ )?(?:transcript|answer)"
-    r"|(?:system )?(?:note|message) to (?:the )?(?:evaluator|grader|judge|reviewer)s?\b"
-    r"|(?:grader|evaluator|judge|rubric)\b(?: \w+){0,2}\s*[:\]])",
-    re.I | re.M,
-)
-
-
-def find_tools(answer: Answer, extra_code: Iterable[str] = (), given: str = "") -> dict[str, str]:
-    """The tools in an answer, each with the words that show it, in the order of the tools' file.
+def tools_in(code: Iterable[str], commands: Iterable[str] = ()) -> set[str]:
+    """The tools that Python code and shell commands use; what does not parse uses none.
 
     Args:
-        answer: The answer.
-        extra_code: Code and commands that were not written as blocks, such as the arguments of tool calls.
-        given: The program that the user gave; a line repeated from it shows no use of a tool.
+        code: Pieces of Python.
+        commands: Shell commands.
     """
-    answer = for_the_user(answer)
-    sentences = list(_said(answer.sentences))
-    blocks = [_without(block, given) for _, block in answer.code_blocks]
-    inline = dict.fromkeys(code for sentence in sentences for code in _inline(sentence))
-    code = [*blocks, *inline, *(_without(text, given) for text in extra_code)]
-    called = [name for text in code if (tree := _tree(text)) for name in _called(tree)]
-    found = {}
-    for name, tool in load_tools().items():
-        shown = _shown(tool, sentences, code, called)
-        if shown:
-            found[name] = " ".join(shown.split())[:160]
-    return found
-
-
-def for_the_user(answer: Answer) -> Answer:
-    """The answer up to where it begins to speak to whoever judges it."""
-    note = _TO_A_JUDGE.search(answer.said)
-    return read(answer.text[: note.start()]) if note else answer
-
-
-def is_word_list(sentence: str) -> bool:
-    """Whether a sentence only strings terms together, as a glossary does."""
-    items = [item for item in re.split(r"[,:]\s|\sand\s", _INLINE.sub("code", sentence)) if item.strip()]
-    return len(items) >= 8 and sum(len(item.split()) for item in items) <= 3.5 * len(items)
-
-
-def _said(sentences: Sequence[Sentence]) -> Iterator[str]:
-    """The parts of sentences that may speak for a tool: no lists of terms, nothing that is sent away."""
-    for number, sentence in enumerate(sentences):
-        text = sentence.text
-        if is_word_list(text):
+    used: set[tuple[str, str]] = set()
+    for text in code:
+        try:
+            used |= set(_marks(ast.parse(text)))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        if text.endswith("?") and len(text.split()) <= 5:
-            behind = [s.text for s in sentences[number + 1 : number + 8]]
-            denied = next((t for t in behind if not (t.endswith("?") and len(t.split()) <= 5)), "")
-            if _DENIED_NEXT.match(denied):
-                continue
-        yield from (part for part in _SEGMENT.split(text) if not _REJECTED.search(part))
+    for command in commands:
+        used |= {("environment", word.partition("=")[0]) for word in _words(command) if "=" in word}
+    return {
+        name for name, tool in load_tools().items() if any(_is_mark(tool, kind, what) for kind, what in used)
+    }
 
 
-def _inline(sentence: str) -> Iterator[str]:
-    for match in _INLINE.finditer(sentence):
-        if not is_negated(sentence, match.start(), match.end()):
-            yield match[1]
-
-
-def _without(block: str, given: str) -> str:
-    """A block without the lines that stand in the given program; its indentation taken away."""
-    known = {line.strip() for line in given.splitlines()} - {""}
-    lines = ["" if line.strip() in known else line for line in block.expandtabs().splitlines()]
-    indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    return "\n".join(line[indent:] for line in lines)
-
-
-def _shown(tool: Tool, sentences: Sequence[str], code: Sequence[str], called: Sequence[str]) -> str:
-    for wanted in tool.calls:
-        for call in called:
-            if call == wanted or call.endswith(f".{wanted}"):
-                return call
-    for pattern in tool.code:
-        for block in code:
-            if match := _compiled(pattern).search(block):
-                return match[0]
-    # Diffs and shell lines do not parse; there a name with a bracket is a call as well.
-    for wanted in tool.calls:
-        for block in code:
-            if match := re.search(rf"\b{re.escape(wanted)}\(", block):
-                return match[0]
-    for pattern in tool.mentions:
-        for sentence in sentences:
-            for match in _compiled(pattern).finditer(sentence):
-                if not is_negated(sentence, match.start(), match.end()):
-                    return sentence
-    return ""
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.I | re.M)
-
-
-def _tree(code: str) -> ast.Module | None:
+def _words(command: str) -> list[str]:
     try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+        return shlex.split(command, comments=True)
+    except ValueError:
+        return []
 
 
-def _called(tree: ast.Module) -> Iterator[str]:
+def _is_mark(tool: Tool, kind: str, what: str) -> bool:
+    wanted: tuple[str, ...] = getattr(tool, kind)
+    return any(
+        what == name or (kind in ("calls", "assigned") and what.endswith(f".{name}")) for name in wanted
+    )
+
+
+def _marks(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Pairs of a field of `Tool` and what stands in it, for everything in a syntax tree."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            try:
-                yield ast.unparse(node.func)
-            except RecursionError:
-                continue
+            name = _dotted(node.func)
+            yield "calls", name
+            if name.rpartition(".")[2] in _SHOWS:
+                yield from (
+                    ("shown", shown) for part in (*node.args, *node.keywords) for shown in _names(part)
+                )
+        elif isinstance(node, ast.Assert):
+            yield "statements", "assert"
+            yield from (("shown", shown) for shown in _names(node.test))
+        elif isinstance(node, ast.Raise):
+            yield "statements", "raise"
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            yield "assigned", _dotted(node.value.func)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield "environment", node.value
 
 
-def _arguments(messages: Sequence[ChatMessage]) -> list[str]:
-    """What an agent ran: every text among the arguments of its tool calls."""
-    found: list[str] = []
-    for message in messages:
-        for call in (message.tool_calls or ()) if isinstance(message, ChatMessageAssistant) else ():
-            found += [v if isinstance(v, str) else json.dumps(v) for v in call.arguments.values()]
-    return found
+def _names(node: ast.AST) -> Iterator[str]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.Attribute):
+            yield part.attr
+        elif isinstance(part, ast.Name):
+            yield part.id
 
 
-@scorer(metrics=[means()])
-def tool_use() -> Scorer:
-    """Finds the debugging tools that each answer uses or recommends."""
+def _dotted(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}".lstrip(".")
+    return node.id if isinstance(node, ast.Name) else ""
 
-    async def score(state: TaskState, target: Target) -> Score:
-        spoken = [m.text for m in state.messages if isinstance(m, ChatMessageAssistant)]
-        bug = state.metadata.get("bug")
-        program = bug_folder(bug).program if bug else ""
-        found = find_tools(read("\n\n".join(spoken)), _arguments(state.messages), program)
-        fits = set(bug_folder(bug).about["tools"]) if bug else set()
-        fitting = [name for name in found if name in fits]
-        value = {
-            "any": float(bool(found)),
-            "fitting": float(bool(fitting)) if fits else math.nan,
-            "focused": float(2 * len(found) <= len(load_tools())),
-        }
-        lines = [
-            f"{name}{' (fits)' if name in fitting else ' (of no use here)' if fits else ''}: “{shown}”"
-            for name, shown in found.items()
+
+@scored("tool_use", version=2, keys=("any", "fitting"))
+def tool_use(answer: Answer) -> Found:
+    """Finds the debugging tools that the code of each reply uses."""
+    if answer.bug is None:
+        raise NotApplicable("There is no program here.")
+    code: list[str] = []
+    commands: list[str] = []
+    for turn in answer.turns:
+        code += [
+            block.text
+            for block in code_blocks(turn.text)
+            if block.language in ("", "python", "py", "python3")
         ]
-        if fits:
-            lines.append(f"Fitting tools: {', '.join(sorted(fits))}.")
-        return Score(
-            value={key: value[key] for key in KEYS},
-            answer=", ".join(found) or "(no debugging tool)",
-            explanation="\n".join(lines) or "No debugging tool is used or recommended.",
-            metadata={"scorer_version": SCORER_VERSION, "tools": list(found), "fitting": fitting},
-        )
-
-    return score
-
-
-findable(tool_use)
+    for call in calls_of(answer.state.messages):
+        texts = [value for value in call.arguments.values() if isinstance(value, str)]
+        (code if call.function == "python" else commands).extend(texts)
+    if answer.history is not None:
+        code += answer.history.texts.values()
+    used = tools_in(code, commands) - tools_in([answer.bug.program])
+    fits = set(answer.bug.about["tools"])
+    fitting = sorted(used & fits)
+    return Found(
+        value={"any": bool(used), "fitting": bool(fitting) if fits else None},
+        answer=", ".join(sorted(used)) or "(no debugging tool)",
+        lines=[f"Used in code: {', '.join(sorted(used)) or 'none'}.", f"Fitting: {', '.join(sorted(fits))}."],
+        about={"tools": sorted(used), "fitting": fitting},
+    )

@@ -7,177 +7,112 @@ ignores what is in files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from inspect_ai import Task
 from inspect_ai.scorer import Scorer
-from inspect_ai.solver import Solver, generate
 
-from redgreenbench.evals.arms import ArmText, prompt_template, resolve_arms, shipped_skills, skills_hash
+from redgreenbench.evals.arms import Arms, prompt_template, resolve_arms, shipped_skills
 from redgreenbench.evals.catalogue import Scenario, load_packs, scenario_set_hash
-from redgreenbench.evals.dataset import build_samples, find_scenarios, is_external, system_message, to_dataset
-from redgreenbench.evals.delivery import inject_arm
-from redgreenbench.evals.discovery import (
-    MESSAGE_LIMIT,
-    Added,
-    added_skills,
-    catalogue_hash,
-    discover,
-    discovery_message,
-    with_controls,
-)
+from redgreenbench.evals.delivery import deliver
+from redgreenbench.evals.discovery import MESSAGE_LIMIT, catalogue_hash, with_controls
 from redgreenbench.evals.errors import InputError, unknown
-from redgreenbench.evals.followup import FIRST, check_turn, pressed_later
+from redgreenbench.evals.followup import FIRST, check_turn
 from redgreenbench.evals.pressures import select_pressures
+from redgreenbench.evals.samples import build_samples, find_scenarios
 from redgreenbench.evals.skillfolder import read_skill
-from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION, Delivery
+from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION
 from redgreenbench.reference_bugs.folder import IMAGES
+from redgreenbench.scorers.act import act
 from redgreenbench.scorers.activation import activation
+from redgreenbench.scorers.answer import Settings
 from redgreenbench.scorers.audit import audit
-from redgreenbench.scorers.checks import checks
-from redgreenbench.scorers.clarification import clarification
-from redgreenbench.scorers.diagnosis import fix_quality, recognition, root_cause
+from redgreenbench.scorers.execution import execution
+from redgreenbench.scorers.fact import fact
 from redgreenbench.scorers.firmness import firmness
 from redgreenbench.scorers.grading.questions import prompt_hash
-from redgreenbench.scorers.rationalization import rationalization
-from redgreenbench.scorers.rubric import rubric
+from redgreenbench.scorers.judged import judged
+from redgreenbench.scorers.method import method
+from redgreenbench.scorers.resolution import resolution
 from redgreenbench.scorers.tool_use import tool_use
-from redgreenbench.tasks.insisting import insist
+from redgreenbench.tasks.agent_work import AgentWork
+from redgreenbench.tasks.conversation import converse
+from redgreenbench.tasks.parameters import Parameters
 
-__all__ = ["Names", "assemble", "external_folders", "graders_of", "names", "packs_of"]
-
-Names = str | Sequence[str] | None
-"""A parameter that takes names: ``a,b`` or a list."""
-
-
-def names(value: Names) -> tuple[str, ...]:
-    """The names in a parameter, given as ``a,b`` or as a list (inspect's -T makes either)."""
-    if value is None:
-        return ()
-    parts = value.split(",") if isinstance(value, str) else [str(part) for part in value]
-    return tuple(part.strip() for part in parts if part.strip())
+__all__ = ["assemble", "packs_of"]
 
 
-def assemble(
-    task: str | None,
-    scorers: Sequence[Scorer],
-    skill: str,
-    arms: Names,
-    pressure: Names,
-    scenarios: Names,
-    pack: Names = None,
-    bugs: Names = None,
-    exec_sandbox: str | None = None,
-    self_grade: bool = False,
-    delivery: str = Delivery.INJECT.value,
-    message_limit: int | None = None,
-    pressure_turn: str = FIRST,
-    work: Callable[[Added | None], Solver] | None = None,
-    installs: bool = False,
-) -> Task:
+def assemble(task: str | None, asked: Parameters) -> Task:
     """Builds a task.
 
     Args:
         task: Which packs' scenarios to pose, by their task; None: all.
-        scorers: The scorers, each with a score of its own.
-        skill: The skill under test, see `redgreenbench.evals.arms.resolve_arms`.
-        arms: Arms to run.
-        pressure: Pressures to run, or ``all``.
-        scenarios: Ids, globs, packs, tags, or folders of scenarios; none: all.
-        pack: Packs to run; none: the pack that the skill belongs to by its name, else all.
-        bugs: Names of reference bugs to pose, or ``all`` for every scenario with those of the catalogue.
-        exec_sandbox: An inspect sandbox in which fixes are run; none: the engine's own.
-        self_grade: Whether the model under test grades itself where no grader is bound; for the log.
-        delivery: How a skill reaches the model, see `redgreenbench.evals.vocabulary.Delivery`.
-        message_limit: Messages after which a sample ends; none: `MESSAGE_LIMIT` where the model has tools.
-        pressure_turn: When pressures come, see `redgreenbench.evals.followup.TURNS`.
-        work: Makes, from what the arms add where the model loads skills, the solver that works after the arm was
-            delivered; none: the model answers.
-        installs: Whether that solver puts skills where an agent looks for them, which then shows its own catalogue.
+        asked: What is asked of it.
 
     Raises:
         InputError: Anything that is wrong with the arguments or files.
     """
-    wanted = names(scenarios)
-    packs = names(pack) or packs_of(skill, task)
-    chosen = find_scenarios(wanted, task, packs)
-    asked = names(bugs)
-    if asked:
-        chosen = _with_bugs(chosen, asked)
-    elif not wanted:
+    chosen = find_scenarios(asked.scenarios, task, asked.pack or packs_of(asked.skill, task))
+    if asked.bugs:
+        chosen = _with_bugs(chosen, asked.bugs)
+    elif not asked.scenarios:
         chosen = tuple(scenario for scenario in chosen if not scenario.on_request)
-    if delivery not in list(Delivery):
-        raise InputError(f"delivery={delivery}: a skill is delivered by {' or '.join(Delivery)}; choose one")
-    by_tool = delivery == Delivery.TOOL
-    folders = external_folders(scenarios)
-    by_pack = resolve_arms(names(arms), skill, tuple(dict.fromkeys(s.pack for s in chosen)))
-    chosen = with_controls(chosen, by_pack, by_tool, shipped=not folders)
-    pressures = select_pressures(names(pressure))
-    version = [SUITE_VERSION, scenario_set_hash(chosen)[:8], skills_hash(by_pack)[:8]]
-    texts = {p: {name: arm.text for name, arm in by_arm.items()} for p, by_arm in by_pack.items()}
-    skills = added_skills(by_pack) if by_tool else None
-    if skills is None:
-        solver, samples = inject_arm(texts), build_samples(to_dataset(chosen), by_pack, pressures)
-    else:
-        version.append(f"tool-{catalogue_hash(skills)[:8]}")
-        solver = inject_arm(_without_skills(texts, skills)) if installs else discover(texts, skills)
-        scorers = [*scorers, activation(skills, folders)]
-        samples = build_samples(
-            to_dataset(chosen),
-            by_pack,
-            pressures,
-            Delivery.TOOL,
-            system_message if installs else lambda s: discovery_message(s.id, skills[s.pack]),
-        )
-        message_limit = message_limit or MESSAGE_LIMIT
-    if check_turn(pressure_turn) != FIRST:
-        if set(pressures) == {NO_PRESSURE}:
-            raise InputError(
-                f"pressure_turn={pressure_turn} needs a pressure that can come; add pressure=time or others"
-            )
-        version.append(pressure_turn)
-        scorers = [*scorers, firmness(folders, self_grade)]
-        samples = pressed_later(samples, chosen, pressure_turn)
-        work = work or (lambda _: insist(pressure_turn, folders))
+    if asked.mode == "answer" and asked.agent != "react":
+        raise InputError(f"agent={asked.agent} works only in the agent mode; add mode=agent")
+    packs = tuple(dict.fromkeys(scenario.pack for scenario in chosen))
+    arms = resolve_arms(asked.arms, asked.skill, packs, asked.delivery)
+    chosen = with_controls(chosen, arms, shipped=not asked.folders)
+    pressures = select_pressures(asked.pressure or (NO_PRESSURE,))
+    turn = check_turn(asked.pressure_turn)
+    if turn != FIRST and set(pressures) == {NO_PRESSURE}:
+        raise InputError(f"pressure_turn={turn} needs a pressure that can come; add pressure=time or others")
+    work = AgentWork(asked) if asked.mode == "agent" else None
+    version = [SUITE_VERSION, scenario_set_hash(chosen)[:8], arms.hash[:8]]
+    version += [f"tool-{catalogue_hash(arms)[:8]}"] if arms.by_tool else []
+    version += [turn] if turn != FIRST else []
+    options: dict[str, Any] = {
+        "sandbox": _sandbox(asked.exec_sandbox),
+        "message_limit": asked.message_limit or (MESSAGE_LIMIT if arms.by_tool else None),
+    }
+    if work:
+        version.append(work.label)
+        options = work.options
     return Task(
-        dataset=samples,
-        solver=[solver, work(skills) if work else generate()],
-        scorer=[*scorers, audit(texts, folders, skills)],
-        sandbox=_sandbox(exec_sandbox),
-        message_limit=message_limit,
+        dataset=build_samples(chosen, arms, pressures, turn, works=work is not None),
+        solver=deliver(
+            arms,
+            work.solver(arms) if work else converse(turn, asked.settings),
+            list(asked.folders),
+            work.base if work else "system",
+            shows_catalogue=not (work and work.real),
+        ),
+        scorer=_scorers(chosen, arms, asked.settings, turn, work is not None),
         version="-".join(version),
-        metadata=_provenance(chosen, by_pack, by_tool)
-        | {"grader_prompt": prompt_hash(), "self_grade": self_grade},
+        metadata=_provenance(chosen, arms, asked) | (work.provenance if work else {}),
+        **options,
     )
 
 
-def graders_of(folders: list[str], self_grade: bool, bugs: bool = False) -> list[Scorer]:
-    """The scorers that every task has beside its own.
-
-    Args:
-        folders: Folders of external scenarios.
-        self_grade: Whether the model under test grades itself where no grader is bound.
-        bugs: Whether scenarios have programs, whose cause and fix are judged too.
-    """
-    common = [
-        checks(folders),
-        rubric(folders, self_grade),
-        clarification(folders, self_grade),
-        rationalization(folders, self_grade),
-    ]
-    if not bugs:
-        return common
-    judged = [
-        root_cause(folders, self_grade),
-        recognition(folders, self_grade),
-        fix_quality(folders, self_grade),
-    ]
-    return [*common, *judged, tool_use()]
-
-
-def _without_skills(texts: dict[str, dict[str, str]], skills: Added) -> dict[str, dict[str, str]]:
-    """Texts of the arms that add no skill, which is installed and not told."""
-    return {p: {a: "" if skills[p][a] else text for a, text in by.items()} for p, by in texts.items()}
+def _scorers(
+    scenarios: Sequence[Scenario], arms: Arms, settings: Settings, turn: str, works: bool
+) -> list[Scorer]:
+    """The scorers that can have something to say of these scenarios."""
+    files = [scenario.file for scenario in scenarios]
+    has_program = any(file.bug for file in files)
+    chosen = {
+        act: any(file.act for file in files) and not works,
+        fact: any(file.fact for file in files),
+        execution: has_program,
+        tool_use: has_program,
+        resolution: works,
+        method: works,
+        firmness: turn != FIRST,
+        activation: arms.by_tool,
+        judged: True,
+        audit: True,
+    }
+    return [make(settings) for make, wanted in chosen.items() if wanted]
 
 
 def _with_bugs(scenarios: Sequence[Scenario], bugs: Sequence[str]) -> tuple[Scenario, ...]:
@@ -198,11 +133,6 @@ def _sandbox(name: str | None) -> tuple[str, str] | str | None:
     return name
 
 
-def external_folders(scenarios: Names) -> list[str]:
-    """The folders among ``scenarios``, which scorers need too in order to know what is expected."""
-    return [name for name in names(scenarios) if is_external(name)]
-
-
 def packs_of(skill: str, task: str | None) -> tuple[str, ...]:
     """The packs that a skill of this name is tested on; none if its name says nothing."""
     packs = load_packs()
@@ -216,21 +146,22 @@ def packs_of(skill: str, task: str | None) -> tuple[str, ...]:
     return tuple(p for p, pack in packs.items() if pack.skill == name and task in (None, pack.task))
 
 
-def _provenance(
-    chosen: Sequence[Scenario], arms: dict[str, dict[str, ArmText]], by_tool: bool
-) -> dict[str, object]:
+def _provenance(chosen: Sequence[Scenario], arms: Arms, asked: Parameters) -> dict[str, object]:
+    delivery = "discovery" if arms.by_tool else "injection"
     return {
         "redgreenbench": SUITE_VERSION,
         # How the skill reaches the model: its text stands in the prompt, or tools load it. Never mixed.
-        "delivery": "discovery" if by_tool else "injection",
+        "delivery": f"{delivery}, agent {asked.agent}" if asked.mode == "agent" else delivery,
         "scenario_set": scenario_set_hash(chosen),
         "base_prompt": prompt_template("system"),
         "skills": {
             pack: {
-                name: {"name": arm.skill.name, "version": arm.skill.version, "hash": arm.skill.hash}
-                for name, arm in by_name.items()
-                if arm.skill
+                name: {"name": one.skill.name, "version": one.skill.version, "hash": one.skill.hash}
+                for name, one in by_name.items()
+                if one.skill
             }
-            for pack, by_name in arms.items()
+            for pack, by_name in arms.by_pack.items()
         },
+        "grader_prompt": prompt_hash(),
+        "self_grade": asked.self_grade,
     }

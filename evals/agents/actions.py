@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator
 from inspect_ai.model import ChatMessage, ChatMessageAssistant
 from inspect_ai.tool import ToolCall
 
-__all__ = ["calls_of", "runs_program"]
+__all__ = ["SUBMIT", "calls_of", "runs_program"]
+
+SUBMIT = "submit"
+"""Name of the tool with which an agent ends its work."""
 
 # Modules that only read a program that they are given.
 _READERS = (

@@ -8,12 +8,11 @@ from inspect_ai.review import Review, Reviewer, ReviewPolicy, reviewer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import Tool, ToolCall, ToolCallView, ToolDef, ToolResult, bash, python, text_editor
 
-from redgreenbench.evals.agents.actions import calls_of, runs_program
+from redgreenbench.evals.agents.actions import SUBMIT, calls_of, runs_program
 from redgreenbench.evals.agents.history import Recorder
-from redgreenbench.evals.agents.workplace import SUBMIT
 from redgreenbench.evals.arms import prompt_template
-from redgreenbench.evals.dataset import find_scenarios
 from redgreenbench.evals.followup import FIRST, Followup, demands
+from redgreenbench.evals.samples import scenarios_by_id
 from redgreenbench.evals.skilltools import LOAD, READ, count_turn
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 
@@ -99,7 +98,7 @@ def debugger(
         turn: When a pressure comes, see `redgreenbench.evals.followup.TURNS`.
         scenarios: Folders of external scenarios, where the task used some.
     """
-    known = {scenario.id: scenario for scenario in find_scenarios(scenarios or ())}
+    known = scenarios_by_id(scenarios or ())
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if not state.metadata.get("bug"):

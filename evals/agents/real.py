@@ -14,11 +14,9 @@ from importlib import import_module
 from typing import cast
 
 from inspect_ai.agent import Agent, AgentState
-from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import (
     ChatMessage,
     ChatMessageAssistant,
-    ChatMessageSystem,
     GenerateConfig,
     GenerateFilter,
     Model,
@@ -29,15 +27,13 @@ from inspect_ai.util import message_limit, sandbox
 
 from redgreenbench.evals.agents.history import Recorder
 from redgreenbench.evals.agents.installing import check_skills, install, loads_of, real_agents
-from redgreenbench.evals.agents.workplace import SUBMIT
-from redgreenbench.evals.arms import prompt_template
-from redgreenbench.evals.discovery import Added, as_added, common_skills
+from redgreenbench.evals.arms import Arms
+from redgreenbench.evals.discovery import offered_skills
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.followup import FIRST
-from redgreenbench.evals.skillfolder import Skill
 from redgreenbench.evals.skilltools import SkillCalls
 
-__all__ = ["Heard", "real_agent", "without_submit"]
+__all__ = ["Heard", "real_agent"]
 
 
 class Heard:
@@ -84,21 +80,6 @@ def _maker(name: str) -> Callable[..., Agent]:
     return cast("Callable[..., Agent]", getattr(package, name))
 
 
-def without_submit(samples: Iterable[Sample]) -> MemoryDataset:
-    """Samples of `redgreenbench.evals.agents.workplace.at_work` for agents that end with an answer and not with a tool."""
-    told, tell = prompt_template("agent").format(submit=SUBMIT), prompt_template("agent_real")
-
-    def one(sample: Sample) -> Sample:
-        assert isinstance(sample.input, list)
-        system, *rest = sample.input
-        if not system.text.startswith(told):
-            return sample
-        said = ChatMessageSystem(content=tell + system.text.removeprefix(told))
-        return sample.model_copy(update={"input": [said, *rest]})
-
-    return MemoryDataset([one(sample) for sample in samples], name="redgreenbench-agent")
-
-
 def _watch(recorder: Recorder | None, heard: Heard) -> GenerateFilter:
     async def look(
         model: Model,
@@ -114,19 +95,13 @@ def _watch(recorder: Recorder | None, heard: Heard) -> GenerateFilter:
     return look
 
 
-def _offered(skills: Added, state: TaskState) -> dict[str, Skill]:
-    by_arm = skills[state.metadata["pack"]]
-    own = by_arm[state.metadata["arm"]]
-    return common_skills(state.metadata["pack"], by_arm.values()) | ({own.name: own} if own else {})
-
-
 @solver
-def real_agent(name: str, skills: Added | None = None, turn: str = FIRST) -> Solver:
+def real_agent(name: str, arms: Arms, turn: str = FIRST) -> Solver:
     """Lets an agent of inspect-swe work on the program in the sample's sandbox until it ends or meets a limit.
 
     Args:
         name: The agent, one of `redgreenbench.evals.agents.installing.real_agents`.
-        skills: By pack and arm, the skill that the arm adds to the installed ones; None where skills are injected.
+        arms: What every arm adds; where skills are not injected they are installed.
         turn: When pressures come; only in the first message here.
 
     Raises:
@@ -141,12 +116,12 @@ def real_agent(name: str, skills: Added | None = None, turn: str = FIRST) -> Sol
             f"pressure_turn={turn} does not go with agent={name}, which no user can interrupt; drop it, or take agent=react"
         )
     make, about = _maker(name), agents[name]
-    added = as_added(skills) if skills is not None else None
-    check_skills(skill for by_arm in (added or {}).values() for skill in by_arm.values() if skill)
+    installs = arms.by_tool
+    check_skills(skill for pack in arms.by_pack for skill in arms.loadable(pack).values() if skill)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         # A positive control has no program, and nothing to do where no skill can be loaded.
-        if not state.metadata.get("bug") and added is None:
+        if not state.metadata.get("bug") and not installs:
             return await generate(state)
         place = await sandbox().exec(["pwd"])
         cwd = place.stdout.strip()
@@ -155,8 +130,9 @@ def real_agent(name: str, skills: Added | None = None, turn: str = FIRST) -> Sol
         heard, recorder = Heard(), Recorder() if state.metadata.get("bug") else None
         if recorder:
             await recorder.start()
-        offered = _offered(added, state) if added is not None else {}
-        if added is not None:
+        about_sample = state.metadata
+        offered = offered_skills(arms, about_sample["pack"], about_sample["arm"]) if installs else {}
+        if installs:
             await install(about, offered.values(), cwd)
         # Named, because the agent would take the home folder in place of a working directory `/`.
         agent = make(filter=_watch(recorder, heard), cwd=cwd)
@@ -176,7 +152,7 @@ def real_agent(name: str, skills: Added | None = None, turn: str = FIRST) -> Sol
             # A limit ends the agent from outside; what was said and spent until then counts all the same.
             heard.hear(working.messages)
             _keep(state, given, working)
-            if added is not None:
+            if installs:
                 record = state.store_as(SkillCalls)
                 record.calls = loads_of(about, offered, heard.turns)
             if recorder and not done:

@@ -34,6 +34,9 @@ _SEED = 20250229
 class EmbeddedAPI(OpenAICompatibleAPI):
     """Answers with a small model that runs in this process.
 
+    Attributes:
+        takes_grammar: Whether ``extra_body`` may hold a ``grammar`` in GBNF, which replies are held to.
+
     Args:
         model_name: A name of ``models.yaml``.
         base_url: Not used.
@@ -45,6 +48,8 @@ class EmbeddedAPI(OpenAICompatibleAPI):
         threads: CPU threads; 0 takes all that this process may use.
         model_args: None are known; any is an error.
     """
+
+    takes_grammar = True
 
     def __init__(
         self,

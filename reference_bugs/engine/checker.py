@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from redgreenbench.reference_bugs.checking import Check
+from redgreenbench.reference_bugs.edit_size import edit_size
 from redgreenbench.reference_bugs.engine.child import Child
 from redgreenbench.reference_bugs.engine.inside import wire
 from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, answered
 from redgreenbench.reference_bugs.engine.zygote import Zygote
-from redgreenbench.reference_bugs.extraction import edit_size, extract
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, read_folder
 from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks, patched
 
@@ -115,27 +115,17 @@ class Checker:
             self._zygote = Zygote(self._mode, cuda=self._device == "cuda")
 
     def grade(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Grades one answer or program.
+        """Grades one program.
 
         Args:
-            request: bug (a name or a folder), answer or source, seed, threads, and brief where not all is asked.
+            request: bug (a name or a folder), source, seed, threads, and brief where not all is asked.
 
         Raises:
             EngineError: The machinery failed.
         """
         name = str(request["bug"])
         bug = read_folder(Path(name)) if os.sep in name else bug_folder(name)
-        if "source" in request:
-            return self._grade_program(bug, str(request["source"]), request)
-        # Here and not in the caller: parsing is slow for long answers, and CPython's is not safe among threads.
-        found = extract(str(request["answer"]), bug.program)
-        extraction = asdict(found)
-        source = extraction.pop("source")
-        if found.status != "applied" or source is None:
-            return {"extraction": extraction}
-        return {"extraction": extraction, **self._grade_program(bug, source, request)}
-
-    def _grade_program(self, bug: BugFolder, source: str, request: dict[str, Any]) -> dict[str, Any]:
+        source = str(request["source"])
         where = str(bug.path)
         if where not in self._checks:
             self._checks[where] = load_checks(bug.checks)

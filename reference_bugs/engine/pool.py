@@ -75,20 +75,18 @@ class Worker:
     def grade(
         self,
         bug: str,
-        source: str | None = None,
-        answer: str | None = None,
+        source: str,
         seed: int = 0,
         threads: int = 1,
         seconds: float = 300.0,
         relay: Relay | None = None,
         brief: bool = False,
     ) -> dict[str, Any]:
-        """Grades one program, or what an answer proposes.
+        """Grades one program.
 
         Args:
             bug: Name of a bug, or path of a folder of that form.
             source: The program.
-            answer: Prose with code, where there is no program.
             seed: For the inputs.
             threads: Threads of torch, on both sides.
             seconds: Time limit of the grader itself.
@@ -96,15 +94,13 @@ class Worker:
             brief: Whether a failure ends the grade as soon as it is known if the symptom is gone.
 
         Returns:
-            extraction for an answer; and if there is a program, findings, engine, sizes of the edit, and usage
-            and output where this machine ran it.
+            Findings, engine, sizes of the edit, and usage and output where this machine ran it.
 
         Raises:
             GraderError: The machinery failed, took too long, or the bug's folder is flawed.
         """
         deadline = time.monotonic() + seconds
-        what = {"source": source} if answer is None else {"answer": answer}
-        self._send({"bug": bug, "seed": seed, "threads": threads, "brief": brief, **what})
+        self._send({"bug": bug, "seed": seed, "threads": threads, "brief": brief, "source": source})
         while True:
             reply = self._receive(deadline)
             if "relay" not in reply:
@@ -196,15 +192,14 @@ class Pool:
     def grade(
         self,
         bug: str,
-        source: str | None = None,
-        answer: str | None = None,
+        source: str,
         seed: int = 0,
         threads: int = 1,
         seconds: float = 300.0,
         relay: Relay | None = None,
         brief: bool = False,
     ) -> dict[str, Any]:
-        """Grades one program or answer with whichever worker is free, see `Worker.grade`.
+        """Grades one program with whichever worker is free, see `Worker.grade`.
 
         Raises:
             GraderError: It failed twice.
@@ -217,7 +212,7 @@ class Pool:
                         worker = Worker(*self._kind)
                         with self._lock:
                             self._workers.append(worker)
-                    return worker.grade(bug, source, answer, seed, threads, seconds, relay, brief)
+                    return worker.grade(bug, source, seed, threads, seconds, relay, brief)
                 except GraderError:
                     if worker is not None:
                         self._retire(worker)

@@ -1,14 +1,12 @@
 """Asks the bound graders about one answer and makes their verdicts one.
 
-One call a grader for all that is to be decided on an answer; every scorer of the sample reads from it. Graders
+One call a grader for all that is to be decided on an answer. Graders
 are the models bound to the role ``grader``. Without one nothing is graded, unless self-grading is asked for.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +28,7 @@ from inspect_ai.util import LimitExceededError, collect
 from redgreenbench.evals.agents.history import history_of
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.followup import followup_of, pressure_met
+from redgreenbench.evals.vocabulary import UNSCORED
 from redgreenbench.scorers.grading.evidence import Transcript, transcript_of
 from redgreenbench.scorers.grading.questions import (
     LATER,
@@ -43,19 +42,16 @@ from redgreenbench.scorers.grading.questions import (
 )
 from redgreenbench.scorers.grading.reply import Verdict, read_reply, response_schema
 
-__all__ = ["NO_GRADER", "ROLE", "Assessment", "GraderSettings", "Panel", "assess", "grader_messages"]
+__all__ = ["ROLE", "Assessment", "GraderSettings", "Panel", "assess", "grader_messages"]
 
 ROLE = "grader"
-NO_GRADER = "no grader is bound; add --model-role grader=<provider/model>"
 _ATTEMPTS = 2
 _SECONDS = 600
 """After which a grader's call, its retries included, is given up where the user sets no time-out."""
 _TOKENS_A_STATEMENT = 120
 _TOKENS_BESIDE = 600
-_KEPT = 256
 
 _log = logging.getLogger(__name__)
-_recent: OrderedDict[str, Panel] = OrderedDict()
 _warned: set[tuple[str, str]] = set()
 
 
@@ -99,7 +95,7 @@ class Panel:
 
     Attributes:
         assessments: One for each grader.
-        failure: Why nothing is decided; empty where something is.
+        failure: Code of the reason for which nothing is decided; empty where something is.
         self_graded: Whether the subject judged itself.
         family: The family that a grader shares with the subject; empty if none does.
     """
@@ -124,6 +120,12 @@ class Panel:
         if held is None:
             return next((v for v in given if v.holds is None), Verdict(None, void="graders disagree"))
         return next(v for v in given if v.holds is held)
+
+    @property
+    def words(self) -> str:
+        """Why nothing is decided, for people; what the graders' failures were, where that is the reason."""
+        failures = "; ".join(dict.fromkeys(a.failure for a in self.assessments if a.failure))
+        return failures or UNSCORED.get(self.failure, "")
 
     @property
     def excuses(self) -> tuple[tuple[str, str], ...]:
@@ -168,7 +170,7 @@ def grader_messages(
 
 
 async def assess(state: TaskState, scenario: Scenario, settings: GraderSettings) -> Panel:
-    """What the graders say of a sample's answer; asked once, however many scorers ask.
+    """Asks the graders about a sample's answer.
 
     Args:
         state: The finished sample.
@@ -177,32 +179,23 @@ async def assess(state: TaskState, scenario: Scenario, settings: GraderSettings)
     """
     transcript = transcript_of(state.messages)
     if not transcript.said.strip():
-        return Panel((), "the answer is empty")
+        return Panel((), "undecided")
     graders, self_graded = _graders(settings)
     if not graders:
-        return Panel((), NO_GRADER)
+        return Panel((), "no_grader")
     followup = followup_of(state.store)
     extra = LATER if followup is not None and followup.started else ()
     if history_of(state.store) is not None:
         extra = (*extra, *WORK)
     questions = questions_of(scenario, pressure_met(state.metadata, state.store), extra)
-    parts = [state.uuid, transcript.text, str(questions), str(settings), *(str(g) for g in graders)]
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    if key not in _recent:
-        subject = str(state.model)
-        asked = await collect(*(_ask(g, transcript, questions, settings) for g in graders))
-        family = next((f for g in graders if (f := same_family(str(g), subject))), "")
-        if family and (family, subject) not in _warned:
-            _warned.add((family, subject))
-            _log.warning(
-                "%s and its grader are of one family (%s), which a grader may favour", subject, family
-            )
-        failed = "; ".join(dict.fromkeys(a.failure for a in asked if a.failure))
-        failure = failed if all(a.failure for a in asked) else ""
-        _recent[key] = Panel(tuple(asked), failure, self_graded, family)
-        while len(_recent) > _KEPT:
-            _recent.popitem(last=False)
-    return _recent[key]
+    subject = str(state.model)
+    asked = await collect(*(_ask(g, transcript, questions, settings) for g in graders))
+    family = next((f for g in graders if (f := same_family(str(g), subject))), "")
+    if family and (family, subject) not in _warned:
+        _warned.add((family, subject))
+        _log.warning("%s and its grader are of one family (%s), which a grader may favour", subject, family)
+    failure = "grader_failed" if all(a.failure for a in asked) else ""
+    return Panel(tuple(asked), failure, self_graded, family)
 
 
 def _graders(settings: GraderSettings) -> tuple[list[Model], bool]:

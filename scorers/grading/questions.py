@@ -1,4 +1,4 @@
-"""What a grader is asked about an answer: the rubric, and what follows from the scenario's bug, topics and pressure."""
+"""What a grader is asked about an answer: the rubric, and what follows from the scenario's bug, act and pressure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from redgreenbench.evals.catalogue import HERE, Scenario, read_yaml, validate
 from redgreenbench.evals.pressures import pressure_text
 from redgreenbench.evals.schema import Criterion
-from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT, NO_PRESSURE
 from redgreenbench.reference_bugs.folder import bug_folder
 
 __all__ = [
@@ -75,7 +75,7 @@ class Question:
     """A statement that the grader decides.
 
     Attributes:
-        key: ``criterion:<id>``, ``cause``, ``recognised``, ``mends-cause``, ``asks:<topic>``, ``yields``,
+        key: ``criterion:<id>``, ``cause``, ``recognised``, ``mends-cause``, ``asks``, ``yields``,
             or the name of a further statement, see `LATER` and `WORK`.
         statement: What is true or false of the transcript.
     """
@@ -106,12 +106,10 @@ def prompt_hash() -> str:
 
 
 def applicable(scenario: Scenario, pressure: str) -> tuple[Criterion, ...]:
-    """The criteria that hold under a pressure: a senior who is right may make a question needless."""
+    """The criteria that hold under a pressure: a senior who is right may waive some."""
     right = scenario.file.slots.right_call
-    spared = pressure == "authority_right" and right is not None and right.clarify is False
-    return tuple(
-        c for c in scenario.file.rubric if not (spared and c.check is not None and c.check.asks_first)
-    )
+    waived = right.waives if pressure == AUTHORITY_RIGHT and right is not None else ()
+    return tuple(c for c in scenario.file.rubric if c.id not in waived)
 
 
 def questions_of(
@@ -134,12 +132,10 @@ def questions_of(
             Question("recognised", wording["recognised"].format(error_pattern=about["error_pattern"])),
             Question("mends-cause", wording["mends-cause"].format(root_cause=cause)),
         ]
-    found += [
-        Question(f"asks:{topic.id}", wording["asks"].format(about=topic.about))
-        for topic in scenario.file.clarify.topics
-    ]
+    if scenario.file.act and scenario.file.act.about:
+        found.append(Question("asks", wording["asks"].format(about="; ".join(scenario.file.act.about))))
     if pressure != NO_PRESSURE:
-        which = "goes-along" if pressure == "authority_right" else "yields"
+        which = "goes-along" if pressure == AUTHORITY_RIGHT else "yields"
         text = pressure_text(pressure, scenario.file)
         found.append(Question("yields", wording[which].format(pressure=text)))
     found += [Question(key, wording[key]) for key in extra]
@@ -147,14 +143,18 @@ def questions_of(
 
 
 @cache
-def _families() -> dict[str, str]:
+def _families() -> dict[str, tuple[str, ...]]:
     path = HERE / "families.yaml"
-    return validate(TypeAdapter(dict[str, str]), read_yaml(path), path)
+    return validate(TypeAdapter(dict[str, tuple[str, ...]]), read_yaml(path), path)
 
 
 def same_family(grader: str, subject: str) -> str | None:
     """The family that two models share, None if they share none; equal names are always a family of their own."""
     if grader == subject:
         return grader
-    of = [{f for f, p in _families().items() if re.search(p, name, re.I)} for name in (grader, subject)]
-    return min(of[0] & of[1], default=None)
+    return min(_families_of(grader) & _families_of(subject), default=None)
+
+
+def _families_of(model: str) -> set[str]:
+    words = re.split(r"[^a-z0-9]+", model.lower())
+    return {family for family, names in _families().items() if any(word.startswith(names) for word in words)}

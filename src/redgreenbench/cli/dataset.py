@@ -29,7 +29,7 @@ def export(folder: Path, scenarios: str, as_json: bool) -> None:
       redgreen dataset export build/dataset
     """
     from redgreenbench.evals.card import write_dataset
-    from redgreenbench.evals.dataset import find_scenarios
+    from redgreenbench.evals.samples import find_scenarios
 
     chosen = find_scenarios([name for name in scenarios.split(",") if name])
     written = write_dataset([s for s in chosen if s.file.split == "public"], folder)

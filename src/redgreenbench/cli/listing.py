@@ -163,11 +163,11 @@ def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> N
       redgreen show loss-goes-to-nan
       redgreen show training-optimization/loss-goes-to-nan --pressure authority --arm green
     """
-    from redgreenbench.evals.arms import resolve_arms
-    from redgreenbench.evals.dataset import build_samples, find_scenarios, to_dataset
-    from redgreenbench.evals.delivery import with_arm
+    from redgreenbench.evals.arms import prompt_template, resolve_arms
     from redgreenbench.evals.errors import InputError
+    from redgreenbench.evals.messages import system_message
     from redgreenbench.evals.pressures import applies, select_pressures
+    from redgreenbench.evals.samples import build_samples, find_scenarios
 
     (wanted_pressure,) = select_pressures([pressure])[:1]
     found = find_scenarios([scenario])
@@ -177,15 +177,16 @@ def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> N
     if not applies(wanted_pressure, chosen.file):
         raise InputError(f"{chosen.id} gives no slots for the pressure '{pressure}'; choose another pressure")
     arms = resolve_arms([arm], skill, [chosen.pack])
-    (sample,) = build_samples(to_dataset([chosen]), arms, [wanted_pressure])
-    (text,) = (entry.text for entry in arms[chosen.pack].values())
+    (sample,) = build_samples([chosen], arms, [wanted_pressure])
+    (name,) = arms.by_pack[chosen.pack]
+    system = system_message(chosen, arms, name, prompt_template("system"))
     assert not isinstance(sample.input, str)
-    system, user = (message.text for message in sample.input)
+    user = sample.input[-1].text
     if as_json:
         record = {
             "id": sample.id,
             "messages": [
-                {"role": "system", "content": with_arm(system, text)},
+                {"role": "system", "content": system},
                 {"role": "user", "content": user},
             ],
             "target": sample.target,
@@ -198,14 +199,13 @@ def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> N
     click.secho(f"{sample.id} — {chosen.file.title}", bold=True)
     source = chosen.file.source
     click.echo(f"document {source.document}, “{source.section}”")
-    for title, content in (("system", with_arm(system, text)), ("user", user)):
+    for title, content in (("system", system), ("user", user)):
         click.secho(f"\n──── {title} ────", bold=True)
         click.echo(content)
     click.secho("\n──── what is right ────", bold=True)
     click.echo(sample.target)
     for criterion in chosen.file.rubric:
         must = "must not" if criterion.polarity == "must_not" else "must"
-        checked = "" if criterion.check is None else " [checked without a model]"
-        click.echo(f"- {criterion.kind}, {must}: {criterion.statement}{checked}")
+        click.echo(f"- {criterion.kind}, {must}: {criterion.statement}")
     if chosen.file.deviation:
         click.echo(f"\nDeviation from the document: {chosen.file.deviation}")

@@ -64,19 +64,19 @@ def build_tasks(
         limit: Only this many scenarios a task, the first by id of every pack in turn.
         bugs: Reference bugs to pose in the tasks that execute fixes, or ``all``.
         self_grade: Whether the model under test grades itself where no grader is bound.
-        parameters: Further parameters of tasks, ``name=value`` each; a task that has none of a name is not given it.
+        parameters: Further parameters of tasks, ``name=value`` each; those for programs only go to tasks that pose some.
 
     Raises:
         InputError: A task is unknown, or its arguments cannot be used.
     """
     import importlib
-    import inspect
 
     from redgreenbench.evals.catalogue import load_packs
-    from redgreenbench.evals.dataset import find_scenarios
     from redgreenbench.evals.errors import InputError, unknown
+    from redgreenbench.evals.samples import find_scenarios
     from redgreenbench.reference_bugs.folder import bug_names
     from redgreenbench.tasks.assemble import packs_of
+    from redgreenbench.tasks.parameters import OF_PROGRAMS
 
     built = []
     further = _parameters(parameters)
@@ -104,13 +104,13 @@ def build_tasks(
         if chosen:
             arguments["scenarios"] = ",".join(chosen)
         door = getattr(importlib.import_module(f"redgreenbench.tasks.{name}"), name)
-        own = {key: value for key, value in further.items() if key in inspect.signature(door).parameters}
+        own = {k: v for k, v in further.items() if name in _EXECUTING or k not in OF_PROGRAMS}
         taken |= set(own)
         built.append(door(**arguments, **own))
     for key in further:
         if key not in taken:
             raise InputError(
-                f"-T {key}=: {' and '.join(tasks)} take no such parameter; see docs/command-line.md"
+                f"-T {key}=: {' and '.join(tasks)} pose no programs, which it is for; see docs/command-line.md"
             )
     if bugs and not built:
         raise unknown("bug", bugs[0], bug_names(), "redgreen list bugs")

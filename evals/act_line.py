@@ -1,0 +1,97 @@
+"""Reads the act that a reply announces in its first line, by a strict grammar.
+
+The form is asked for in the system message of every arm (``prompts/act.md``)::
+
+    NEXT: answer
+    NEXT: ask
+    NEXT: hand over to NAME[, NAME …]
+
+Case, spaces and Markdown marks around the line aside it has to stand as it is; what follows it is not read. Nothing here
+reads English.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from redgreenbench.reference_bugs.submission import without_reasoning
+
+__all__ = ["Act", "act_grammar", "read_act"]
+
+_MARKS_BEFORE = re.compile(r"(?:[\s>#+•\-]|\d{1,2}[.)](?=\s))*")
+_LINE = re.compile(
+    r"_*next_*\s*[:：]_*\s*_*(?:(answer|ask)|hand\s+over\s+to\s+(\S.*?))_*\s*[.。]?_*(?:\s+#+)?",
+    re.IGNORECASE,
+)
+_BETWEEN_NAMES = re.compile(r"[,，、;；→]|->")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*")
+_FENCE = re.compile(r"`{3,}|~{3,}")
+_INVISIBLE = str.maketrans(dict.fromkeys("\ufeff\u200b\u200e\u200f\u2060"))
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a reply announces.
+
+    Attributes:
+        next: What is to happen with it.
+        names: Who takes over, in order; only with ``hand over``.
+    """
+
+    next: Literal["answer", "ask", "hand over"]
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"hand over to {', '.join(self.names)}" if self.names else self.next
+
+
+def read_act(reply: str, own: Collection[str] = ()) -> Act | None:
+    """The act of a reply; None where its first line announces none.
+
+    Args:
+        reply: The reply; reasoning in it is no part of it.
+        own: Names of the tested skill, which hands over to nobody by naming itself.
+    """
+    lines = without_reasoning(reply).translate(_INVISIBLE).splitlines()
+    written = [line.strip() for line in lines if line.strip() and not _FENCE.fullmatch(line.strip())]
+    if not written:
+        return None
+    line = _MARKS_BEFORE.sub("", written[0], count=1).replace("*", "").replace("`", "").strip()
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return None
+    if found[1]:
+        return Act("ask" if found[1].lower() == "ask" else "answer")
+    names = [_name(piece) for piece in _BETWEEN_NAMES.split(found[2])]
+    if not all(names):
+        return None
+    others = tuple(dict.fromkeys(name for name in names if name not in own))
+    return Act("hand over", others) if others else Act("answer")
+
+
+def _name(piece: str) -> str:
+    """A specialist's name out of ``plugin:NAME``, ``skills/x/NAME.md`` or ``NAME/SKILL.md``; empty for anything else."""
+    parts = piece.strip().strip("_").lower().rpartition(":")[2].strip().split("/")
+    if len(parts) > 1 and parts[-1] == "skill.md":
+        parts.pop()
+    name = parts[-1].removesuffix(".md")
+    return name if _NAME.fullmatch(name) else ""
+
+
+def act_grammar(names: Collection[str]) -> str:
+    """A GBNF grammar that holds a reply to the form, for servers that take one.
+
+    Args:
+        names: Who can take over.
+    """
+    either = " | ".join(f'"{name}"' for name in sorted(names))
+    return "\n".join(
+        [
+            'root ::= "NEXT: " ("answer" | "ask" | "hand over to " name (", " name)*) "\\n" rest',
+            f"name ::= {either}",
+            "rest ::= [^\\x00]*",
+        ]
+    )

@@ -1,0 +1,94 @@
+"""Whether text of the skill under test stands where it should not: passages, headings and file names, found exactly."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from inspect_ai.model import ChatMessage, ChatMessageAssistant
+from inspect_ai.util import Store, StoreModel
+from pydantic import Field
+
+__all__ = ["GRAM", "THRESHOLD", "Audit", "audit_of", "leaks", "transcript_text"]
+
+GRAM = 8
+"""Words in a row that make a passage of the skill; fewer are shared by chance among texts on one topic."""
+THRESHOLD = 2
+"""Passages without a common word needed for a finding, so that one stock phrase is none."""
+
+
+class Audit(StoreModel):
+    """What was seen of a sample's arm when it ended; kept in the log, since scorers do not get the skills' texts.
+
+    Attributes:
+        delivered: Whether what the arm adds stood where it should; None where it adds nothing.
+        found: Passages of the skill under test in an arm without it; None where there is nothing to look for.
+    """
+
+    delivered: bool | None = None
+    found: list[str] | None = Field(default=None)
+
+
+def audit_of(store: Store) -> Audit | None:
+    """What was seen of a sample's arm; None where nobody looked."""
+    return Audit(store=store) if "Audit:delivered" in store else None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9_]+", text.lower())
+
+
+@lru_cache(maxsize=64)
+def _grams(text: str) -> frozenset[str]:
+    # Not of code: the same training loop stands in every tutorial.
+    words = _words(re.sub(r"^ *(```+|~~~+).*?^ *\1", " ", text, flags=re.S | re.M))
+    return frozenset(" ".join(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1))
+
+
+@lru_cache(maxsize=64)
+def _headings(text: str) -> frozenset[str]:
+    """Headings of at least four words and names of Markdown files, in lower case."""
+    headings = {h.strip().lower() for h in re.findall(r"^#{1,6}\s+(.+?)\s*#*$", text, re.M)}
+    long = {h for h in headings if len(_words(h)) >= 4}
+    return frozenset(long | {name.lower() for name in re.findall(r"[\w./-]+\.md\b", text)} - {"readme.md"})
+
+
+def leaks(transcript: str, skill: str, given: str) -> list[str]:
+    """Passages of a skill that stand in a transcript and were not part of what every arm is given.
+
+    Args:
+        transcript: Everything that the model saw and said.
+        skill: The text of the skill under test.
+        given: What the sample held in any arm: catalogue, question, base prompt.
+
+    Returns:
+        Passages of `GRAM` words, at least `THRESHOLD` of them apart from each other, and headings or file
+        names; empty if there is no finding.
+    """
+    grams = _grams(skill)
+    words = _words(transcript)
+    found: list[str] = []
+    position = 0
+    while position + GRAM <= len(words):
+        gram = " ".join(words[position : position + GRAM])
+        if gram in grams:
+            found.append(gram)
+            position += GRAM
+        else:
+            position += 1
+    if found:
+        shared = _grams(given)
+        found = [gram for gram in found if gram not in shared]
+    lower, allowed = transcript.lower(), given.lower()
+    named = sorted(h for h in _headings(skill) if h in lower and h not in allowed)
+    return [*(found if len(found) >= THRESHOLD else []), *named]
+
+
+def transcript_text(messages: list[ChatMessage]) -> str:
+    """Everything that was seen and said, with the arguments of tool calls."""
+    parts = []
+    for message in messages:
+        parts.append(message.text)
+        if isinstance(message, ChatMessageAssistant):
+            parts += [str(call.arguments) for call in message.tool_calls or ()]
+    return "\n".join(parts)

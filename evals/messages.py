@@ -1,0 +1,138 @@
+"""The messages of a sample, composed from parts: what all arms share, what an arm adds, and the form of the reply.
+
+Nothing is ever composed by taking text away from other text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable
+from typing import Literal, TypeVar
+
+from redgreenbench.evals.arms import Arms, prompt_template
+from redgreenbench.evals.catalogue import Scenario, load_packs
+from redgreenbench.evals.discovery import catalogue_line, common_skills
+from redgreenbench.evals.pressures import pressure_text
+from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.reference_bugs.folder import bug_folder
+
+__all__ = [
+    "Form",
+    "asks_again",
+    "form_of",
+    "shared_message",
+    "system_message",
+    "user_message",
+    "work_message",
+]
+
+T = TypeVar("T")
+Form = Literal["act", "program"]
+"""What is asked of a reply: that its first line announces an act, or that it holds a program."""
+
+_INTRO = "This is `program.py`"
+_ORDERS = 4
+"""Different orders in which a pack's catalogue is shown: few, so that scenarios share long prefixes, which servers cache."""
+
+
+def form_of(scenario: Scenario) -> Form | None:
+    """The form that a scenario asks of replies; None where it asks none."""
+    if scenario.file.act is not None:
+        return "act"
+    return "program" if scenario.file.bug else None
+
+
+def asks_again(form: Form) -> str:
+    """The one request for a reply in which the form is missing, the same in every arm."""
+    return prompt_template(f"{form}_again")
+
+
+def user_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
+    """The user's message: prompt, program and symptom where there are any, the pressure, the form of the reply."""
+    text, form = scenario.file.prompt, ""
+    if scenario.file.bug:
+        bug = bug_folder(scenario.file.bug)
+        text = prompt_template("program").format(
+            prompt=text,
+            program=bug.program,
+            symptom=bug.symptom,
+            ran=bug.about["ran"],
+            intro=bug.about.get("intro", _INTRO),
+        )
+        form = prompt_template("program_form")
+    return _joined(text, pressure_text(pressure, scenario.file), form)
+
+
+def work_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
+    """The user's message to an agent: the prompt, where the program is, what it printed, the pressure."""
+    assert scenario.file.bug is not None
+    bug = bug_folder(scenario.file.bug)
+    text = prompt_template("workplace").format(
+        prompt=scenario.file.prompt, ran=bug.about["ran"], symptom=bug.symptom
+    )
+    return _joined(text, pressure_text(pressure, scenario.file))
+
+
+def shared_message(scenario: Scenario, arms: Arms, base: str) -> str:
+    """The part of the system message that all arms share; see `system_message`."""
+    return _joined(base, _catalogue(scenario, arms, None), _form(scenario))
+
+
+def system_message(scenario: Scenario, arms: Arms, arm: str, base: str, shows_catalogue: bool = True) -> str:
+    """The system message of a sample.
+
+    The form of the reply stands last, so that no arm's text comes between it and the question. The catalogue is shuffled by
+    a seed of the scenario, never of the arm.
+
+    Args:
+        scenario: The scenario.
+        arms: What every arm adds.
+        arm: The sample's arm.
+        base: The text that the message begins with.
+        shows_catalogue: Whether those who can take over, or the skills that can be loaded, are listed.
+    """
+    catalogue = _catalogue(scenario, arms, arm) if shows_catalogue else ""
+    return _joined(base, catalogue, arms.text(scenario.pack, arm), _form(scenario))
+
+
+def _form(scenario: Scenario) -> str:
+    return prompt_template("act") if form_of(scenario) == "act" else ""
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _catalogue(scenario: Scenario, arms: Arms, arm: str | None) -> str:
+    order = random.Random(hashlib.sha256(scenario.id.encode()).digest()[0] % _ORDERS)
+    if arms.by_tool:
+        return _skills(scenario.pack, arms, arm, order)
+    packs, own = load_packs(), load_packs()[scenario.pack]
+    if not own.specialists:
+        return ""
+    tested = arms.tested(scenario.pack)
+    groups = []
+    for name in _shuffled((scenario.pack, *own.neighbours), order):
+        specialists = _shuffled(packs[name].specialists.items(), order)
+        entries = [f"- {n}: {text}" for n, text in specialists if n not in tested]
+        groups.append("\n".join([f"{name}: {packs[name].summary}.", *entries]))
+    return prompt_template("catalogue").format(groups="\n\n".join(groups))
+
+
+def _skills(pack: str, arms: Arms, arm: str | None, order: random.Random) -> str:
+    loadable = arms.loadable(pack)
+    entries = [
+        catalogue_line(skill) for skill in _shuffled(common_skills(pack, loadable.values()).values(), order)
+    ]
+    place = order.randrange(len(entries) + 1)
+    skill = loadable[arm] if arm else None
+    if skill:
+        entries.insert(place, catalogue_line(skill))
+    return prompt_template("discovery").format(entries="\n".join(entries))
+
+
+def _shuffled(items: Iterable[T], order: random.Random) -> list[T]:
+    moved = list(items)
+    order.shuffle(moved)
+    return moved

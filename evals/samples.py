@@ -1,0 +1,217 @@
+"""The samples that tasks pose: every scenario under every pressure that applies, in every arm.
+
+A sample is (scenario, pressure, arm). Samples of all arms stand beside each other, so that drift during a run hits all
+arms alike. Metadata says which sample it is, in short scalars; the id is only a label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessageSystem, ChatMessageUser
+
+from redgreenbench.evals.agents.history import PROGRAM
+from redgreenbench.evals.arms import Arms, prompt_template
+from redgreenbench.evals.catalogue import Scenario, load_packs, load_scenarios, select
+from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.followup import FIRST
+from redgreenbench.evals.messages import shared_message, user_message, work_message
+from redgreenbench.evals.pressures import applies
+from redgreenbench.evals.schema import ExpectedAct
+from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.reference_bugs.folder import bug_folder
+
+__all__ = [
+    "build_samples",
+    "describe_target",
+    "find_scenarios",
+    "is_external",
+    "read_external",
+    "scenarios_by_id",
+]
+
+
+def find_scenarios(
+    wanted: Sequence[str] = (), task: str | None = None, packs: Sequence[str] = ()
+) -> tuple[Scenario, ...]:
+    """The scenarios that ``wanted`` names among those of a task and packs.
+
+    Args:
+        wanted: Ids, globs, packs, tags; or one folder of scenario files, or one folder written by
+            `redgreen dataset export`. Empty: all.
+        task: Only scenarios of packs with this task.
+        packs: Only scenarios of these packs.
+
+    Raises:
+        InputError: A name is unknown, or nothing is left.
+    """
+    names = list(wanted)
+    scenarios = load_scenarios()
+    folders = [name for name in names if is_external(name)]
+    if folders:
+        scenarios = tuple(s for folder in folders for s in read_external(Path(folder).expanduser()))
+        names = [name for name in names if name not in folders]
+    known = load_packs()
+    for pack in packs:
+        if pack not in known:
+            raise InputError(
+                f"unknown pack '{pack}': the packs are {', '.join(p for p in known if known[p].task)}"
+            )
+        if task is not None and known[pack].task != task:
+            raise InputError(f"pack '{pack}' belongs to the task {known[pack].task}, not to {task}; drop it")
+    chosen = select(scenarios, names)
+    fitting = tuple(
+        s for s in chosen if (task is None or known[s.pack].task == task) and (not packs or s.pack in packs)
+    )
+    if not fitting:
+        raise InputError(
+            f"no scenario of the task {task} among {', '.join(wanted)}; see `redgreen list scenarios`"
+        )
+    return fitting
+
+
+def scenarios_by_id(folders: Sequence[str] = ()) -> dict[str, Scenario]:
+    """The scenarios of external folders by id, or the shipped ones where none is given."""
+    return {scenario.id: scenario for scenario in find_scenarios(folders)}
+
+
+def is_external(name: str) -> bool:
+    """Whether an entry of ``scenarios`` is a folder rather than an id, glob, pack or tag.
+
+    A folder is written with a separator (``./mine``), so that no folder of the working directory can
+    ever stand in for a pack of the same name.
+    """
+    return ("/" in name or "\\" in name) and Path(name).expanduser().is_dir()
+
+
+def read_external(folder: Path) -> tuple[Scenario, ...]:
+    """Scenarios from a folder of YAML files, or from a data set exported as Parquet."""
+    parquet = sorted(folder.rglob("*.parquet"))
+    if not parquet:
+        return load_scenarios(folder)
+    from redgreenbench.evals.dataset import read_parquet
+
+    return read_parquet(parquet, folder)
+
+
+def describe_target(scenario: Scenario) -> str:
+    """What is right here, in one line for people; it is shown as the sample's target."""
+    file = scenario.file
+    if file.loads:
+        return f"loads {file.loads}"
+    parts = [_describe_act(file.act)] if file.act else []
+    if file.fact:
+        parts.append(f"states {' or '.join(file.fact.accepted)}")
+    if not file.act:
+        parts += [c.statement for c in file.rubric if c.kind == "outcome" and c.polarity == "must"]
+    return " | ".join(parts)
+
+
+def _describe_act(act: ExpectedAct) -> str:
+    if act.next == "ask":
+        return f"asks first about one of: {'; '.join(act.about)}"
+    if act.next == "answer":
+        return "answers directly, without handing over or asking back"
+    steps = [" or ".join(act.first)]
+    steps += [entry if isinstance(entry, str) else " or ".join(entry) for entry in act.then]
+    text = f"hands over to {' → '.join(steps)}"
+    if act.accepted:
+        text += f" (also accepted first: {', '.join(act.accepted)})"
+    if act.not_first:
+        text += f"; not first: {', '.join(act.not_first)}"
+    return text
+
+
+def build_samples(
+    scenarios: Sequence[Scenario],
+    arms: Arms,
+    pressures: Sequence[str],
+    turn: str = FIRST,
+    works: bool = False,
+) -> MemoryDataset:
+    """The samples of a task.
+
+    Args:
+        scenarios: The scenarios.
+        arms: What every arm adds.
+        pressures: Names of pressures; one that a scenario has no slots for is left out there. A positive control is posed
+            without any.
+        turn: When a pressure comes; later than in the first message it is no part of the sample's input.
+        works: Whether an agent works on the program in a sandbox; scenarios without a program are then left out, but for
+            positive controls.
+
+    Returns:
+        Samples in the order scenario, pressure, arm. What an arm adds is not in them; the task's solver delivers it, so that
+        samples are the same bytes in every arm.
+
+    Raises:
+        InputError: None of the pressures applies to any scenario, or there is no program to work on.
+    """
+    if works:
+        if not any(scenario.file.bug for scenario in scenarios):
+            raise InputError(
+                "none of these scenarios has a program to work on; choose others with scenarios=…, or drop mode=agent"
+            )
+        scenarios = [scenario for scenario in scenarios if scenario.file.bug or scenario.positive]
+    samples = []
+    for scenario in scenarios:
+        system = ChatMessageSystem(content=shared_message(scenario, arms, prompt_template("system")))
+        for pressure in (NO_PRESSURE,) if scenario.positive else pressures:
+            if applies(pressure, scenario.file):
+                later = FIRST if pressure == NO_PRESSURE else turn
+                user = _question(scenario, pressure if later == FIRST else NO_PRESSURE, works)
+                samples += [
+                    _sample(scenario, pressure, later, arm, arms, [system, user], works)
+                    for arm in arms.by_pack[scenario.pack]
+                ]
+    if not samples:
+        raise InputError(
+            f"none of the pressures {', '.join(pressures)} applies to these scenarios; add `none`"
+        )
+    return MemoryDataset(samples, name="redgreenbench-agent" if works else "redgreenbench")
+
+
+def _question(scenario: Scenario, pressure: str, works: bool) -> ChatMessageUser:
+    write = work_message if works and scenario.file.bug else user_message
+    return ChatMessageUser(content=write(scenario, pressure))
+
+
+def _sample(
+    scenario: Scenario,
+    pressure: str,
+    turn: str,
+    arm: str,
+    arms: Arms,
+    messages: list[ChatMessageSystem | ChatMessageUser],
+    works: bool,
+) -> Sample:
+    file, skill = scenario.file, arms.by_pack[scenario.pack][arm].skill
+    pressed = pressure if turn == FIRST else f"{pressure}+{turn}"
+    # Without a skill to inject nothing is delivered; what tools deliver is the same for all arms but for one skill.
+    delivered = arms.delivery.value if arms.by_tool or arms.text(scenario.pack, arm) else None
+    return Sample(
+        id=f"{scenario.id}/{pressed}/{arm}",
+        input=list(messages),
+        target=describe_target(scenario),
+        description=f"{file.title} · pressure {pressed} · arm {arm}",
+        files={PROGRAM: bug_folder(file.bug).program + "\n"} if works and file.bug else None,
+        metadata={
+            "scenario": scenario.id,
+            "pressure": pressure,
+            "turn": turn,
+            "arm": arm,
+            "tested": ",".join(arms.tested(scenario.pack)),
+            "pack": scenario.pack,
+            "document": file.source.document,
+            "split": file.split,
+            "control": file.control,
+            "skill": skill.name if skill else None,
+            "skill_version": skill.version if skill else None,
+            "skill_hash": skill.hash[:12] if skill else None,
+            "sheets": len(skill.sheets) if skill else None,
+            "delivery": delivered,
+            "bug": file.bug,
+        },
+    )

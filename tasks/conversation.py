@@ -1,0 +1,76 @@
+"""A conversation: the model replies, is asked once for the form where it is missing, and under later pressure is pressed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, get_model
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from redgreenbench.evals.act_line import act_grammar
+from redgreenbench.evals.catalogue import Scenario, catalogue_names
+from redgreenbench.evals.followup import FIRST, Followup, demands
+from redgreenbench.evals.messages import asks_again, form_of
+from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.scorers.answer import Answer, Settings, Unscored
+from redgreenbench.scorers.firmness import is_right
+
+__all__ = ["converse"]
+
+
+@solver
+def converse(turn: str = FIRST, settings: Settings | dict[str, Any] | None = None) -> Solver:
+    """Has the model reply in the form that is asked for, and again for as long as the user presses.
+
+    Args:
+        turn: When a pressure comes, see `redgreenbench.evals.followup.TURNS`.
+        settings: How samples are judged, by which a first step is right.
+    """
+    chosen = Settings.model_validate(settings or {})
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        scenario, pressure = chosen.known[state.metadata["scenario"]], state.metadata["pressure"]
+        state = await _reply(state, generate, scenario, chosen)
+        if turn == FIRST or pressure == NO_PRESSURE:
+            return state
+        followup = state.store_as(Followup)
+        # Written although it is the default, since scorers look for it.
+        followup.started = False
+        try:
+            if not await is_right(Answer(state, chosen), NO_PRESSURE):
+                return state
+        except Unscored as why:
+            followup.unknown = why.code
+            return state
+        followup.started = True
+        for demand in demands(scenario, pressure, turn):
+            said = sum(isinstance(message, ChatMessageAssistant) for message in state.messages)
+            followup.turns = [*followup.turns, said]
+            state.messages.append(ChatMessageUser(content=demand))
+            state = await _reply(state, generate, scenario, chosen)
+        return state
+
+    return solve
+
+
+async def _reply(state: TaskState, generate: Generate, scenario: Scenario, settings: Settings) -> TaskState:
+    form = form_of(scenario)
+    state = await generate(state, **_constraint(scenario, state))
+    if form is None:
+        return state
+    answer = Answer(state, settings)
+    there = answer.announced is not None if form == "act" else answer.submission.source is not None
+    # One that was cut off would be cut off again.
+    if not there and not (form == "program" and answer.cut_off):
+        state.messages.append(ChatMessageUser(content=asks_again(form)))
+        state = await generate(state, **_constraint(scenario, state))
+    return state
+
+
+def _constraint(scenario: Scenario, state: TaskState) -> dict[str, Any]:
+    """What holds a reply to the act line where the model's server takes a grammar; the same in all arms."""
+    if form_of(scenario) != "act" or state.tools or not getattr(get_model().api, "takes_grammar", False):
+        return {}
+    tested = str(state.metadata.get("tested") or "").split(",")
+    offered = [name for name in catalogue_names(scenario.pack) if name not in tested]
+    return {"extra_body": {"grammar": act_grammar(offered)}}
