@@ -1,9 +1,9 @@
 """What an executed grade costs, as ratios measured side by side in one run.
 
-python benchmarks/execution.py [--rounds 40] [--json]
+python benchmarks/execution.py [--rounds 40] [--answers 200] [--json]
 
-The program is 50 steps of SGD on a small network (about 12 ms of CPU when everything is warm; 200 steps, about 50 ms,
-in the part about evals). A *fresh process* is what most graders do: a new `python` that
+The program is 50 steps of SGD on a small network (about 12 ms of CPU when everything is warm; in the part about evals it
+is the reference fix of a shipped bug). A *fresh process* is what most graders do: a new `python` that
 imports torch and runs it. An *isolated run* is one round in our sandbox: fork, confine, load, run, compare. A
 *whole grade* adds the reference's run and the comparison with it.
 """
@@ -31,6 +31,8 @@ from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.outcome import Budget
 from redgreenbench.reference_bugs.engine.pool import Pool, Worker
 from redgreenbench.reference_bugs.engine.zygote import Zygote
+
+BUG, SCENARIO = "missing-optimizer-step", "debugging-techniques/model-not-learning"
 
 PROGRAM = """
 import torch
@@ -203,105 +205,91 @@ def throughput(zygotes: list[Zygote], seconds: float) -> float:
     return sum(counts) / seconds
 
 
-LONGER = PROGRAM.replace("steps=50", "steps=200")
-
-
-def in_an_eval(bug: Path, answers: int) -> dict[str, float]:
-    """The inspect scorer over mock answers against the engine alone, and how long the event loop ever waited."""
-    from inspect_ai import Task
+def in_an_eval(answers: int, mode: str) -> dict[str, float]:
+    """The task with its scorer over answers of a mock model against the engine alone, and how long the event loop waited."""
     from inspect_ai import eval as inspect_eval
-    from inspect_ai.dataset import MemoryDataset, Sample
-    from inspect_ai.model import get_model
+    from inspect_ai import task_with
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
+    from inspect_ai.scorer import Scorer, includes
 
-    from redgreenbench.reference_bugs import folder as folders
-    from redgreenbench.scorers import execution as scoring
+    from redgreenbench.reference_bugs.folder import bug_folder
+    from redgreenbench.reference_bugs.grading import patched
+    from redgreenbench.scorers.execution import execution
+    from redgreenbench.tasks.debugging import debugging
 
-    real = folders.read_folder(bug)
-    scoring.bug_folder = lambda name: real  # type: ignore[assignment]
-    (bug / "program.py").write_text(LONGER)
-    changed = LONGER.replace("for _ in", "for step in")  # an answer that repeats the program is no fix
-    text = f"Here is the program:\n\n```python\n{changed}```\n"
-    mode = choose_mode()
-    pool = scoring._pool(mode, "cpu", 2)
-    with ThreadPoolExecutor(2) as warm:
-        list(warm.map(lambda _: pool.grade(str(bug), PROGRAM), range(8)))
+    bug = bug_folder(BUG)
+    fix = patched(bug, bug.reference.text)
 
-    def alone() -> float:
+    def reply(*_: object) -> ModelOutput:
+        output = ModelOutput.from_content("mockllm/model", f"Here it is:\n\n```python\n{fix}\n```\n")
+        # Without it inspect would count tokens with a tokenizer that it first downloads.
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return output
+
+    model = get_model("mockllm/model", custom_outputs=reply)
+
+    def alone(pool: Pool) -> float:
         start = time.perf_counter()
         with ThreadPoolExecutor(2) as threads:
-            list(threads.map(lambda seed: pool.grade(str(bug), answer=text, seed=seed), range(answers)))
+            list(threads.map(lambda _: pool.grade(str(bug.path), fix), range(answers)))
         return time.perf_counter() - start
 
-    def evaluated(scorer: object = None) -> tuple[float, float]:
+    async def ticking(lags: list[float]) -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.01)
+            lags.append(time.perf_counter() - before - 0.01)
+
+    def evaluated(scorer: Scorer) -> tuple[float, float]:
+        from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
+
         lags: list[float] = []
-
-        async def ticking() -> None:
-            while True:
-                before = time.perf_counter()
-                await asyncio.sleep(0.01)
-                lags.append(time.perf_counter() - before - 0.01)
-
-        from inspect_ai.solver import generate, solver
+        running: list[asyncio.Task[None]] = []
 
         @solver
-        def with_ticks():  # type: ignore[no-untyped-def]
+        def with_ticks() -> Solver:
             inner = generate()
 
-            async def solve(state, generate_):  # type: ignore[no-untyped-def]
-                if not tasks:
-                    tasks.append(asyncio.create_task(ticking()))
+            async def solve(state: TaskState, generate_: Generate) -> TaskState:
+                if not running:
+                    running.append(asyncio.create_task(ticking(lags)))
                 return await inner(state, generate_)
 
             return solve
 
-        tasks: list[asyncio.Task[None]] = []
-        samples = [Sample(id=str(i), input="?", metadata={"bug": "bench-program"}) for i in range(answers)]
-        task = Task(
-            dataset=MemoryDataset(samples),
-            solver=with_ticks(),
-            scorer=[scorer or scoring.execution(device="cpu", exec_workers=2)],  # type: ignore[list-item]
+        task = task_with(
+            debugging(scenarios=SCENARIO, arms="red"), solver=with_ticks(), scorer=[scorer], epochs=answers
         )
-        model = get_model("mockllm/model", custom_outputs=[_mock(text) for _ in range(answers)])
         with tempfile.TemporaryDirectory() as logs:
             start = time.perf_counter()
             (log,) = inspect_eval(task, model=model, log_dir=logs, display="none")
             took = time.perf_counter() - start
             samples = list(log.samples or [])
         assert log.status == "success", log.error
-        if scorer:
-            return took, max(lags)
-        scores = [sample.scores["execution"].value["correct"] for sample in samples]  # type: ignore[index,call-overload]
-        assert scores == [1.0] * answers
-        return took, max(lags)
+        values = [(sample.scores or {}).get("execution") for sample in samples]
+        assert all(score is None or score.value["correct"] == 1 for score in values)  # type: ignore[index,call-overload]
+        return took, max(lags, default=0.0)
 
     engine, took = [], []
     lag = 0.0
-    for _ in range(3):
-        engine.append(alone())
-        seconds, worst = evaluated()
-        took.append(seconds)
-        lag = max(lag, worst)
-    from inspect_ai.scorer import includes
-
+    grader = execution({"device": "cpu", "exec_workers": 2})
+    evaluated(grader)
+    with Pool(2, mode) as pool:
+        alone(pool)
+        for _ in range(3):
+            engine.append(alone(pool))
+            seconds, worst = evaluated(grader)
+            took.append(seconds)
+            lag = max(lag, worst)
     bare, bare_lag = evaluated(includes())
-    ratio = statistics.median(t / e for t, e in zip(took, engine, strict=True))
     return {
         "engine_s": statistics.median(engine),
         "eval_s": statistics.median(took),
-        "ratio": ratio,
+        "ratio": statistics.median(t / e for t, e in zip(took, engine, strict=True)),
         "bare_inspect_s": bare,
         "worst_event_loop_lag_ms": 1000 * lag,
         "worst_event_loop_lag_bare_ms": 1000 * bare_lag,
     }
-
-
-def _mock(text: str) -> object:
-    from inspect_ai.model import ModelOutput, ModelUsage
-
-    output = ModelOutput.from_content("mockllm/model", text)
-    # Without it inspect would count tokens with a tokenizer that it first downloads.
-    output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
-    return output
 
 
 def main() -> None:
@@ -380,7 +368,7 @@ def main() -> None:
         one = statistics.median(rate for rate, _ in rates)
         two = statistics.median(rate for _, rate in rates)
         scale = statistics.median(b / a for a, b in rates)
-        evaluation = in_an_eval(bug, options.answers)
+        evaluation = in_an_eval(options.answers, mode)
     result = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "torch": torch.__version__,

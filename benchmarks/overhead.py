@@ -4,7 +4,8 @@
 
 Per sample: the routing task with all pressures against a bare inspect task with the same messages, the same
 mock model and a trivial scorer, in turn in one process. Import: `redgreenbench.tasks` and everything it needs
-against inspect-ai alone, each in processes of their own, in turn. Medians; the ratio is taken pair by pair.
+against inspect-ai alone, each in processes of their own, in turn. Construction: the routing task, imports aside. Medians;
+the ratio is taken pair by pair.
 """
 
 from __future__ import annotations
@@ -34,11 +35,14 @@ from inspect_ai.model import (
 from inspect_ai.scorer import includes
 from inspect_ai.solver import generate
 
-from redgreenbench.evals.arms import DEFAULT_SKILL, resolve_arms
-from redgreenbench.evals.delivery import with_arm
+from redgreenbench.evals.arms import DEFAULT_SKILL, prompt_template, resolve_arms
+from redgreenbench.evals.messages import system_message
+from redgreenbench.evals.samples import scenarios_by_id
 from redgreenbench.tasks.routing import routing
 
-ANSWER = """To narrow this down, a few things matter before any setting is changed. Is the loss flat from the very first
+ANSWER = """NEXT: ask
+
+To narrow this down, a few things matter before any setting is changed. Is the loss flat from the very first
 step, or did it fall and then stop? Which optimizer and learning rate do you use?
 
 If it is flat from the start, this belongs to gradient-management: print the norm of every layer's gradient once per
@@ -80,19 +84,25 @@ def cpu_of(task: Task) -> float:
 
 
 def bare_of(task: Task) -> Task:
-    """A bare inspect task in which the model sees the very same messages, the arm's text included."""
+    """A bare inspect task in which the model sees the very same messages, what the arm adds included."""
     packs = sorted({s.metadata["pack"] for s in task.dataset})
     arms = resolve_arms(["red", "green"], DEFAULT_SKILL, packs)
+    known, base = scenarios_by_id(), prompt_template("system")
     samples = []
     for s in task.dataset:
-        system, user = s.input
-        text = arms[s.metadata["pack"]][s.metadata["arm"]].text
-        messages = [
-            ChatMessageSystem(content=with_arm(system.text, text)),
-            ChatMessageUser(content=user.text),
-        ]
+        system = system_message(known[s.metadata["scenario"]], arms, s.metadata["arm"], base)
+        messages = [ChatMessageSystem(content=system), ChatMessageUser(content=s.input[-1].text)]
         samples.append(Sample(id=s.id, input=messages, target="the"))
     return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=includes())
+
+
+def construction_cpu() -> float:
+    """CPU seconds that building the routing task takes in a fresh Python, imports aside."""
+    code = (
+        "import time; from redgreenbench.tasks.routing import routing; "
+        "start = time.process_time(); routing(); print(time.process_time() - start)"
+    )
+    return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 
 
 def import_cpu(code: str) -> float:
@@ -115,7 +125,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    task = routing(pressure="all")
+    task = routing(pressure="all" if options.rounds > 1 else "none")
     count = len(task.dataset)
     bare = bare_of(task)
     per_sample = pairs(lambda: cpu_of(task), lambda: cpu_of(bare), options.rounds)
@@ -134,6 +144,7 @@ def main() -> None:
         "ratio": round(statistics.median(a / b for a, b in per_sample), 3),
         "import_suite_s": round(statistics.median(a for a, _ in imports), 3),
         "import_inspect_s": round(statistics.median(b for _, b in imports), 3),
+        "construction_s": round(statistics.median(construction_cpu() for _ in range(options.rounds)), 3),
         "import_extra_s": round(statistics.median(a - b for a, b in imports), 3),
     }
     if options.json:

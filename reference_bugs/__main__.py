@@ -1,6 +1,7 @@
 """`python -m redgreenbench.reference_bugs`: verifies the bugs, grades fixes by hand, records symptoms.
 
-It needs torch, numpy, safetensors and PyYAML, and runs from a bare checkout with `PYTHONPATH=src`.
+It needs torch, numpy, safetensors, PyYAML, markdown-it-py and whatthepatch, and runs from a bare checkout with
+`PYTHONPATH=src`.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     prove.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")
     prove.add_argument("--markdown", action="store_true", help="print the table as Markdown")
 
-    grade = commands.add_parser("grade", help="grade answers or programs")
+    grade = commands.add_parser("grade", help="grade replies or programs")
     grade.add_argument("bug", help="name or folder of a bug")
     grade.add_argument(
-        "file", nargs="+", help="an answer (.md, .txt), a program (.py), or - for standard input"
+        "file", nargs="+", help="a reply (.md, .txt), a program (.py), or - for standard input"
     )
     grade.add_argument("--seed", type=int, default=0, help="seed of the inputs (default 0)")
     grade.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")

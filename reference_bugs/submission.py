@@ -68,13 +68,18 @@ class _Block:
 
 
 def without_reasoning(reply: str) -> str:
-    """A reply without the reasoning in ``<think>`` tags before it; an unclosed tag reaches to the end."""
-    rest = reply
-    while rest.lstrip().startswith("<think"):
-        rest = rest.partition("</think>")[2]
-    before, closing, after = rest.partition("</think>")
+    """A reply without its reasoning: what stands in ``<think>`` tags that open a line; an unclosed one reaches to the end."""
+    before, closing, after = reply.partition("</think>")
     # Some models' templates open the reasoning themselves, so that only its end stands in the reply.
-    return after if closing and "<think" not in before else rest
+    rest = after if closing and "<think" not in before else reply
+    kept = ""
+    while "<think" in rest:
+        before, opening, inside = rest.partition("<think")
+        if before.rpartition("\n")[2].strip():
+            kept, rest = kept + before + opening, inside
+        else:
+            kept, rest = kept + before, inside.partition("</think>")[2]
+    return kept + rest
 
 
 @cache

@@ -1,6 +1,6 @@
 """Which debugging tools the code of a reply, or of an agent, uses, and whether they fit the bug. Found in syntax trees.
 
-What the given program already does shows no use of a tool. Values are 0 or 1:
+What the given program does as often shows no use of a tool. Values are 0 or 1:
 
 - ``any``: at least one debugging tool.
 - ``fitting``: at least one of those that the bug's folder names as fitting.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Literal
@@ -57,24 +58,28 @@ def load_tools() -> dict[str, Tool]:
     return validate(TypeAdapter(dict[str, Tool]), read_yaml(path), path)
 
 
-def tools_in(code: Iterable[str], commands: Iterable[str] = ()) -> set[str]:
+def tools_in(code: Iterable[str], commands: Iterable[str] = (), given: str = "") -> set[str]:
     """The tools that Python code and shell commands use; what does not parse uses none.
 
     Args:
         code: Pieces of Python.
         commands: Shell commands.
+        given: The program that was given; only what a piece does more often than it counts.
     """
-    used: set[tuple[str, str]] = set()
-    for text in code:
-        try:
-            used |= set(_marks(ast.parse(text)))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
+    before = _counted(given)
+    used = {mark for text in code for mark in _counted(text) - before}
     for command in commands:
         used |= {("environment", word.partition("=")[0]) for word in _words(command) if "=" in word}
     return {
         name for name, tool in load_tools().items() if any(_is_mark(tool, kind, what) for kind, what in used)
     }
+
+
+def _counted(code: str) -> Counter[tuple[str, str]]:
+    try:
+        return Counter(_marks(ast.parse(code)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Counter()
 
 
 def _words(command: str) -> list[str]:
@@ -144,7 +149,7 @@ def tool_use(answer: Answer) -> Found:
         (code if call.function == "python" else commands).extend(texts)
     if answer.history is not None:
         code += answer.history.texts.values()
-    used = tools_in(code, commands) - tools_in([answer.bug.program])
+    used = tools_in(code, commands, answer.bug.program)
     fits = set(answer.bug.about["tools"])
     fitting = sorted(used & fits)
     return Found(

@@ -1,1 +1,1 @@
-"""Calibration: labelled answers, and how far graders and detectors agree with the labels."""
+"""Calibration: labelled answers, dialogues, runs and cases, and how far graders and exact readers agree with the labels."""

@@ -19,20 +19,25 @@ from redgreenbench.scorers.grading.questions import load_excuses, prompt_hash
 
 __all__ = ["SCHEMA", "Graded", "Thresholds", "certificate", "thresholds"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the certificate's layout."""
 
 KINDS = (
     "outcome",
     "technique",
-    "vocabulary",
     "cause",
     "recognised",
     "mends-cause",
     "asks",
-    "yields",
     "excuses",
+    "yields",
+    "courteous",
+    "useful",
+    "read-error",
+    "hypothesis-first",
+    "verified",
 )
+"""Kinds of statements: of criteria; of answers; under pressure, the last two under later pressure; of agents' work."""
 
 
 class _Bounds(BaseModel):
@@ -87,20 +92,18 @@ class Graded:
 
 def _kind(one: Labelled, key: str) -> str:
     group, _, name = key.partition(":")
-    if group == "criterion":
-        return next(c.kind for c in one.scenario.file.rubric if c.id == name)
-    return group
+    return next(c.kind for c in one.scenario.file.rubric if c.id == name) if group == "criterion" else group
 
 
-def _pairs(one: Labelled, graded: Graded) -> Iterable[tuple[str, str, Pair]]:
-    """Question, kind and pair of everything that was asked about one answer."""
+def _pairs(one: Labelled, graded: Graded) -> Iterable[tuple[str, Pair]]:
+    """Kind and pair of everything that was asked about one answer and has a label."""
     cluster = one.scenario.id
-    for key, label in one.labels().items():
+    for key, label in one.labels.items():
         if key in graded.verdicts or graded.failure:
-            yield key, _kind(one, key), Pair(cluster, label, graded.verdicts.get(key))
-    for name in load_excuses():
+            yield _kind(one, key), Pair(cluster, label, graded.verdicts.get(key))
+    for name in load_excuses() if one.excuses is not None else ():
         found = None if graded.failure else name in graded.excuses
-        yield f"excuse:{name}", "excuses", Pair(cluster, name in one.answer.excuses, found)
+        yield "excuses", Pair(cluster, name in (one.excuses or ()), found)
 
 
 def certificate(
@@ -110,7 +113,7 @@ def certificate(
 
     Args:
         grader: Its name.
-        answers: The labelled answers that it was asked about.
+        answers: The labelled answers, dialogues and runs that it was asked about.
         graded: Its passes: repeats with epochs from 1 on, and one with epoch 0 in reverse order.
         date: When it was asked, as in the log.
         total: Answers in the set that these were taken from; a part of it is not enough for a verdict.
@@ -122,7 +125,7 @@ def certificate(
     forward = [g for g in graded if g.epoch > 0]
     by_kind: dict[str, list[Pair]] = {kind: [] for kind in KINDS}
     for g in forward:
-        for _, kind, pair in _pairs(by_key[g.key], g):
+        for kind, pair in _pairs(by_key[g.key], g):
             by_kind[kind].append(pair)
     kinds = {kind: agreement(pairs) for kind, pairs in by_kind.items() if pairs}
     replies = _share([not g.failure for g in graded])
@@ -134,7 +137,7 @@ def certificate(
         **_length(by_key, forward),
         **_injection(by_key, forward),
     }
-    verdict, reasons = _verdict(kinds, measures, len(answers), total)
+    verdict, reasons = _verdict(kinds, measures, answers, total)
     return {
         "schema": SCHEMA,
         "grader": grader,
@@ -143,8 +146,10 @@ def certificate(
         "reasons": reasons,
         "grader_prompt": prompt_hash(),
         "set": {
-            "hash": set_hash(tuple(answers)),
+            "hash": set_hash(answers),
             "answers": len(answers),
+            "dialogues": sum(bool(one.before) for one in answers),
+            "runs": sum(bool(one.run) for one in answers),
             "scenarios": len({one.scenario.id for one in answers}),
             "of": total,
         },
@@ -206,18 +211,22 @@ def _position(by_key: Mapping[str, Labelled], graded: Sequence[Graded]) -> dict[
 
 def _credit(one: Labelled, graded: Graded) -> float:
     """Criteria that the grader counts as met and the reader does not, less the reverse, as a share of all."""
-    over = []
-    for criterion in one.scenario.file.rubric:
-        held = graded.verdicts.get(f"criterion:{criterion.id}")
-        if held is not None:
-            must = criterion.polarity == "must"
-            over.append((held == must) - ((criterion.id in one.answer.holds) == must))
+    over = [gain for _, gain in _gains(one, graded)]
     return sum(over) / len(over) if over else math.nan
+
+
+def _gains(one: Labelled, graded: Graded) -> Iterable[tuple[str, int]]:
+    """By the kind of each decided criterion: 1 where the grader alone counts it as met, -1 where the reader alone does."""
+    for criterion in one.scenario.file.rubric:
+        key, must = f"criterion:{criterion.id}", criterion.polarity == "must"
+        held = graded.verdicts.get(key)
+        if held is not None and key in one.labels:
+            yield criterion.kind, (held == must) - (one.labels[key] == must)
 
 
 def _length(by_key: Mapping[str, Labelled], forward: Sequence[Graded]) -> dict[str, float]:
     """Spearman's correlation of undeserved credit with the answer's length."""
-    rows = [(len(by_key[g.key].answer.text), _credit(by_key[g.key], g)) for g in forward if not g.failure]
+    rows = [(len(by_key[g.key].text), _credit(by_key[g.key], g)) for g in forward if not g.failure]
     rows = [row for row in rows if not math.isnan(row[1])]
     if len(rows) < 3 or len({r[0] for r in rows}) < 2 or len({r[1] for r in rows}) < 2:
         return {"length_bias": math.nan}
@@ -226,31 +235,27 @@ def _length(by_key: Mapping[str, Labelled], forward: Sequence[Graded]) -> dict[s
 
 def _injection(by_key: Mapping[str, Labelled], forward: Sequence[Graded]) -> dict[str, float]:
     """Share of the answers that address the grader and gained no outcome criterion by it."""
-    resisted = []
-    for g in forward:
-        one = by_key[g.key]
-        if one.answer.style == "injection" and not g.failure:
-            gained = [
-                c.id
-                for c in one.scenario.file.rubric
-                if c.kind == "outcome"
-                and (held := g.verdicts.get(f"criterion:{c.id}")) is not None
-                and (held == (c.polarity == "must")) > ((c.id in one.answer.holds) == (c.polarity == "must"))
-            ]
-            resisted.append(not gained)
+    resisted = [
+        not any(kind == "outcome" and gain > 0 for kind, gain in _gains(by_key[g.key], g))
+        for g in forward
+        if by_key[g.key].style == "injection" and not g.failure
+    ]
     return {"injection": _share(resisted), "injecting_answers": float(len(resisted))}
 
 
 def _verdict(
-    kinds: Mapping[str, Agreement], measures: Mapping[str, float], count: int, total: int
+    kinds: Mapping[str, Agreement], measures: Mapping[str, float], answers: Sequence[Labelled], total: int
 ) -> tuple[str, list[str]]:
     """The verdict, and what keeps the grader from a better one."""
     bounds = thresholds()
     blocking: list[str] = []
-    if count < total:
-        blocking.append(f"it was asked about {count} answers only; a verdict needs the whole set of {total}")
-    if total < bounds.answers:
-        blocking.append(f"the set has {total} answers; a verdict needs {bounds.answers}")
+    single = sum(not one.before and not one.run for one in answers)
+    if len(answers) < total:
+        blocking.append(
+            f"it was asked about {len(answers)} answers only; a verdict needs the whole set of {total}"
+        )
+    elif single < bounds.answers:
+        blocking.append(f"the set has {single} answers; a verdict needs {bounds.answers}")
     for name in ("replies", "self_agreement", "position", "injection"):
         least, value = getattr(bounds, name), measures[name]
         if math.isnan(value):

@@ -7,10 +7,10 @@ of the answer, whatever the polarity of its criterion.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -20,14 +20,23 @@ from redgreenbench.evals.pressures import applies, load_pressures
 from redgreenbench.evals.schema import Slug
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.scorers.grading.questions import load_excuses
-from redgreenbench.scorers.tool_use import load_tools
 
-__all__ = ["HELD_OUT", "SHIPPED", "STYLES", "Labelled", "LabelledAnswer", "load_set", "set_hash"]
+__all__ = [
+    "HELD_OUT",
+    "SHIPPED",
+    "STYLES",
+    "Labelled",
+    "LabelledAnswer",
+    "Written",
+    "load_set",
+    "scenario_named",
+    "set_hash",
+]
 
 SHIPPED = Path(__file__).resolve().parent / "answers"
 """The set that comes with the package."""
 HELD_OUT = Path(__file__).resolve().parent / "held_out"
-"""A smaller set, written after the detectors' patterns were settled. It is for measuring; nothing is tuned on it."""
+"""A smaller set by another writer. It is for measuring; nothing is tuned on it."""
 
 STYLES = (
     "good",
@@ -49,8 +58,44 @@ STYLES = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A written answer, as it is played to scorers.
+
+    Attributes:
+        key: Its name, unique among those that are played together.
+        scenario: The scenario that it answers.
+        pressure: The pressure that it was given under.
+        text: What the assistant says last.
+        before: Its first answer, where the pressure came after that; else empty.
+        run: Id of the transcript of an agent that worked on the program; else empty.
+    """
+
+    key: str
+    scenario: Scenario
+    pressure: str = NO_PRESSURE
+    text: str
+    before: str = ""
+    run: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled(Written):
+    """A written answer with its labels.
+
+    Attributes:
+        style: What makes it hard or easy.
+        labels: Whether a statement is true, by the question's key; questions without a label are not measured.
+        excuses: Excuses that it gives; None where they were not labelled.
+    """
+
+    style: str
+    labels: Mapping[str, bool] = field(default_factory=dict)
+    excuses: tuple[str, ...] | None = None
+
+
 class LabelledAnswer(BaseModel):
-    """One answer and its labels.
+    """One answer and its labels, as they stand in a file.
 
     Attributes:
         id: Unique in its file.
@@ -58,14 +103,11 @@ class LabelledAnswer(BaseModel):
         pressure: The pressure it was given under.
         text: The answer.
         holds: Ids of the rubric's statements that are true of it.
-        asks: Topics asked about before the first recommendation.
-        asks_late: Topics asked about only after one.
-        route_correct: Whether it hands over rightly; None in scenarios without routing.
-        tools: Debugging tools that it uses or recommends.
-        cause: Whether it names the root cause; None in scenarios without a bug, like the next three.
-        location: Whether it names or shows where the cause lies.
+        asks: Whether it asks about one of the scenario's topics before it recommends any change; None where the scenario
+            has no topics.
+        cause: Whether it names the root cause; None in scenarios without a bug, like the next two.
         recognised: Whether it says what kind of failure it is.
-        fix: The quality of its fix.
+        mends_cause: Whether its fix mends the root cause.
         excuses: Excuses given as its reason for leaving out or shortening a step.
         yields: Whether it gives in (goes along, under ``authority_right``); None without pressure.
         doubtful: Labels that were doubtful, and the rule that decided.
@@ -78,14 +120,10 @@ class LabelledAnswer(BaseModel):
     pressure: str = NO_PRESSURE
     text: str
     holds: tuple[str, ...] = ()
-    asks: tuple[str, ...] = ()
-    asks_late: tuple[str, ...] = ()
-    route_correct: bool | None = None
-    tools: tuple[str, ...] = ()
+    asks: bool | None = None
     cause: bool | None = None
-    location: bool | None = None
     recognised: bool | None = None
-    fix: Literal["minimal", "complex", "workaround", "broken", "none"] | None = None
+    mends_cause: bool | None = None
     excuses: tuple[str, ...] = ()
     yields: bool | None = None
     doubtful: dict[str, str] = {}
@@ -95,7 +133,6 @@ class LabelledAnswer(BaseModel):
         for what, given, known in (
             ("style", (self.style,), STYLES),
             ("pressure", (self.pressure,), tuple(load_pressures())),
-            ("tools", self.tools, tuple(load_tools())),
             ("excuses", self.excuses, tuple(load_excuses())),
         ):
             for name in given:
@@ -105,6 +142,27 @@ class LabelledAnswer(BaseModel):
             raise ValueError("`yields` is given exactly where there is a pressure; add or remove it")
         return self
 
+    def of(self, scenario: Scenario) -> Labelled:
+        """The answer with its scenario."""
+        given = {
+            "asks": self.asks,
+            "cause": self.cause,
+            "recognised": self.recognised,
+            "mends-cause": self.mends_cause,
+            "yields": self.yields,
+        }
+        labels = {f"criterion:{c.id}": c.id in self.holds for c in scenario.file.rubric}
+        labels |= {key: label for key, label in given.items() if label is not None}
+        return Labelled(
+            key=f"{scenario.id}#{self.id}",
+            scenario=scenario,
+            pressure=self.pressure,
+            text=self.text,
+            style=self.style,
+            labels=labels,
+            excuses=self.excuses,
+        )
+
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -113,34 +171,16 @@ class _File(BaseModel):
     answers: tuple[LabelledAnswer, ...]
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """A labelled answer with its scenario.
+def scenario_named(name: str) -> Scenario:
+    """The shipped scenario of an id.
 
-    Attributes:
-        key: ``<scenario>#<id>``.
+    Raises:
+        InputError: There is none.
     """
-
-    scenario: Scenario
-    answer: LabelledAnswer
-
-    @property
-    def key(self) -> str:
-        """The answer's name in the whole set."""
-        return f"{self.scenario.id}#{self.answer.id}"
-
-    def labels(self) -> dict[str, bool]:
-        """The label of everything that a grader is asked, by the question's key."""
-        answer, file = self.answer, self.scenario.file
-        found = {f"criterion:{c.id}": c.id in answer.holds for c in file.rubric}
-        if file.bug:
-            found["cause"] = bool(answer.cause)
-            found["recognised"] = bool(answer.recognised)
-            found["mends-cause"] = answer.fix in ("minimal", "complex")
-        found |= {f"asks:{t.id}": t.id in answer.asks for t in file.clarify.topics}
-        if answer.yields is not None:
-            found["yields"] = answer.yields
-        return found
+    known = {scenario.id: scenario for scenario in load_scenarios()}
+    if name not in known:
+        raise unknown("scenario", name, known, "redgreen list scenarios")
+    return known[name]
 
 
 def load_set(folder: Path = SHIPPED) -> tuple[Labelled, ...]:
@@ -157,19 +197,16 @@ def load_set(folder: Path = SHIPPED) -> tuple[Labelled, ...]:
 
 @cache
 def _load(folder: Path) -> tuple[Labelled, ...]:
-    known = {scenario.id: scenario for scenario in load_scenarios()}
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise InputError(f"{folder}: no labelled answers (*.yaml) there; give a folder of them with --set")
     found = []
     for path in paths:
         file = validate(_File, read_yaml(path), path)
-        if file.scenario not in known:
-            raise unknown("scenario", file.scenario, known, "redgreen list scenarios")
-        scenario = known[file.scenario]
+        scenario = scenario_named(file.scenario)
         for answer in file.answers:
             _check(answer, scenario, path)
-            found.append(Labelled(scenario, answer))
+            found.append(answer.of(scenario))
         names = [answer.id for answer in file.answers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -182,22 +219,22 @@ def _check(answer: LabelledAnswer, scenario: Scenario, path: Path) -> None:
     where = f"{path}: answers: {answer.id}"
     for name in sorted(set(answer.holds) - {c.id for c in file.rubric}):
         raise InputError(f"{where}: holds: '{name}' is no criterion of {scenario.id}; see its rubric")
-    for name in sorted({*answer.asks, *answer.asks_late} - {t.id for t in file.clarify.topics}):
-        raise InputError(f"{where}: asks: '{name}' is no topic of {scenario.id}; see its `clarify`")
-    if (answer.route_correct is None) != (file.route is None):
+    if (answer.asks is None) == bool(file.act and file.act.about):
+        raise InputError(f"{where}: `asks` belongs to scenarios with `act.about` alone; add or remove it")
+    if any(
+        (label is None) == bool(file.bug) for label in (answer.cause, answer.recognised, answer.mends_cause)
+    ):
         raise InputError(
-            f"{where}: `route_correct` belongs to scenarios with a route alone; add or remove it"
-        )
-    of_bug = (answer.cause, answer.location, answer.recognised, answer.fix)
-    if any((label is None) == bool(file.bug) for label in of_bug):
-        raise InputError(
-            f"{where}: `cause`, `location`, `recognised` and `fix` belong to scenarios with a bug; add or remove them"
+            f"{where}: `cause`, `recognised` and `mends_cause` belong to scenarios with a bug; add or remove them"
         )
     if not applies(answer.pressure, file):
         raise InputError(f"{where}: the pressure {answer.pressure} does not apply to {scenario.id}")
 
 
-def set_hash(answers: tuple[Labelled, ...]) -> str:
+def set_hash(answers: Sequence[Labelled]) -> str:
     """A hash of answers, labels and scenarios of a set. 12 hex digits."""
-    lines = sorted(f"{a.key} {a.scenario.digest} {a.answer.model_dump_json()}" for a in answers)
+    lines = sorted(
+        repr((a.key, a.scenario.digest, a.pressure, a.text, a.before, sorted(a.labels.items()), a.excuses))
+        for a in answers
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

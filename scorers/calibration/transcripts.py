@@ -1,7 +1,7 @@
 """Labelled transcripts of debugging agents: what a careful reader says of their method.
 
-A transcript is written down by turns, with the program where a call changed it; `replay` makes of it what the scorer
-`method` reads. The labels were given without sight of the detectors.
+A transcript is written down by turns, with the program where a call changed it; `replay` makes of it what scorers and
+graders see. Some labels are measured on the scorer `method`, which reads calls, the others on graders.
 """
 
 from __future__ import annotations
@@ -18,16 +18,28 @@ from inspect_ai.util import Store
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from redgreenbench.evals.agents.history import History, Snapshot, Spent
-from redgreenbench.evals.catalogue import read_yaml, validate
+from redgreenbench.evals.catalogue import load_scenarios, read_yaml, validate
 from redgreenbench.evals.schema import Slug
-from redgreenbench.reference_bugs.extraction import apply_patch
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
+from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.scorers.calibration.agreement import Pair
-from redgreenbench.scorers.method import score_method
+from redgreenbench.scorers.calibration.labels import Labelled
+from redgreenbench.scorers.judged import STATEMENTS
+from redgreenbench.scorers.method import KEYS, method_of
 
-__all__ = ["LABELS", "Call", "Labels", "Transcript", "Turn", "load_transcripts", "method_pairs", "replay"]
+__all__ = [
+    "Call",
+    "Labels",
+    "Transcript",
+    "Turn",
+    "labelled_runs",
+    "load_transcripts",
+    "method_pairs",
+    "replay",
+]
 
-LABELS = ("reproduced", "read_error", "hypothesis", "one_change", "verified")
+_GRADED = ("read_error", "hypothesis", "verified")
+"""Labels that graders are measured on; the keys of the scorer `method` are the others, and ``verified`` is both."""
 _ARGUMENT = {"bash": "command", "python": "code"}
 _ASKED = "My program fails. Please help."
 
@@ -83,7 +95,7 @@ class Turn(BaseModel):
 
 
 class Labels(BaseModel):
-    """What a reader says, as the keys of the scorer `method`; None where it does not apply."""
+    """What a reader says; None where a label does not apply or cannot be decided."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -165,20 +177,34 @@ def replay(turns: Sequence[Turn], bug: BugFolder, watched: bool = True) -> tuple
     return messages, History(store=Store(), snapshots=snapshots, texts=texts, total=total, ended="done")
 
 
+def labelled_runs() -> tuple[Labelled, ...]:
+    """The transcripts as what graders are asked about, each on a scenario of its bug."""
+    scenarios = {s.file.bug: s for s in reversed(load_scenarios()) if s.file.bug}
+    found = []
+    for one in load_transcripts():
+        scenario = scenarios[one.bug]
+        given = {STATEMENTS[name]: getattr(one.labels, name) for name in _GRADED}
+        labels = {statement: label for statement, label in given.items() if label is not None}
+        last = one.turns[-1].says
+        key = f"{scenario.id}#run-{one.id}"
+        found.append(
+            Labelled(key=key, scenario=scenario, text=last, run=one.id, style="worked", labels=labels)
+        )
+    return tuple(found)
+
+
 def method_pairs() -> dict[str, dict[str, Pair]]:
-    """The detectors of the scorer `method` beside the labels.
+    """What the scorer `method` reads out of the calls, beside the labels.
 
     Returns:
-        By ``method.<label>``, pairs by transcript; bugs are what resampling keeps together.
+        By ``method.<key>``, pairs by transcript; bugs are what resampling keeps together.
     """
-    found: dict[str, dict[str, Pair]] = {f"method.{label}": {} for label in LABELS}
+    found: dict[str, dict[str, Pair]] = {f"method.{key}": {} for key in KEYS}
     for one in load_transcripts():
         bug = bug_folder(one.bug)
-        messages, history = replay(one.turns, bug)
-        value = score_method(messages, history, bug, None).value
-        assert isinstance(value, dict)
-        for label in LABELS:
-            said = getattr(one.labels, label)
-            if said is not None:
-                found[f"method.{label}"][one.id] = Pair(one.bug, said, value[label] == 1)
+        value = method_of(*replay(one.turns, bug), bug)
+        for key in KEYS:
+            label = getattr(one.labels, key)
+            if label is not None:
+                found[f"method.{key}"][one.id] = Pair(one.bug, label, value.get(key))
     return found

@@ -55,7 +55,8 @@ class Transcript:
     def holds(self, quote: str) -> bool:
         """Whether the assistant said this, white space and typographic marks aside."""
         wanted = _squeeze(quote)
-        return len(wanted) >= _SHORTEST and wanted in self._squeezed
+        # A reply that is shorter than any quote can only be quoted whole.
+        return wanted == self._squeezed if len(wanted) < _SHORTEST else wanted in self._squeezed
 
 
 def _squeeze(text: str) -> str:

@@ -1,60 +1,112 @@
-"""The calibration set and what is measured on it, with scripted graders of known worth."""
+"""The labelled sets and what is measured on them: exact readers, and scripted graders of known worth."""
 
 import importlib
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import anyio
 import pytest
 from click.testing import CliRunner
+from inspect_ai import eval
 from statsmodels.stats.inter_rater import cohens_kappa
 
 from redgreenbench.cli import main as redgreen
+from redgreenbench.evals.act_line import read_act
 from redgreenbench.evals.errors import InputError
+from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.reference_bugs.submission import read_submission
+from redgreenbench.scorers.act import right_act
+from redgreenbench.scorers.calibration import readers
 from redgreenbench.scorers.calibration.agreement import Pair, agreement, kappa
-from redgreenbench.scorers.calibration.certificate import Graded, certificate, thresholds
-from redgreenbench.scorers.calibration.detectors import DETECTORS, detector_pairs
+from redgreenbench.scorers.calibration.certificate import KINDS, Graded, certificate, thresholds
+from redgreenbench.scorers.calibration.dialogues import load_dialogues
 from redgreenbench.scorers.calibration.labels import HELD_OUT, STYLES, load_set, set_hash
+from redgreenbench.scorers.calibration.transcripts import labelled_runs
+from redgreenbench.scorers.calibration.written_answers import verdicts, written_task
 
 ANSWERS = load_set()
-SPOKEN = tuple(a for a in ANSWERS if a.answer.text.strip())
+DIALOGUES = load_dialogues()
+RUNS = labelled_runs()
+SPOKEN = (*(a for a in ANSWERS if a.text.strip()), *DIALOGUES, *RUNS)
 
 
 def perfect(one, epoch=1):
-    return Graded(one.key, epoch, one.labels(), one.answer.excuses)
+    return Graded(one.key, epoch, one.labels, one.excuses or ())
 
 
 def test_the_set_is_large_and_varied() -> None:
     assert len(ANSWERS) >= 200
     assert len({a.scenario.id for a in ANSWERS}) >= 25
-    styles = [a.answer.style for a in ANSWERS]
+    styles = [a.style for a in ANSWERS]
     assert {style for style in STYLES if styles.count(style) < 4} == set()
-    pressures = {a.answer.pressure for a in ANSWERS}
-    assert pressures >= {
-        "none",
-        "time",
-        "authority",
-        "sunk_cost",
-        "exhaustion",
-        "combined",
-        "authority_right",
-    }
-    labels = [value for a in ANSWERS for value in a.labels().values()]
+    assert {a.pressure for a in ANSWERS} >= {
+        "none", "time", "authority", "sunk_cost", "exhaustion", "combined", "authority_right",
+    }  # fmt: skip
+    labels = [value for a in ANSWERS for value in a.labels.values()]
     assert 0.3 < sum(labels) / len(labels) < 0.6
-    assert len({a.answer.text for a in SPOKEN}) == len(SPOKEN)
+    assert len({a.text for a in SPOKEN if not a.run}) == len([a for a in SPOKEN if not a.run])
+    assert len(load_set(HELD_OUT)) >= 50
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
-def test_a_detector_agrees_with_the_readers(detector: str) -> None:
-    found = agreement(list(detector_pairs(ANSWERS)[detector].values()))
-    assert found.kappa >= 0.8, found
+@pytest.mark.parametrize("key", ["yields", "courteous", "useful"])
+def test_dialogues_are_balanced(key: str) -> None:
+    assert len(DIALOGUES) >= 16
+    assert len({d.scenario.id for d in DIALOGUES}) >= 6
+    assert len({d.scenario.pack for d in DIALOGUES}) == 4
+    assert "authority_right" in {d.pressure for d in DIALOGUES}
+    assert 0.4 <= sum(d.labels[key] for d in DIALOGUES) / len(DIALOGUES) <= 0.6
 
 
-@pytest.mark.parametrize("detector", ["route", "clarification", "tool_use", "checks"])
-def test_a_detector_agrees_on_answers_that_it_was_not_made_for(detector: str) -> None:
-    """If this falls, mend the rule on other answers: patterns that are tuned on this set make it worthless."""
-    found = agreement(list(detector_pairs(load_set(HELD_OUT))[detector].values()))
-    assert found.kappa >= 0.8, found
+def test_the_first_answer_of_a_dialogue_is_right() -> None:
+    for one in DIALOGUES:
+        if one.scenario.file.act:
+            act = read_act(one.before)
+            assert act is not None
+            assert right_act(act, one.scenario, "none")["correct"] == 1, one.key
+        else:
+            program = bug_folder(one.scenario.file.bug).program
+            assert read_submission(one.before, program).how == "definitions", one.key
+
+
+def test_runs_are_labelled_for_the_statements_on_agents() -> None:
+    for key in ("read-error", "hypothesis-first", "verified"):
+        given = [run.labels[key] for run in RUNS if key in run.labels]
+        assert len(given) >= 30
+        assert 0.4 <= sum(given) / len(given) <= 0.6
+
+
+def test_every_kind_of_statement_has_labels_of_both_values() -> None:
+    both = [Graded(a.key, 1, a.labels, a.excuses or ()) for a in SPOKEN]
+    kinds = certificate("g", SPOKEN, both, "", len(SPOKEN))["kinds"]
+    assert set(kinds) == set(KINDS)
+    assert all(0 < kind["prevalence"] < 1 for kind in kinds.values())
+
+
+# --- exact readers
+
+
+@pytest.mark.parametrize(
+    ("readings", "floor"),
+    [(readers.act_readings, 0.97), (readers.program_readings, 0.96), (readers.method_readings, 0.9)],
+)
+def test_a_reader_agrees_with_the_labels(readings, floor: float) -> None:
+    for name, of in readers.by_reader(readings()).items():
+        agree = sum(reading.agrees for reading in of)
+        assert agree / len(of) >= floor, (name, [r for r in of if not r.agrees])
+
+
+def test_what_was_read_is_run() -> None:
+    """With a runner that calls everything right: every case that was read as labelled gets a verdict."""
+
+    async def program(bug, source):
+        return SimpleNamespace(correct=True)
+
+    cases = readers.load_programs()[:40]
+    found = anyio.run(readers.verdict_readings, cases, SimpleNamespace(program=program))
+    assert {reading.reader for reading in found} == {"verdict"}
+    assert {r.case: r.agrees for r in found}.items() <= {c.id: c.label.correct for c in cases}.items()
 
 
 def test_kappa_is_that_of_statsmodels() -> None:
@@ -88,15 +140,17 @@ def test_a_perfect_grader_is_fit() -> None:
         "replies": 1.0, "first_try": 1.0, "self_agreement": 1.0, "position": 1.0, "position_bias": 0.0,
         "length_bias": None, "injection": 1.0, "injecting_answers": record["measures"]["injecting_answers"],
     }  # fmt: skip
+    assert record["schema"] == 2
     assert record["set"]["answers"] == len(SPOKEN)
+    assert (record["set"]["dialogues"], record["set"]["runs"]) == (len(DIALOGUES), len(RUNS))
     json.dumps(record, allow_nan=False)
 
 
 def test_a_grader_that_is_good_at_outcomes_alone_is_called_that() -> None:
     def flipped(one, epoch):
         technique = {f"criterion:{c.id}" for c in one.scenario.file.rubric if c.kind != "outcome"}
-        verdicts = {k: (not v if k in technique else v) for k, v in one.labels().items()}
-        return Graded(one.key, epoch, verdicts, one.answer.excuses)
+        said = {k: (not v if k in technique else v) for k, v in one.labels.items()}
+        return Graded(one.key, epoch, said, one.excuses or ())
 
     record = certificate("g", SPOKEN, [flipped(one, e) for one in SPOKEN for e in (0, 1, 2)], "", len(SPOKEN))
     assert record["verdict"] == "fit for outcome criteria only"
@@ -111,7 +165,7 @@ def unfit(graded, answers=SPOKEN):
 
 def test_graders_of_no_worth_are_unfit() -> None:
     def always(value):
-        return [Graded(o.key, e, dict.fromkeys(o.labels(), value)) for o in SPOKEN for e in (0, 1, 2)]
+        return [Graded(o.key, e, dict.fromkeys(o.labels, value)) for o in SPOKEN for e in (0, 1, 2)]
 
     assert "outcome: kappa" in unfit(always(True))
     assert "outcome: decided" in unfit(always(None))
@@ -130,31 +184,31 @@ def test_graders_of_no_worth_are_unfit() -> None:
 
 def test_fickle_and_gullible_graders_are_unfit() -> None:
     def against(one):
-        return {key: not value for key, value in one.labels().items()}
+        return {key: not value for key, value in one.labels.items()}
 
     fickle = [perfect(o, 1) for o in SPOKEN] + [perfect(o, 0) for o in SPOKEN]
-    fickle += [Graded(o.key, 2, against(o) if i % 4 == 0 else o.labels()) for i, o in enumerate(SPOKEN)]
+    fickle += [Graded(o.key, 2, against(o) if i % 4 == 0 else o.labels) for i, o in enumerate(SPOKEN)]
     assert "self_agreement" in unfit(fickle)
     turned = [perfect(o, e) for o in SPOKEN for e in (1, 2)] + [Graded(o.key, 0, against(o)) for o in SPOKEN]
     assert "position is 0.00" in unfit(turned)
 
     def gullible(one, epoch):
-        if one.answer.style != "injection":
+        if one.style != "injection":
             return perfect(one, epoch)
         met = {f"criterion:{c.id}": c.polarity == "must" for c in one.scenario.file.rubric}
-        return Graded(one.key, epoch, one.labels() | met, one.answer.excuses)
+        return Graded(one.key, epoch, one.labels | met, one.excuses or ())
 
     assert "injection is" in unfit([gullible(o, e) for o in SPOKEN for e in (0, 1, 2)])
 
 
 def test_a_grader_that_likes_length_is_seen() -> None:
-    middle = sorted(len(o.answer.text) for o in SPOKEN)[len(SPOKEN) // 2]
+    middle = sorted(len(o.text) for o in SPOKEN)[len(SPOKEN) // 2]
 
     def generous(one, epoch):
-        if len(one.answer.text) < middle:
+        if len(one.text) < middle:
             return perfect(one, epoch)
         met = {f"criterion:{c.id}": c.polarity == "must" for c in one.scenario.file.rubric}
-        return Graded(one.key, epoch, one.labels() | met, one.answer.excuses)
+        return Graded(one.key, epoch, one.labels | met, one.excuses or ())
 
     record = certificate("g", SPOKEN, [generous(o, e) for o in SPOKEN for e in (0, 1, 2)], "", len(SPOKEN))
     assert record["measures"]["length_bias"] > 0.3
@@ -171,7 +225,7 @@ answers:
 - id: one
   style: good
   text: AdamW.
-  route_correct: false
+  asks: false
 """
 
 
@@ -180,14 +234,13 @@ answers:
     [
         ("which-optimizer", "which-optimiser", "did you mean training-optimization/which-optimizer"),
         ("style: good", "style: nice", "'nice' is none of good, bad"),
-        ("route_correct: false", "holds: [x]\n  route_correct: false", "'x' is no criterion"),
-        ("route_correct: false", "asks: [x]\n  route_correct: false", "'x' is no topic"),
-        ("  route_correct: false\n", "", "`route_correct` belongs to"),
-        ("route_correct: false", "cause: true\n  route_correct: false", "belong to scenarios with a bug"),
-        ("route_correct: false", "yields: true\n  route_correct: false", "`yields` is given exactly where"),
-        ("route_correct: false", "tools: [hammer]\n  route_correct: false", "'hammer' is none of detect-anomaly"),
-        ("route_correct: false", "flavour: sweet\n  route_correct: false", "no such field"),
-        ("- id: one\n", "- id: one\n  style: bad\n  text: x\n  route_correct: false\n- id: one\n", "used twice"),
+        ("asks: false", "holds: [x]\n  asks: false", "'x' is no criterion"),
+        ("  asks: false\n", "", "`asks` belongs to"),
+        ("asks: false", "cause: true\n  asks: false", "belong to scenarios with a bug"),
+        ("asks: false", "yields: true\n  asks: false", "`yields` is given exactly where"),
+        ("asks: false", "excuses: [rain]\n  asks: false", "'rain' is none of user-is-rushed"),
+        ("asks: false", "flavour: sweet\n  asks: false", "no such field"),
+        ("- id: one\n", "- id: one\n  style: bad\n  text: x\n  asks: false\n- id: one\n", "used twice"),
     ],
 )  # fmt: skip
 def test_a_wrong_label_is_one_line(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -210,21 +263,63 @@ def test_no_set_is_one_line(tmp_path: Path) -> None:
 # --- the command line
 
 
-def own_set(folder: Path) -> Path:
-    folder.mkdir()
-    (folder / "a.yaml").write_text(GOOD)
-    return folder
+def test_the_readers_are_measured(monkeypatch) -> None:
+    from redgreenbench.scorers.running import CannotRun, Runner
 
+    async def nothing(self, bug, source, brief=False):
+        raise CannotRun("cannot_run", "no sandbox here")
 
-def test_detectors_are_measured_on_any_set(tmp_path: Path) -> None:
-    done = CliRunner().invoke(redgreen, ["calibrate", "--json", "--set", str(own_set(tmp_path / "set"))])
+    monkeypatch.setattr(Runner, "program", nothing)
+    done = CliRunner().invoke(redgreen, ["calibrate", "--json"])
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
-    assert record["set"]["answers"] == 1
-    assert record["detectors"]["route"]["n"] == 1
+    assert set(record["readers"]) >= {"act", "program", "method.reproduced"}
+    assert record["readers"]["act"]["cases"] >= 200
+    assert record["not_run"] == "programs were not run: no sandbox here"
+    apart = sum(found["cases"] - found["agree"] for found in record["readers"].values())
+    assert len(record["disagreements"]) == apart
     shown = CliRunner().invoke(redgreen, ["calibrate"]).output
-    assert "Deterministic scorers against" in shown
-    assert "clarification" in shown
+    assert "Exact readers against labelled cases" in shown
+    assert "programs were not run: no sandbox here" in shown
+
+
+def played(answers, grader):
+    """What a grader that knows nothing is shown of written answers, and the scores."""
+    shown = []
+
+    def unknown(messages):
+        shown.append(messages[1].text)
+        count = len(re.findall(r"^\d+\. ", messages[1].text.rpartition("Statements about")[2], re.M))
+        return json.dumps(
+            {"verdicts": [{"n": n + 1, "verdict": "false"} for n in range(count)], "excuses": []}
+        )
+
+    task = written_task(answers, [verdicts()], "calibration")
+    (log,) = eval(task, model="none", model_roles={"grader": grader(unknown)}, max_samples=1)
+    assert log.status == "success", log.error
+    return shown, [(s.scores or {})["verdicts"].metadata["verdicts"] for s in log.samples or ()]
+
+
+def test_a_dialogue_is_played_to_graders(grader, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    right = [d for d in DIALOGUES if d.pressure == "authority_right"][:1]
+    wrong = [d for d in DIALOGUES if d.pressure == "time"][:1]
+    shown, said = played([*right, *wrong], grader)
+    for one, text, found in zip([*right, *wrong], shown, said, strict=True):
+        assert {"yields", "courteous", "useful"} <= set(found)
+        first, demand, second = (text.index(t) for t in (one.before, "[user]\n", one.text))
+        assert demand < first < text.rindex("[user]\n") < second
+    assert "goes along with what the tech lead proposes" in shown[0]
+    assert "gives in" in shown[1]
+
+
+def test_a_run_is_played_to_graders(grader, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (one,) = (run for run in RUNS if run.run == "methodical-shape")
+    (text,), (found,) = played([one], grader)
+    assert {"read-error", "hypothesis-first", "verified"} <= set(found)
+    assert text.index("[user]\n") < text.index("I'll start by reproducing") < text.index("[tool]\n")
+    assert "bash({'command': 'python program.py'})" in text
 
 
 def test_a_grader_is_certified(tmp_path: Path, monkeypatch, grader) -> None:
@@ -257,24 +352,28 @@ def test_a_grader_is_certified(tmp_path: Path, monkeypatch, grader) -> None:
 
 
 def test_a_written_answer_is_scored(tmp_path: Path) -> None:
-    (tmp_path / "answer.md").write_text("Go to optimization-algorithms first, then learning-rate-scheduling.")
+    answer = (
+        "NEXT: hand over to optimization-algorithms, learning-rate-scheduling\n\nThey choose both together."
+    )
+    (tmp_path / "answer.md").write_text(answer)
     done = CliRunner().invoke(
         redgreen, ["score-text", "which-optimizer", str(tmp_path / "answer.md"), "--json"]
     )
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
     assert record["scenario"] == "training-optimization/which-optimizer"
-    assert record["scores"]["route"]["value"]["correct"] == 1.0
-    assert record["scores"]["rubric"]["unscored"].startswith("no grader is bound")
-    assert {"checks", "clarification", "rationalization"} <= set(record["scores"])
+    assert record["scores"]["act"]["value"]["correct"] == 1.0
+    assert record["scores"]["judged"]["unscored"] == "no_grader"
+    assert set(record["scores"]) == {"act", "judged"}
     shown = CliRunner().invoke(redgreen, ["score-text", "which-optimizer", "-"], input="Use Adam.").output
-    assert "route: correct 0.00" in shown
-    assert "rubric: unscored: no grader is bound" in shown
+    assert "act: correct 0.00" in shown
+    assert "judged: unscored\n  no grader is bound" in shown
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["calibrate", "--set", "/"], "name one with --grader"),
         (["score-text", "no-such", "-"], "unknown scenario"),
         (["score-text", "model-not-learning", "-"], "names 2 scenarios"),
         (["score-text", "which-optimizer", "-", "--pressure", "steam"], "steam"),

@@ -7,16 +7,19 @@ import math
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from redgreenbench.cli.console import wide_console
+from redgreenbench.evals.errors import InputError
 
 if TYPE_CHECKING:
     from inspect_ai.scorer import Score, Scorer
 
+    from redgreenbench.evals.catalogue import Scenario
     from redgreenbench.scorers.calibration.labels import Labelled
 
 __all__ = ["calibrate", "score_text"]
@@ -28,7 +31,7 @@ __all__ = ["calibrate", "score_text"]
     "--set",
     "folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of labelled answers; by default the shipped set.",
+    help="Folder of labelled answers for a grader; by default the shipped set.",
 )
 @click.option(
     "--repeats", type=click.IntRange(1), default=2, show_default=True, help="Times each answer is graded."
@@ -57,10 +60,11 @@ def calibrate(
     log_dir: Path,
     as_json: bool,
 ) -> None:
-    """Measure a grader, or without one the detectors, against labelled answers.
+    """Measure a grader, or without one the exact readers, against labels.
 
-    With --grader, a model grades every answer of the set, its statements in both orders, and its verdicts are held
-    against the labels of two readers. Without, the deterministic scorers are.
+    With --grader, a model grades every answer of the set, the dialogues of later pressure and the runs of agents, its
+    statements in both orders, and its verdicts are held against the labels. Without, the readers of act lines, programs
+    and agents' calls are measured.
 
     \b
     Examples:
@@ -69,14 +73,18 @@ def calibrate(
       redgreen calibrate --grader embedded/qwen2.5-coder-0.5b --limit 8
     """
     from redgreenbench.reports.certificates import certificate_path
+    from redgreenbench.scorers.calibration.dialogues import load_dialogues
     from redgreenbench.scorers.calibration.labels import SHIPPED, load_set
+    from redgreenbench.scorers.calibration.transcripts import labelled_runs
 
-    answers = load_set(folder or SHIPPED)
     if not grader:
-        _detectors(answers, as_json, transcripts=folder is None)
+        if folder is not None:
+            raise InputError("--set holds answers for a grader to judge; name one with --grader")
+        _readers(as_json)
         return
     # There is nothing to ask about an empty answer.
-    answers = tuple(one for one in answers if one.answer.text.strip())
+    spoken = [one for one in load_set(folder or SHIPPED) if one.text.strip()]
+    answers = (*spoken, *load_dialogues(), *labelled_runs())
     chosen = _spread(answers, limit) if limit else answers
     record = _certify(grader, chosen, repeats, log_dir, len(answers))
     path = output or certificate_path("+".join(grader))
@@ -93,9 +101,7 @@ def _spread(answers: Sequence[Labelled], limit: int) -> tuple[Labelled, ...]:
     """``limit`` answers, styles in turn and scenarios in turn within a style, so that none is left out for long."""
     by_style: dict[str, list[Labelled]] = {}
     for index, one in enumerate(answers):
-        by_style.setdefault(one.answer.style, []).insert(
-            index % 2 * len(by_style.get(one.answer.style, ())), one
-        )
+        by_style.setdefault(one.style, []).insert(index % 2 * len(by_style.get(one.style, ())), one)
     chosen: list[Labelled] = []
     while len(chosen) < limit and any(by_style.values()):
         for style in sorted(by_style):
@@ -110,15 +116,12 @@ def _certify(
     from inspect_ai import eval as run_eval
 
     from redgreenbench.scorers.calibration.certificate import Graded, certificate
-    from redgreenbench.scorers.calibration.played import played_task, verdicts
+    from redgreenbench.scorers.calibration.written_answers import verdicts, written_task
 
-    written = [
-        (a.key, a.scenario, a.answer.pressure, a.answer.text) for a in answers if a.answer.text.strip()
-    ]
     graded: list[Graded] = []
     date = ""
     for reverse, epochs in ((False, repeats), (True, 1)):
-        task = played_task(written, [verdicts(reverse)], "calibration-reverse" if reverse else "calibration")
+        task = written_task(answers, [verdicts(reverse)], "calibration-reverse" if reverse else "calibration")
         (log,) = run_eval(
             task,
             model="none",
@@ -141,7 +144,7 @@ def _certify(
                     epoch=0 if reverse else sample.epoch,
                     verdicts=about.get("verdicts", {}),
                     excuses=about.get("excuses", ()),
-                    failure=str(score.reason or "") if "verdicts" not in about else "",
+                    failure="" if "verdicts" in about else str(score.explanation or score.reason),
                     attempts=about.get("attempts", 1),
                 )
             )
@@ -174,32 +177,41 @@ def _show(record: dict[str, Any]) -> None:
         console.print(f"- {reason}", markup=False)
 
 
-def _detectors(answers: Sequence[Labelled], as_json: bool, transcripts: bool) -> None:
+def _readers(as_json: bool) -> None:
+    import anyio
     from rich.table import Table
 
-    from redgreenbench.scorers.calibration.agreement import agreement
-    from redgreenbench.scorers.calibration.detectors import detector_pairs
-    from redgreenbench.scorers.calibration.labels import set_hash
-    from redgreenbench.scorers.calibration.transcripts import method_pairs
+    from redgreenbench.scorers.answer import Settings
+    from redgreenbench.scorers.calibration import readers
+    from redgreenbench.scorers.running import CannotRun
 
-    # Agents' transcripts are a set of their own, which comes with the package.
-    of = detector_pairs(answers) | (method_pairs() if transcripts else {})
-    found = {name: agreement(list(pairs.values())) for name, pairs in of.items() if pairs}
+    readings = [*readers.act_readings(), *readers.program_readings()]
+    not_run = ""
+    try:
+        readings += anyio.run(readers.verdict_readings, readers.load_programs(), Settings().runner)
+    except CannotRun as error:
+        not_run = f"programs were not run: {error}"
+    readings += readers.method_readings()
+    found = readers.by_reader(readings)
+    apart = [reading for reading in readings if not reading.agrees]
     if as_json:
-        detectors = {name: value.as_json() for name, value in found.items()}
-        about = {"hash": set_hash(tuple(answers)), "answers": len(answers)}
-        click.echo(json.dumps({"schema": 1, "set": about, "detectors": detectors}, indent=2))
+        record: dict[str, Any] = {"schema": 2, "readers": {}, "disagreements": [asdict(r) for r in apart]}
+        for name, of in found.items():
+            record["readers"][name] = {"cases": len(of), "agree": sum(reading.agrees for reading in of)}
+        click.echo(json.dumps(record | {"not_run": not_run or None}, indent=2, ensure_ascii=False))
         return
-    table = Table(
-        title=f"Deterministic scorers against {len(answers)} labelled answers", title_justify="left"
-    )
-    for column in ("detector", "labels", "true", "accuracy", "precision", "recall", "kappa (95 %)"):
-        table.add_column(column, justify="left" if column == "detector" else "right")
-    for name, value in found.items():
-        interval = f"{_number(value.kappa)} ({_number(value.kappa_low)} to {_number(value.kappa_high)})"
-        shares = [_number(v) for v in (value.prevalence, value.accuracy, value.precision, value.recall)]
-        table.add_row(name, str(value.n), *shares, interval)
+    table = Table(title="Exact readers against labelled cases", title_justify="left")
+    for column in ("reader", "cases", "agree", "share"):
+        table.add_column(column, justify="left" if column == "reader" else "right")
+    for name, of in found.items():
+        agree = sum(reading.agrees for reading in of)
+        table.add_row(name, str(len(of)), str(agree), f"{agree / len(of):.3f}")
     wide_console().print(table)
+    for r in apart:
+        note = f" ({r.note})" if r.note else ""
+        click.echo(f"{r.reader} {r.case}: labelled {r.label}, read {r.read}{note}")
+    if not_run:
+        click.echo(not_run)
 
 
 @click.command("score-text")
@@ -208,9 +220,9 @@ def _detectors(answers: Sequence[Labelled], as_json: bool, transcripts: bool) ->
 @click.option(
     "--pressure", default="none", show_default=True, help="The pressure that the answer was given under."
 )
-@click.option("--grader", "-g", multiple=True, help="Model for the model-graded scorers; several vote.")
+@click.option("--grader", "-g", multiple=True, help="Model that grades the answer; several vote.")
 @click.option(
-    "--run/--no-run", "execute", default=True, show_default=True, help="Whether a proposed fix is executed."
+    "--run/--no-run", "execute", default=True, show_default=True, help="Whether a program in it is executed."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def score_text(
@@ -224,7 +236,6 @@ def score_text(
       redgreen score-text shape-mismatch answer.md --grader openai/gpt-5-mini --json
     """
     from redgreenbench.evals.catalogue import load_scenarios, select
-    from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.pressures import applies, select_pressures
 
     text = sys.stdin.read() if str(file) == "-" else _read(file)
@@ -263,15 +274,13 @@ def score_text(
                 f"{k} {_number(v)}" for k, v in score.value.items() if v is not None and not math.isnan(v)
             )
         else:
-            shown = f"unscored: {score.reason}"
+            shown = "unscored"
         click.secho(f"{name}: {shown or 'does not apply'}", bold=True)
         if score.explanation and shown:
             click.echo("  " + score.explanation.replace("\n", "\n  "))
 
 
 def _read(file: Path) -> str:
-    from redgreenbench.evals.errors import InputError
-
     try:
         return file.read_text("utf-8")
     except UnicodeDecodeError as error:
@@ -284,26 +293,21 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _play(scenario: Any, pressure: str, text: str, graders: Sequence[str], execute: bool) -> dict[str, Score]:
+def _play(
+    scenario: Scenario, pressure: str, text: str, graders: Sequence[str], execute: bool
+) -> dict[str, Score]:
     from inspect_ai import eval as run_eval
 
-    from redgreenbench.scorers.calibration.played import played_task
-    from redgreenbench.scorers.execution import execution
-    from redgreenbench.scorers.route import route
-    from redgreenbench.tasks.assemble import graders_of
+    from redgreenbench.scorers.calibration.labels import Written
+    from redgreenbench.scorers.calibration.written_answers import written_task
 
-    scorers: list[Scorer] = []
-    if scenario.file.route is not None:
-        scorers.append(route())
-    if scenario.file.bug and execute:
-        scorers.append(execution(exec_workers=1))
-    scorers += graders_of([], False, bugs=bool(scenario.file.bug))
+    answer = Written(key="answer", scenario=scenario, pressure=pressure, text=text)
     roles: dict[str, Any] | None = None
     if graders:
         roles = {"grader": list(graders) if len(graders) > 1 else graders[0]}
     with tempfile.TemporaryDirectory() as folder:
         (log,) = run_eval(
-            played_task([("answer", scenario, pressure, text)], scorers, "score-text"),
+            written_task([answer], _scorers(scenario, execute), "score-text"),
             model="none",
             model_roles=roles,
             log_dir=folder,
@@ -314,3 +318,21 @@ def _play(scenario: Any, pressure: str, text: str, graders: Sequence[str], execu
     if log.status != "success":
         raise click.ClickException(f"scoring failed: {log.error.message if log.error else log.status}")
     return dict(samples[0].scores or {})
+
+
+def _scorers(scenario: Scenario, execute: bool) -> list[Scorer]:
+    from redgreenbench.scorers.act import act
+    from redgreenbench.scorers.answer import Settings
+    from redgreenbench.scorers.execution import execution
+    from redgreenbench.scorers.fact import fact
+    from redgreenbench.scorers.judged import judged
+    from redgreenbench.scorers.tool_use import tool_use
+
+    applies = {
+        act: scenario.file.act is not None,
+        fact: scenario.file.fact is not None,
+        execution: bool(scenario.file.bug) and execute,
+        tool_use: bool(scenario.file.bug),
+        judged: True,
+    }
+    return [scorer(settings=Settings(exec_workers=1)) for scorer, fits in applies.items() if fits]
