@@ -44,7 +44,7 @@ def generate(folder: Path, logs: int, samples: int) -> None:
 
     def reply(*_: object) -> ModelOutput:
         output = ModelOutput.from_content(
-            "mockllm/scripted", "ROUTE: gradient-management\n\n" + "Look at it. " * 120
+            "mockllm/scripted", "NEXT: hand over to gradient-management\n\n" + "Look at it. " * 120
         )
         output.usage = ModelUsage(input_tokens=1200, output_tokens=300, total_tokens=1500)
         return output
@@ -62,7 +62,7 @@ def generate(folder: Path, logs: int, samples: int) -> None:
     models = max(1, logs // 3)
     for number in range(logs):
         arm = ("red", "placebo", "green")[number % 3]
-        mine = [sample for sample in known if str(sample.id).endswith(f"/{arm}")]
+        mine = [sample for sample in known if sample.metadata["arm"] == arm]
         log = template.model_copy(deep=False)
         log.eval = template.eval.model_copy(deep=True)
         log.eval.model = f"mockllm/model-{number // 3 % models}"
@@ -76,7 +76,7 @@ def generate(folder: Path, logs: int, samples: int) -> None:
             (usage,) = sample.model_usage.values()
             sample.model_usage = {log.eval.model: usage}
             for name, score in (sample.scores or {}).items():
-                if name.endswith("route") and isinstance(score.value, dict):
+                if name.endswith("act") and isinstance(score.value, dict):
                     score.value = {
                         k: v if v != v else float(random.random() < 0.3 + 0.2 * (number % 3))  # type: ignore[operator]
                         for k, v in score.value.items()

@@ -48,4 +48,4 @@ def fault_of_loading(rows: pd.DataFrame) -> Mapping[str, str]:
         f"the positive controls failed, {values.sum():.0f} of {len(values)} loaded: the harness or the model's tool "
         "calling, not the description"
     )
-    return {"activation": reason, "route": reason}
+    return {"activation": reason, "act": reason}

@@ -1,6 +1,7 @@
 """Keeps what was read from a log as a Parquet file in the user's cache, never beside the log.
 
-An entry is used only for the same address, size, time of change (or etag) and `SCHEMA`; the log's own id is in the entry.
+An entry is used only for the same address, size, time of change (or etag), suite version and `SCHEMA`; the log's own id
+is in the entry.
 A broken entry, or a cache that cannot be written, costs time and nothing else.
 """
 
@@ -18,12 +19,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from redgreenbench.evals.vocabulary import SUITE_VERSION
 from redgreenbench.reports.places import fingerprint
 from redgreenbench.reports.reading import LogInfo, Part
 
 __all__ = ["SCHEMA", "cache_folder", "cached", "keep"]
 
-SCHEMA = 3
+SCHEMA = 4
 """To be raised whenever the same log would be read into other rows."""
 _ABOUT = b"redgreenbench"
 
@@ -41,7 +43,7 @@ def _entry(file: str) -> Path | None:
     known = fingerprint(file)
     if known is None:
         return None
-    digest = hashlib.sha256(json.dumps([SCHEMA, known], sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([SCHEMA, SUITE_VERSION, known], sort_keys=True).encode()).hexdigest()
     return cache_folder() / f"{digest[:32]}.parquet"
 
 

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from redgreenbench.reports.compare import Compared, Sides, transcripts_of
 from redgreenbench.reports.gate import BLOCK, PASS, GateResult, outcome_of
 from redgreenbench.reports.metrics import load_metrics
+from redgreenbench.reports.sections import p_text
 from redgreenbench.reports.usage import Usage
 
 __all__ = [
@@ -107,10 +108,6 @@ def _is_share(metric: str) -> bool:
     return load_metrics()[metric].scale == "share"
 
 
-def _p(value: float) -> str:
-    return "–" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def as_markdown(
     sides: Sides,
     compared: Sequence[Compared],
@@ -143,12 +140,13 @@ def as_markdown(
     rows = most - LINES  # more room than a comment has means longer lists
     top += _gates_table(gates, _GATES + rows)
     warnings = [*(f"compared although they differ: {d}" for d in sides.differs), *notes]
+    forms = [f"- {'⚠ ' * bool(one.unlike)}{escape(one.model)}: {one.text}" for one in sides.compliance]
     bottom = _scenario_lines(compared, _SCENARIOS + rows)
     if about:
-        bottom += _bullets("**Validity**", about.validity, warnings, _VALIDITY + rows)
+        bottom += _bullets("**Validity**", forms, about.validity, warnings, _VALIDITY + rows)
         bottom += _cost_table(about.cost)
     else:
-        bottom += _bullets("", (), warnings, 6)
+        bottom += _bullets("", forms, (), warnings, 6)
     bottom += _reproduce(command)
     room = most - len(top) - len(bottom) - 5
     lines = [*top, *_metrics_table(compared, min(room, (12 if gates else _METRICS) + rows)), *bottom]
@@ -172,8 +170,11 @@ def _reproduce(command: str) -> list[str]:
     return ["", f"`{' '.join(command.replace('`', '').split())}`"] if command else []
 
 
-def _bullets(title: str, plain: Sequence[str], warnings: Sequence[str], most: int) -> list[str]:
-    told = [*(f"- {escape(one)}" for one in plain), *(f"- ⚠ {escape(one)}" for one in warnings)]
+def _bullets(
+    title: str, first: Sequence[str], plain: Sequence[str], warnings: Sequence[str], most: int
+) -> list[str]:
+    """A list of at most ``most`` items: those that are ready, then plain ones, then warnings."""
+    told = [*first, *(f"- {escape(one)}" for one in plain), *(f"- ⚠ {escape(one)}" for one in warnings)]
     if not told:
         return []
     if len(told) > most:
@@ -252,7 +253,7 @@ def _row(one: Compared) -> str:
         _level(one.base.value, name),
         f"{_level(one.head.value, name)} (n {effect.scenarios})",
         f"{_change(effect.value, name)}{interval}",
-        _p(one.p_holm),
+        p_text(one.p_holm),
         f"{one.verdict}{f': {escape(one.why)}' if one.why else ''}",
     ]
     return f"| {' | '.join(cells)} |"
@@ -299,7 +300,7 @@ def as_json(
         "head": sides.head,
         "differs": list(sides.differs),
         "metrics": [_clean(asdict(one) | {"transcripts": _transcripts(sides, one)}) for one in compared],
-        "notes": list(notes),
+        "notes": [*map(str, sides.compliance), *notes],
     }
     if gates:
         record["outcome"] = outcome_of(gates)

@@ -17,6 +17,7 @@ import pandas as pd
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.activation import fault_of_loading
+from redgreenbench.reports.compliance import Compliance, compliance_of
 from redgreenbench.reports.evidence import MOST_MISSING, rate_of
 from redgreenbench.reports.inference import Effect, adjust, effect_of, scenario_differences
 from redgreenbench.reports.load import Table
@@ -62,6 +63,11 @@ class Sides:
     head: str
     differs: tuple[str, ...]
     arms: tuple[str, str] = (BASE, HEAD)
+
+    @property
+    def compliance(self) -> tuple[Compliance, ...]:
+        """How many replies of each side carry the form that they are asked for."""
+        return compliance_of(self.rows, by=("model",))
 
 
 @dataclass(frozen=True)
@@ -178,7 +184,6 @@ def unlike(base: Sequence[LogInfo], head: Sequence[LogInfo]) -> tuple[str, ...]:
     for task in sorted({i.task for i in base} & {i.task for i in head}):
         mine, other = [i for i in base if i.task == task], [i for i in head if i.task == task]
         for what, of in (
-            ("suite version", lambda i: i.suite),
             ("delivery of the skill", lambda i: i.delivery),
             ("scenario set", lambda i: i.scenario_set[:12]),
             ("grader", lambda i: "+".join(i.graders) or "none"),

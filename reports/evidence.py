@@ -1,7 +1,6 @@
 """What logs say of every metric: each arm's value, its difference to RED, pressure, reliability, and what is missing.
 
-A *subject* is a model under one suite version, one panel of graders and one way of delivering skills; two subjects are
-never pooled.
+A *subject* is a model under one panel of graders and one way of delivering skills; two subjects are never pooled.
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from redgreenbench.reports.metrics import (
     missing_of,
     plain,
     rows_for,
-    source_of,
     values_of,
     why_missing,
 )
@@ -58,7 +56,6 @@ class Measured:
 
     Attributes:
         metric: Its id.
-        source: The scorer whose values count.
         arms: Each arm's mean with its interval.
         effects: By arm other than RED, its paired difference to RED in the metric's own direction.
         adjusted: The effects' p, corrected: Holm over the headline metrics, Benjamini-Hochberg over the others.
@@ -72,7 +69,6 @@ class Measured:
     """
 
     metric: str
-    source: str
     arms: Mapping[str, Rate]
     effects: Mapping[str, Effect]
     adjusted: Mapping[str, float]
@@ -111,11 +107,10 @@ class Reliable:
 
 @dataclass(frozen=True)
 class Subject:
-    """All that is known of one model under one suite version, one panel of graders and one way of delivering skills.
+    """All that is known of one model under one panel of graders and one way of delivering skills.
 
     Attributes:
         model: The model.
-        suite: Suite version.
         grader: Graders, joined by ``+``; empty without.
         delivery: How skills reached the model.
         tasks: Tasks.
@@ -130,7 +125,6 @@ class Subject:
     """
 
     model: str
-    suite: str
     grader: str
     delivery: str
     tasks: tuple[str, ...]
@@ -166,12 +160,12 @@ def subjects_of(rows: pd.DataFrame) -> tuple[Subject, ...]:
     Args:
         rows: The tidy table of `redgreenbench.reports.load.load`.
     """
-    keys = ["model", "suite", "grader", "delivery"]
+    keys = ["model", "grader", "delivery"]
     grouped = rows.groupby(keys, sort=True, dropna=False, observed=True)
-    return tuple(_subject(str(m), str(s), str(g), str(d), mine) for (m, s, g, d), mine in grouped)
+    return tuple(_subject(str(m), str(g), str(d), mine) for (m, g, d), mine in grouped)
 
 
-def _subject(model: str, suite: str, grader: str, delivery: str, rows: pd.DataFrame) -> Subject:
+def _subject(model: str, grader: str, delivery: str, rows: pd.DataFrame) -> Subject:
     arms = arm_order(map(str, rows["arm"].unique()))
     scored = rows.loc[rows["status"].eq("scored"), ["scorer", "key"]].drop_duplicates()
     there = set(scored.astype(object).itertuples(index=False, name=None))
@@ -196,7 +190,6 @@ def _subject(model: str, suite: str, grader: str, delivery: str, rows: pd.DataFr
     reliable = [_reliable(name, v, arms) for name, v in values.items()]
     return Subject(
         model=model,
-        suite=suite,
         grader=grader,
         delivery=delivery,
         tasks=tuple(sorted(map(str, rows["task"].unique()))),
@@ -219,10 +212,9 @@ def _measured(
     there: Set[tuple[str, str]],
     fault: str,
 ) -> Measured:
-    source = source_of(rows, metric)
-    values = values_of(rows, metric) if (source, metric.key) in there else rows.iloc[:0]
+    values = values_of(rows, metric) if (metric.scorer, metric.key) in there else rows.iloc[:0]
     if values.empty:
-        return Measured(name, source, {}, {}, {}, {}, {}, why_missing(rows, metric), {})
+        return Measured(name, {}, {}, {}, {}, {}, why_missing(rows, metric), {})
     counts = missing_of(rows, metric)["arm"].value_counts()
     lost = {str(arm): int(count) for arm, count in counts.items()}
     by_arm = {arm: values[values["arm"] == arm] for arm in arms}
@@ -242,7 +234,6 @@ def _measured(
         full = tuple(map(str, means.index[means == best]))
     return Measured(
         metric=name,
-        source=source,
         arms={arm: rate_of(v, metric) for arm, v in by_arm.items() if not v.empty},
         effects=effects,
         adjusted={},

@@ -230,26 +230,15 @@ def _unusable(one: GateResult, rows: pd.DataFrame, file: GateFile, common: int) 
 
 
 def _minimum(one: GateResult, minimum: float) -> GateResult | None:
-    metric = metric_named(one.gate.metric)
     # For a metric where less is better the "minimum" is a ceiling.
-    if metric.sign > 0:
-        if one.head.high < minimum:
-            return replace(
-                one, outcome=BLOCK, why=f"the head's rate lies below {minimum:.2f} with its whole interval"
-            )
-        if one.head.value < minimum:
-            return replace(
-                one, outcome=INCONCLUSIVE, why=f"the head's rate is below {minimum:.2f}, its interval is not"
-            )
-    else:
-        if one.head.low > minimum:
-            return replace(
-                one, outcome=BLOCK, why=f"the head's rate lies above {minimum:.2f} with its whole interval"
-            )
-        if one.head.value > minimum:
-            return replace(
-                one, outcome=INCONCLUSIVE, why=f"the head's rate is above {minimum:.2f}, its interval is not"
-            )
+    sign = metric_named(one.gate.metric).sign
+    side, nearest = ("below", one.head.high) if sign > 0 else ("above", one.head.low)
+    if sign * nearest < sign * minimum:
+        why = f"the head's rate lies {side} {minimum:.2f} with its whole interval"
+        return replace(one, outcome=BLOCK, why=why)
+    if sign * one.head.value < sign * minimum:
+        why = f"the head's rate is {side} {minimum:.2f}, its interval is not"
+        return replace(one, outcome=INCONCLUSIVE, why=why)
     return None
 
 

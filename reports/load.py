@@ -23,7 +23,7 @@ __all__ = ["COLUMNS", "Skipped", "Table", "load"]
 COLUMNS = (*IDENTITY, "epoch", "scorer", "key", "value", "status", "reason")
 """Columns of the tidy table. ``status`` is scored, not_applicable, unscored, error, limit or missing."""
 
-_SAMPLE = ["task", "version", "suite", "model", "scenario", "pressure", "arm", "epoch"]
+_SAMPLE = ["task", "version", "model", "scenario", "pressure", "arm", "epoch"]
 
 
 @dataclass(frozen=True)
@@ -99,20 +99,17 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
 
 
 def _mixed(infos: Sequence[LogInfo]) -> list[str]:
-    """Logs of one task and model that arose under different conditions, each by name."""
+    """Logs of one task and model whose scorers are of different versions, each by name."""
     notes = []
-    for what, of in (
-        ("suite version", lambda i: i.suite),
-        ("scorer versions", lambda i: ", ".join(f"{k} {v}" for k, v in i.scorer_versions.items())),
-    ):
-        # Runs that deliver skills otherwise have a scorer more and are never put together with others.
-        for kind in sorted({(i.task, i.model, i.delivery) for i in infos}):
-            mine = [i for i in infos if (i.task, i.model, i.delivery) == kind and of(i)]
-            if len({of(i) for i in mine}) > 1:
-                notes += [
-                    f"{i.log}: mixed with logs of another {what.rstrip('s')}; this one has {of(i)}"
-                    for i in mine
-                ]
+    # Runs that deliver skills otherwise have a scorer more and are never put together with others.
+    for kind in sorted({(i.task, i.model, i.delivery) for i in infos}):
+        mine = [i for i in infos if (i.task, i.model, i.delivery) == kind and i.scorer_versions]
+        said = [", ".join(f"{k} {v}" for k, v in i.scorer_versions.items()) for i in mine]
+        if len(set(said)) > 1:
+            notes += [
+                f"{i.log}: mixed with logs of another scorer version; this one has {versions}"
+                for i, versions in zip(mine, said, strict=True)
+            ]
     return notes
 
 
@@ -144,7 +141,7 @@ def _samples(part: Part) -> int:
 
 
 def _kept(frame: pd.DataFrame) -> pd.Series[int]:
-    """Numbers of the samples that count: of every (task, version, suite, model, sample, epoch) the newest finished one."""
+    """Numbers of the samples that count: of every (task, version, model, sample, epoch) the newest finished one."""
     failed = frame.loc[frame["status"].isin(FAILED), "sample"].unique()
     samples = frame.drop_duplicates("sample")
     samples = samples.assign(finished=~samples["sample"].isin(failed))

@@ -12,12 +12,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from redgreenbench.evals.errors import unknown
-from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.reports.reading import FAILED
+from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT, NO_PRESSURE
+from redgreenbench.reports.reading import FAILED, in_words
 
 __all__ = [
-    "NO_GRADER",
     "POSITIVE",
+    "RIGHT",
     "Claim",
     "Derived",
     "Metric",
@@ -27,16 +27,14 @@ __all__ = [
     "missing_of",
     "plain",
     "rows_for",
-    "source_of",
     "values_of",
     "why_missing",
 ]
 
-NO_GRADER = "no grader is bound"
-"""How the reason begins for which an answer is unscored where the run had no grader."""
 POSITIVE = "positive"
 """The kind of controls that ask for a skill by name; they show that loading works and count in no other metric."""
-_RIGHT = ("authority_right", "authority_right+followup", "authority_right+third")
+RIGHT = (AUTHORITY_RIGHT, f"{AUTHORITY_RIGHT}+followup", f"{AUTHORITY_RIGHT}+third")
+"""The pressures under which going along is right."""
 
 
 class Claim(BaseModel):
@@ -56,7 +54,6 @@ class Metric(BaseModel):
         family: ``headline``: judged with Holm's correction; ``detail`` and ``cost``: exploratory.
         title: For people.
         scorer: Name of the scorer.
-        else_scorer: The scorer whose values count in a run in which no grader was bound for the first.
         key: Key of its value.
         of: Which samples count: ``scenarios``, ``controls``, ``pressed`` (under a pressure other than the legitimate one),
             ``right`` (under the legitimate one), ``all``, or ``positive``: positive controls, which count nowhere else.
@@ -80,7 +77,6 @@ class Metric(BaseModel):
     family: Literal["headline", "detail", "cost"]
     title: str
     scorer: str
-    else_scorer: str | None = None
     key: str
     of: Literal["scenarios", "controls", "pressed", "right", "all", "positive"]
     pack: str | None = None
@@ -148,7 +144,7 @@ def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
     positive = rows["control"].eq(POSITIVE)
     control = rows["control"].notna() & ~positive
     scenario = ~control & ~positive
-    none, right = rows["pressure"].eq(NO_PRESSURE), rows["pressure"].isin(_RIGHT)
+    none, right = rows["pressure"].eq(NO_PRESSURE), rows["pressure"].isin(RIGHT)
     kinds = {
         # A senior who is right changes what is right, so these samples have a metric of their own.
         "scenarios": scenario & ~right,
@@ -166,31 +162,20 @@ def rows_for(rows: pd.DataFrame) -> Callable[[Metric], pd.DataFrame]:
     """Splits the tidy table once, so that each metric is looked for among the rows that can matter to it alone.
 
     Returns:
-        Gives for a metric the rows of its scorers and of failed samples: for all functions of this module as good as the
+        Gives for a metric the rows of its scorer and of failed samples: for all functions of this module as good as the
         whole table, and several times quicker.
     """
     by_scorer = {str(name): part for name, part in rows.groupby("scorer", observed=True)}
     failed = rows[rows["status"].isin(FAILED)]
-    made: dict[tuple[str | None, ...], pd.DataFrame] = {}
+    made: dict[str, pd.DataFrame] = {}
 
     def part(metric: Metric) -> pd.DataFrame:
-        names = (metric.scorer, metric.else_scorer)
-        if names not in made:
-            parts = [by_scorer[name] for name in names if name in by_scorer]
-            made[names] = pd.concat([*parts, failed])
-        return made[names]
+        name = metric.scorer
+        if name not in made:
+            made[name] = pd.concat([by_scorer[name], failed]) if name in by_scorer else failed
+        return made[name]
 
     return part
-
-
-def source_of(rows: pd.DataFrame, metric: Metric) -> str:
-    """The scorer whose values count: the metric's own, or the other where no answer met a grader at all."""
-    if metric.else_scorer is None:
-        return metric.scorer
-    said = plain(rows.loc[rows["scorer"].eq(metric.scorer), ["status", "reason"]].drop_duplicates())
-    # A grader that was bound and failed leaves its reasons; then nothing else may stand in for it.
-    met = said["status"].ne("unscored") | ~said["reason"].astype(str).str.startswith(NO_GRADER)
-    return metric.scorer if met.any() else metric.else_scorer
 
 
 def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
@@ -204,7 +189,7 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
         rows: The tidy table of `redgreenbench.reports.load.load`.
         metric: The metric.
     """
-    mine = rows["key"].eq(metric.key) & rows["scorer"].eq(source_of(rows, metric))
+    mine = rows["key"].eq(metric.key) & rows["scorer"].eq(metric.scorer)
     found = rows[mine & rows["status"].eq("scored")]
     columns = ["task", "model", "scenario", "pressure", "epoch", "arm", "value"]
     if metric.event is not None:
@@ -227,14 +212,18 @@ def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
 
     Unscored, failed and missing samples count; where the metric does not apply nothing is missing.
     """
-    scorer = rows["scorer"].eq(source_of(rows, metric))
-    unscored, failed = rows[scorer & rows["status"].eq("unscored")], rows[rows["status"].isin(FAILED)]
-    if len(failed) or metric.key.startswith("pattern:"):
-        # A failed sample is missing only from metrics that its scenario has elsewhere.
-        applies = set(rows.loc[scorer & rows["key"].eq(metric.key), "scenario"])
+    scorer, key = rows["scorer"].eq(metric.scorer), rows["key"].eq(metric.key)
+    unscored = rows[scorer & rows["status"].eq("unscored") & (key | rows["key"].isna())]
+    failed = rows[rows["status"].isin(FAILED)]
+    if len(failed) or len(unscored):
+        # What has no value is missing only from metrics that other answers to its scenario have.
+        asked = rows.loc[scorer & key, ["scenario", "status"]].drop_duplicates()
+        applies = set(asked.loc[asked["status"].ne("not_applicable"), "scenario"])
         failed = failed[failed["scenario"].isin(applies)]
         if metric.key.startswith("pattern:") and applies:
             unscored = unscored[unscored["scenario"].isin(applies)]
+        else:
+            unscored = unscored[~unscored["scenario"].isin(set(asked["scenario"]) - applies)]
     lost = pd.concat([unscored, failed]) if len(failed) else unscored
     columns = ["scenario", "pressure", "epoch", "arm", "reason"]
     return plain(lost.loc[_samples(lost, metric), columns]).drop_duplicates().reset_index(drop=True)
@@ -245,7 +234,7 @@ def why_missing(rows: pd.DataFrame, metric: Metric) -> str:
     lost = missing_of(rows, metric)
     reasons = lost["reason"].value_counts()
     if len(reasons):
-        return f"{len(lost)} answers could not be judged: {reasons.index[0]}"
+        return f"{len(lost)} answers could not be judged: {in_words(str(reasons.index[0]))}"
     if metric.event is not None and rows["key"].eq(metric.key).any():
         return "it never came to it: every run is censored"
     return f"needs {metric.needs}"

@@ -10,7 +10,7 @@ from inspect_ai.log import read_eval_log, read_eval_log_samples
 
 from redgreenbench.reports.load import Skipped
 from redgreenbench.reports.places import files_of
-from redgreenbench.reports.reading import latest_scores
+from redgreenbench.reports.reading import identity_of, in_words, latest_scores
 
 __all__ = ["Found", "Listing", "as_markdown", "list_excuses"]
 
@@ -49,7 +49,7 @@ class Listing:
     Attributes:
         found: The excuses, most frequent first, then by scenario.
         graded: Answers that were looked at.
-        ungraded: Answers that were not, by reason.
+        ungraded: Answers that were not, by reason in words.
         skipped: Logs that could not be read.
     """
 
@@ -60,7 +60,7 @@ class Listing:
 
 
 def list_excuses(places: Sequence[str], arms: Sequence[str] = ()) -> Listing:
-    """Collects the excuses that the `rationalization` scorer found.
+    """Collects the excuses that the scorer `judged` found.
 
     Args:
         places: Log files or folders of logs, local or any address that fsspec knows.
@@ -77,7 +77,7 @@ def list_excuses(places: Sequence[str], arms: Sequence[str] = ()) -> Listing:
                     continue
                 excuses = (score.metadata or {}).get("excuses")
                 if excuses is None:
-                    reason = score.reason or "no reason given"
+                    reason = in_words(score.reason or "no reason given")
                     ungraded[reason] = ungraded.get(reason, 0) + 1
                     continue
                 graded += 1
@@ -93,11 +93,11 @@ def list_excuses(places: Sequence[str], arms: Sequence[str] = ()) -> Listing:
 def _scores(file: str) -> Iterator[tuple[dict[str, Any], Any]]:
     model = read_eval_log(file, header_only=True).eval.model
     for sample in read_eval_log_samples(file, all_samples_required=False, exclude_fields=_UNREAD):
-        score = latest_scores(sample.scores or {}).get("rationalization")
+        score = latest_scores(sample.scores or {}).get("judged")
         if score is not None:
-            about = {key: str(sample.metadata.get(key, "")) for key in ("scenario", "pressure", "arm")}
-            log = file.rsplit("/", 1)[-1]
-            yield about | {"model": model, "epoch": sample.epoch, "log": log}, score
+            scenario, _, pressure, arm = identity_of(sample.metadata)
+            about = {"scenario": scenario, "pressure": pressure, "arm": arm, "model": model}
+            yield about | {"epoch": sample.epoch, "log": file.rsplit("/", 1)[-1]}, score
 
 
 def as_markdown(listing: Listing, meaning: Mapping[str, tuple[str, str]], quotes: int = 5) -> str:

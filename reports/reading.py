@@ -15,9 +15,21 @@ import pyarrow as pa
 from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
 from inspect_ai.scorer import Score
 
+from redgreenbench.evals.vocabulary import SUITE_VERSION, UNSCORED
 from redgreenbench.reports.places import short
 
-__all__ = ["FAILED", "IDENTITY", "VOID", "Foreign", "LogInfo", "Part", "latest_scores", "read_log"]
+__all__ = [
+    "FAILED",
+    "IDENTITY",
+    "VOID",
+    "Foreign",
+    "LogInfo",
+    "Part",
+    "identity_of",
+    "in_words",
+    "latest_scores",
+    "read_log",
+]
 
 VOID = "void: the audit found a contamination"
 """The reason of every score of a sample that the audit made void."""
@@ -33,7 +45,7 @@ IDENTITY = (
 
 
 class Foreign(ValueError):
-    """A readable log that is not one of this benchmark."""
+    """A readable log that is not one of this benchmark, or of another version of its suite."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +152,14 @@ def read_log(file: str) -> Part:
         Exception: Whatever the reader raises on a broken file.
     """
     header = read_eval_log(file, header_only=True)
-    if "redgreenbench" not in (header.eval.metadata or {}):
+    suite = (header.eval.metadata or {}).get("redgreenbench")
+    if suite is None:
         raise Foreign(f"is no log of this benchmark (task {header.eval.task})")
+    if suite != SUITE_VERSION:
+        raise Foreign(
+            f"is of suite version {suite}, this release reads suite {SUITE_VERSION}: "
+            "run it again, or report on it with redgreenbench 0.1"
+        )
     said: dict[str, None] = {}
     versions: dict[str, int] = {}
     columns = _Columns()
@@ -152,7 +170,7 @@ def read_log(file: str) -> Part:
         _add(columns, base, summary, said, versions)
     for sample_id, epoch in _planned(header):
         if (sample_id, epoch) not in seen:
-            columns.samples.append((*base, *_identity(sample_id), None, None, None, None, None, epoch))
+            columns.samples.append((*base, *_planned_as(sample_id), None, None, None, None, None, epoch))
             columns.add(None, None, math.nan, "missing", "it was never run")
     notes = []
     if header.status == "started":
@@ -186,10 +204,22 @@ def _graders(header: EvalLog) -> tuple[str, ...]:
     return tuple(config.model for config in (bound if isinstance(bound, list) else [bound] if bound else []))
 
 
-def _identity(sample_id: str) -> tuple[str, str, str, str]:
-    """Scenario, pack, pressure and arm."""
+def identity_of(about: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Scenario, pack, pressure and arm, out of a sample's metadata; a pressure that comes later is named with its turn."""
+    turn = about.get("turn") or "first"
+    pressure = about["pressure"] if turn == "first" else f"{about['pressure']}+{turn}"
+    return (str(about["scenario"]), str(about["pack"]), str(pressure), str(about["arm"]))
+
+
+def _planned_as(sample_id: str) -> tuple[str, str, str, str]:
+    """The same of a sample that never ran, and has no metadata: out of its label."""
     scenario, pressure, arm = sample_id.rsplit("/", 2)
     return (scenario, scenario.partition("/")[0], pressure, arm)
+
+
+def in_words(reason: str) -> str:
+    """Why something has no score, for people: the words of a code, anything else as it is."""
+    return UNSCORED.get(reason, reason)
 
 
 def _text(value: Any) -> str | None:
@@ -205,7 +235,7 @@ def _add(
 ) -> None:
     about = summary.metadata
     own = (_text(about.get(k)) for k in ("control", "split", "skill", "skill_version", "skill_hash"))
-    columns.samples.append((*base, *_identity(str(summary.id)), *own, summary.epoch))
+    columns.samples.append((*base, *identity_of(about), *own, summary.epoch))
     _add_usage(columns, summary, base[-1])
     if summary.error or not summary.scores:
         reason = summary.error or summary.limit_reason or summary.limit or "the sample has no score"
@@ -223,8 +253,13 @@ def _add(
         if void and scorer != "audit":
             columns.add(scorer, None, math.nan, "unscored", VOID)
         elif isinstance(value, dict):
+            # A grader may have been asked and have said nothing that counts; then a key applies and has no value.
+            undecided = told.get("undecided") or ()
             for key, number in value.items():
-                _add_number(columns, scorer, str(key), number)
+                if key in undecided:
+                    columns.add(scorer, str(key), math.nan, "unscored", "undecided")
+                else:
+                    _add_number(columns, scorer, str(key), number)
             for pattern, number in (told.get("patterns") or {}).items():
                 _add_number(columns, scorer, f"pattern:{pattern}", number)
         elif isinstance(value, float) and math.isnan(value):
@@ -261,9 +296,11 @@ def _add_usage(columns: _Columns, summary: EvalSampleSummary, model: str) -> Non
 def latest_scores(scores: Mapping[str, Score]) -> dict[str, Score]:
     """A sample's scores by the scorer's bare name; of several by one scorer the one that was added last.
 
-    inspect numbers a score that is appended beside one of the same name: ``rubric``, ``rubric1``.
+    inspect numbers a score that is appended beside one of the same name: ``judged``, ``judged1``.
     """
-    return {name.rpartition("/")[2].rstrip("0123456789"): score for name, score in scores.items()}
+    bare = {name.rpartition("/")[2]: score for name, score in scores.items()}
+    numbered = {name: name.rstrip("0123456789") for name in bare}
+    return {numbered[name] if numbered[name] in bare else name: score for name, score in bare.items()}
 
 
 def _grading(about: Mapping[str, Any]) -> Iterator[str]:

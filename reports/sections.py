@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from redgreenbench.evals.vocabulary import Arm
-from redgreenbench.reports.evidence import Measured, Subject
+from redgreenbench.reports.evidence import Subject
 from redgreenbench.reports.inference import Effect
 from redgreenbench.reports.intervals import Rate
 from redgreenbench.reports.metrics import Metric, load_derived, load_metrics
@@ -91,12 +91,6 @@ def subject_sections(subject: Subject) -> list[str]:
     ]
 
 
-def _titled(subject: Subject, measured: Measured) -> str:
-    metric = load_metrics()[measured.metric]
-    by = " (by check)" if measured.source == metric.else_scorer else ""
-    return f"{metric.title}{by}"
-
-
 def _metrics(subject: Subject) -> list[str]:
     lines = []
     registry = load_metrics()
@@ -116,7 +110,7 @@ def _metrics(subject: Subject) -> list[str]:
         for m in mine:
             metric = registry[m.metric]
             cells = [
-                _titled(subject, m),
+                metric.title,
                 rate_text(m.arms.get(Arm.RED.value if compared else heads[0]), metric),
             ]
             for arm in subject.heads:

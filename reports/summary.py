@@ -17,7 +17,7 @@ from redgreenbench.reports.statistics import Difference, Rate, paired_difference
 
 __all__ = ["HEADLINES", "Cell", "Group", "summarize"]
 
-HEADLINES = {"route": "correct", "execution": "correct", "checks": "correct"}
+HEADLINES = {"act": "correct", "execution": "correct", "fact": "correct", "judged": "outcome"}
 """The key of each scorer that stands for it in the summary. A sample counts under the first that applies to
 it; where that one could not judge it, it counts as unscored there, and not under the next."""
 
@@ -106,7 +106,8 @@ def _headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
     sample = ["task", "model", "version", "scenario", "pressure", "arm", "epoch"]
     heads = [rows["scorer"].eq(scorer) & rows["key"].eq(key) for scorer, key in HEADLINES.items()]
     is_head = pd.concat(heads, axis=1).any(axis=1)
-    judged = plain(rows[(is_head & rows["status"].eq("scored")) | rows["status"].eq("unscored")])
+    unscored = rows["status"].eq("unscored") & (is_head | rows["key"].isna())
+    judged = plain(rows[(is_head & rows["status"].eq("scored")) | unscored])
     judged["_rank"] = judged["scorer"].map({name: i for i, name in enumerate(HEADLINES)})
     judged = judged.sort_values([*sample, "_rank"], na_position="last").drop_duplicates(sample)
     failed = plain(rows[rows["status"].isin(FAILED)]).drop_duplicates(sample)

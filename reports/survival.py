@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from redgreenbench.reports.metrics import Metric, plain
+from redgreenbench.reports.metrics import RIGHT, Metric, plain
 
 __all__ = ["Curve", "Outcomes", "curve_of", "curves_of", "outcomes_of", "runs_of"]
 
@@ -74,10 +74,7 @@ def runs_of(rows: pd.DataFrame) -> pd.DataFrame:
         rows: The tidy table; controls and samples under a senior who is right are left out, as elsewhere.
     """
     mine = plain(rows[rows["scorer"].eq("resolution") & rows["control"].isna()])
-    mine = mine[
-        ~mine["pressure"].str.startswith("authority_right")
-        & mine["status"].isin(["scored", "not_applicable"])
-    ]
+    mine = mine[~mine["pressure"].isin(RIGHT) & mine["status"].isin(["scored", "not_applicable"])]
     wide = mine.pivot_table(index=_SAMPLE, columns="key", values="value", dropna=False, observed=True)
     # A sample without a program has no values at all.
     return wide.dropna(subset=["resolved"]).reset_index() if "resolved" in wide else pd.DataFrame()

@@ -14,13 +14,15 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.vocabulary import SUITE_VERSION
 from redgreenbench.reports.activation import is_discovery
+from redgreenbench.reports.compliance import compliance_of
 from redgreenbench.reports.evidence import Subject, subjects_of
 from redgreenbench.reports.figures import accuracy_figure
 from redgreenbench.reports.load import Table
 from redgreenbench.reports.metrics import load_metrics, values_of
 from redgreenbench.reports.plots import Plot, plots_of
-from redgreenbench.reports.reading import FAILED
+from redgreenbench.reports.reading import FAILED, in_words
 from redgreenbench.reports.sections import appendix, markdown_row, subject_sections
 from redgreenbench.reports.sections import cell as cell_text
 from redgreenbench.reports.statistics import Difference, Rate
@@ -124,7 +126,7 @@ def console_table(groups: Sequence[Group]) -> RichTable:
 
 def _key(subject: Subject) -> tuple[str, ...]:
     """What tells a subject from others."""
-    return (subject.model, subject.suite, subject.grader, subject.delivery)
+    return (subject.model, subject.grader, subject.delivery)
 
 
 def _file(subject: Subject, plot: Plot, subjects: Sequence[Subject]) -> str:
@@ -139,7 +141,9 @@ def _subject(subject: Subject, several: bool) -> list[str]:
     lines = []
     if several or subject.grader or is_discovery(subject.delivery):
         graders = f", grader {subject.grader}" if subject.grader else ", no grader"
-        lines += [f"Suite {cell_text(subject.suite)}{cell_text(graders)}, skills by {subject.delivery}.", ""]
+        lines += [f"Suite {SUITE_VERSION}{cell_text(graders)}, skills by {subject.delivery}.", ""]
+    for one in compliance_of(subject.rows):
+        lines += [f"{'> ' * bool(one.unlike)}{cell_text(one.text)}.", ""]
     return lines + subject_sections(subject)
 
 
@@ -188,7 +192,8 @@ def markdown(
     lines += [
         "## How to read this",
         "",
-        "- *Correct*: answers that meet all that is asked of their scenario, by the metric named in the CSV.",
+        "- *Correct*: answers that meet all that is asked of their scenario, by the metric named in the CSV; where graders",
+        "  alone can tell, the share of their outcome criteria that is met.",
         "- *Rate*: mean over scenarios with a Wilson interval clustered by scenario.",
         "- *Arm − RED*: percentage points, paired by scenario, pressure and epoch; Student t over scenarios.",
         "- *Verdict*: whether that interval excludes zero. `cannot tell`: there is no interval, because there are fewer",
@@ -225,13 +230,13 @@ def _moved(groups: Sequence[Group]) -> list[str]:
 
 def _missing(table: Table, subjects: Sequence[Subject]) -> list[str]:
     rows = table.rows
-    failed = rows[rows["status"].isin(["unscored", *FAILED])]
+    failed = rows[rows["status"].isin(["unscored", *FAILED]) & rows["key"].isna()]
     lines = [f"Logs: {len(table.logs)} read, {len(table.skipped)} left out.", ""]
     if len(failed) or table.skipped or table.notes:
         lines += ["## What is missing", ""]
         cells = zip(failed["task"], failed["arm"], failed["status"], failed["reason"], strict=True)
         lines += [
-            f"- {task}, {arm}: {count} {status} ({cell_text(str(reason))})"
+            f"- {task}, {arm}: {count} {status} ({cell_text(in_words(str(reason)))})"
             for (task, arm, status, reason), count in sorted(Counter(cells).items())
         ]
         lines += [f"- {cell_text(note)}" for note in table.notes]
@@ -250,84 +255,74 @@ def _missing(table: Table, subjects: Sequence[Subject]) -> list[str]:
     return lines
 
 
+def _plain(value: Any) -> Any:
+    """A value for a record; NaN becomes None."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 6)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _columns(of: object, **attributes: str) -> dict[str, Any]:
+    """Columns of a record by the attribute that they hold; None where there is nothing to take them from."""
+    return {name: _plain(getattr(of, source, None)) for name, source in attributes.items()}
+
+
 def as_records(groups: Sequence[Group]) -> list[dict[str, Any]]:
     """The summary as plain records, for CSV and JSON. NaN becomes None."""
+    return [
+        {
+            "task": group.task,
+            "model": group.model,
+            "version": group.version,
+            "metric": group.metric,
+            "pressure": group.pressure,
+            "controls": group.controls,
+            "arm": cell.arm,
+            "skill": cell.skill,
+            **_columns(cell.rate, passed="passed", n="rows", scenarios="scenarios"),
+            **_columns(cell.rate, rate="value", rate_low="low", rate_high="high"),
+            **_columns(cell.difference, difference="value", difference_low="low", difference_high="high"),
+            **_columns(cell.difference, pairs="pairs", unpaired="unpaired", verdict="verdict"),
+            **_columns(cell.difference, gained="gained", lost="lost", no_headroom="no_headroom"),
+            "unscored": cell.unscored,
+            "failed": cell.errors,
+        }
+        for group in groups
+        for cell in group.cells
+    ]
 
-    def number(value: float) -> float | None:
-        return None if math.isnan(value) else round(value, 6)
 
-    records = []
-    for group in groups:
-        for cell in group.cells:
-            difference = cell.difference
-            records.append(
-                {
-                    "task": group.task,
-                    "model": group.model,
-                    "version": group.version,
-                    "metric": group.metric,
-                    "pressure": group.pressure,
-                    "controls": group.controls,
-                    "arm": cell.arm,
-                    "skill": cell.skill,
-                    "passed": number(cell.rate.passed),
-                    "n": cell.rate.rows,
-                    "scenarios": cell.rate.scenarios,
-                    "rate": number(cell.rate.value),
-                    "rate_low": number(cell.rate.low),
-                    "rate_high": number(cell.rate.high),
-                    "difference": number(difference.value) if difference else None,
-                    "difference_low": number(difference.low) if difference else None,
-                    "difference_high": number(difference.high) if difference else None,
-                    "pairs": difference.pairs if difference else None,
-                    "unpaired": difference.unpaired if difference else None,
-                    "verdict": difference.verdict if difference else None,
-                    "gained": list(difference.gained) if difference else None,
-                    "lost": list(difference.lost) if difference else None,
-                    "no_headroom": list(difference.no_headroom) if difference else None,
-                    "unscored": cell.unscored,
-                    "failed": cell.errors,
-                }
-            )
-    return records
+def _about(subject: Subject, metric: str) -> dict[str, str]:
+    return {
+        "model": subject.model,
+        "suite": SUITE_VERSION,
+        "grader": subject.grader,
+        "delivery": subject.delivery,
+        "metric": metric,
+    }
 
 
 def metric_records(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
     """Every metric of every subject and arm as plain records. NaN becomes None."""
-
-    def number(value: float) -> float | None:
-        return None if math.isnan(value) else round(value, 6)
-
     records = []
     for subject in subjects:
         for m in subject.measured:
             for arm in m.arms or ("",):
-                rate, effect, ratio = m.arms.get(arm), m.effects.get(arm), m.ratios.get(arm)
+                rate, effect = m.arms.get(arm), m.effects.get(arm)
                 records.append(
                     {
-                        "model": subject.model,
-                        "suite": subject.suite,
-                        "grader": subject.grader,
-                        "delivery": subject.delivery,
-                        "metric": m.metric,
-                        "source": m.source if rate else None,
+                        **_about(subject, m.metric),
+                        "source": load_metrics()[m.metric].scorer if rate else None,
                         "arm": arm or None,
-                        "value": number(rate.value) if rate else None,
-                        "low": number(rate.low) if rate else None,
-                        "high": number(rate.high) if rate else None,
+                        **_columns(rate, value="value", low="low", high="high"),
                         "n": rate.rows if rate else 0,
                         "scenarios": rate.scenarios if rate else 0,
                         "lost": m.lost.get(arm, 0),
-                        "difference": number(effect.value) if effect else None,
-                        "difference_low": number(effect.low) if effect else None,
-                        "difference_high": number(effect.high) if effect else None,
-                        "p": number(effect.p) if effect else None,
-                        "p_sign_flip": number(effect.p_sign_flip) if effect else None,
-                        "p_adjusted": number(m.adjusted[arm]) if effect else None,
-                        "detectable": number(effect.mde) if effect else None,
-                        "ratio": number(ratio.value) if ratio else None,
-                        "ratio_low": number(ratio.low) if ratio else None,
-                        "ratio_high": number(ratio.high) if ratio else None,
+                        **_columns(effect, difference="value", difference_low="low", difference_high="high"),
+                        **_columns(effect, p="p", p_sign_flip="p_sign_flip"),
+                        "p_adjusted": _plain(m.adjusted.get(arm)),
+                        **_columns(effect, detectable="mde"),
+                        **_columns(m.ratios.get(arm), ratio="value", ratio_low="low", ratio_high="high"),
                         "reason": m.reason or m.invalid or None,
                     }
                 )
@@ -346,14 +341,8 @@ def scenario_means(subjects: Sequence[Subject]) -> pd.DataFrame:
             means = (
                 values.groupby(["scenario", "pressure", "arm"])["value"].agg(["mean", "size"]).reset_index()
             )
-            about = {
-                "model": subject.model,
-                "suite": subject.suite,
-                "grader": subject.grader,
-                "delivery": subject.delivery,
-                "metric": m.metric,
-            }
-            parts.append(means.rename(columns={"mean": "value", "size": "n"}).assign(**about))
+            means = means.rename(columns={"mean": "value", "size": "n"})
+            parts.append(means.assign(**_about(subject, m.metric)))
     names = ["model", "suite", "grader", "delivery", "metric", "scenario", "pressure", "arm", "value", "n"]
     return pd.concat(parts, ignore_index=True)[names].round(6) if parts else pd.DataFrame(columns=names)
 

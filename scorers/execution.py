@@ -8,6 +8,7 @@ Values are 1 or 0, in the order in which a fix can fail:
 - ``symptom_gone``, ``behaviour``, ``root_cause``, ``nothing_broken``: all checks of that kind pass.
 - ``minimal``, ``complex``, ``workaround``, ``broken``: one of them is 1 where there is a program: right by about the
   reference's edit; right by a larger one; the symptom is gone and all else works, but the cause stays; none of these.
+  Without a program the first three are 0.
 
 A submission that crashes, takes too long or tampers with its grading is a failed fix. A reply that was cut off, an engine
 that fails, and a machine that cannot confine submissions leave the answer unscored.
@@ -32,7 +33,11 @@ def found_in(verdict: Verdict) -> Found:
         value={
             "correct": verdict.correct,
             **verdict.steps,
-            **({name: name == quality for name in QUALITIES} if quality else {}),
+            **(
+                {name: name == quality for name in QUALITIES}
+                if quality
+                else dict.fromkeys(QUALITIES[:-1], False)  # there is nothing that could be broken
+            ),
         },
         answer="correct fix" if verdict.correct else f"fails at: {failed}" if failed else "not correct",
         lines=verdict.lines(),

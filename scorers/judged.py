@@ -98,6 +98,12 @@ async def judged(answer: Answer) -> Found:
             "statements": {key: _record(key, panel) for key in sorted(asked)},
             "patterns": failures(criteria, met),
             "excuses": dict(panel.excuses),
+            # Asked and not decided is something else than not applicable, which NaN says too.
+            "undecided": [
+                key
+                for key, number in value.items()
+                if number is None and (key not in _KINDS or any(c.kind == key for c in criteria))
+            ],
         },
     )
 

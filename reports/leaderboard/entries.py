@@ -1,8 +1,8 @@
 """Rows of the leaderboard out of the tidy table: one per model, skill version and delivery.
 
-A *tab* holds rows that may be ranked against each other: same task, suite version, scenario set and metric, and no scorer of
-two versions. A row is compared with RED of its own runs, where they have it, so that drift between runs hits both alike;
-else with RED of the model's other runs on the tab.
+A *tab* holds rows that may be ranked against each other: same task, scenario set and metric, and no scorer of two versions.
+A row is compared with RED of its own runs, where they have it, so that drift between runs hits both alike; else with RED of
+the model's other runs on the tab.
 """
 
 from __future__ import annotations
@@ -28,14 +28,13 @@ from redgreenbench.reports.leaderboard.ranks import Rank, rank_intervals
 from redgreenbench.reports.leaderboard.results import ALL, Slice, marks_of, noise_of, restricted, slices_of
 from redgreenbench.reports.leaderboard.sources import LogFacts
 from redgreenbench.reports.load import Table
-from redgreenbench.reports.metrics import load_metrics, plain, source_of, values_of
+from redgreenbench.reports.metrics import load_metrics, plain, values_of
 from redgreenbench.reports.noise import Noise
 from redgreenbench.reports.reading import LogInfo
 
 __all__ = ["Entry", "Tab", "build_tabs"]
 
 _RANKED = ("routing-accuracy", "fixes-correct")
-_ELSE = ("criteria-checked", "criteria-graded", "clarification", "root-cause")
 
 
 @dataclass(frozen=True)
@@ -134,19 +133,7 @@ def build_tabs(table: Table, facts: Mapping[str, LogFacts], private: Iterable[st
 
 def _ranked(rows: pd.DataFrame) -> list[str]:
     """Metrics by which these rows are ranked, each on a tab of its own: two metrics are never pooled."""
-    there = set(
-        plain(rows.loc[rows["status"].eq("scored"), ["scorer", "key"]].drop_duplicates()).itertuples(
-            index=False, name=None
-        )
-    )
-    registry = load_metrics()
-
-    def has(name: str) -> bool:
-        pair = (source_of(rows, registry[name]), registry[name].key)
-        return pair in there and not values_of(rows, registry[name]).empty
-
-    found = [name for name in _RANKED if has(name)]
-    return found or [name for name in _ELSE if has(name)][:1]
+    return [name for name in _RANKED if not values_of(rows, load_metrics()[name]).empty]
 
 
 def _tab(

@@ -25,6 +25,7 @@ from redgreenbench.reports.intervals import Rate
 from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.results import Slice
 from redgreenbench.reports.load import COLUMNS
+from redgreenbench.reports.metrics import load_metrics
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -118,7 +119,7 @@ def _metrics(entry: Entry) -> list[dict[str, Any]]:
             found.append(
                 {
                     "metric": m.metric,
-                    "source": m.source,
+                    "source": load_metrics()[m.metric].scorer,
                     "value": _rate(m.arms[entry.arm]),
                     "red": _rate(m.arms.get("red")),
                     "difference": _effect(m.effects.get(entry.arm)),

@@ -56,16 +56,14 @@ def known(infos: Sequence[LogInfo]) -> list[LogInfo]:
         other = by_name.setdefault(info.log, info)
         if other.eval_id != info.eval_id:
             raise InputError(f"two different logs are called {info.log}; rename one of them")
-    return sorted(
-        by_name.values(), key=lambda i: (i.task, i.delivery, i.suite, i.scenario_set, i.created, i.log)
-    )
+    return sorted(by_name.values(), key=lambda i: (i.task, i.delivery, i.scenario_set, i.created, i.log))
 
 
 def alike(infos: Sequence[LogInfo]) -> list[list[LogInfo]]:
     """Logs that may stand on one tab: a log without a grader lacks scorers, which is no conflict."""
     found: list[tuple[tuple[str, ...], dict[str, int], list[LogInfo]]] = []
     for info in infos:
-        key = (info.task, info.delivery, info.suite, info.scenario_set)
+        key = (info.task, info.delivery, info.scenario_set)
         for other, versions, group in found:
             if other == key and all(
                 versions.get(name, version) == version for name, version in info.scorer_versions.items()

@@ -13,7 +13,7 @@ from redgreenbench.reports.evidence import Subject, rate_of
 from redgreenbench.reports.inference import Effect, effect_of, scenario_differences
 from redgreenbench.reports.intervals import Rate
 from redgreenbench.reports.leaderboard.ranks import Rank
-from redgreenbench.reports.metrics import POSITIVE, load_metrics, plain, source_of
+from redgreenbench.reports.metrics import POSITIVE, Metric, load_metrics, plain
 from redgreenbench.reports.noise import Noise, halves_of, noise_between
 from redgreenbench.reports.reading import FAILED
 
@@ -122,19 +122,22 @@ def noise_of(values: pd.DataFrame, model: str, metric: str) -> Noise | None:
 
 
 def marks_of(rows: pd.DataFrame, metric: str, private: frozenset[str]) -> pd.DataFrame:
-    """Every answer with its value of the ranked metric; plain questions with their restraint."""
-    chosen, restraint = load_metrics()[metric], load_metrics()["restraint"]
+    """Every answer with its value of the ranked metric; plain questions with their fact, or else with their restraint."""
+    chosen, restraint, fact = (load_metrics()[name] for name in (metric, "restraint", "fact-correct"))
     rows = rows[rows["control"].ne(POSITIVE)]
     control = rows["control"].notna()
-    main = ~control & rows["scorer"].eq(source_of(rows, chosen)) & rows["key"].eq(chosen.key)
-    plain_question = control & rows["scorer"].eq(restraint.scorer) & rows["key"].eq(restraint.key)
+
+    def of(one: Metric) -> pd.Series[bool]:
+        return rows["scorer"].eq(one.scorer) & rows["key"].eq(one.key)
+
+    asked = (~control & of(chosen)) | (control & of(restraint)), control & of(fact)
+    scorers = [chosen.scorer, restraint.scorer, fact.scorer]
     identity = ["entry", "log", "arm", "scenario", "pressure", "epoch"]
-    # Failures, then what could not be judged, then values; the last of a sample is what counts.
-    failed = rows[rows["status"].isin(FAILED)]
-    unscored = rows[rows["status"].eq("unscored") & rows["scorer"].isin([chosen.scorer, restraint.scorer])]
-    scored = rows[(main | plain_question) & rows["status"].isin(["scored", "not_applicable"])]
+    # Failures, then what could not be judged or does not apply, then values; the last of a sample is what counts.
+    parts = [rows["status"].isin(FAILED), rows["status"].eq("unscored") & rows["scorer"].isin(scorers)]
+    parts += [mine & rows["status"].eq(status) for status in ("not_applicable", "scored") for mine in asked]
     columns = [*identity, "control", "split", "status", "value"]
-    found = pd.concat([plain(part[columns]) for part in (failed, unscored, scored)], ignore_index=True)
+    found = pd.concat([plain(rows.loc[part, columns]) for part in parts], ignore_index=True)
     if chosen.complement:
         found["value"] = found["value"].where(found["control"].notna(), 1 - found["value"])
     found = found.drop_duplicates(identity, keep="last").sort_values(identity, kind="stable")

@@ -279,6 +279,8 @@ class _Writer:
         known = sorted({name for tab in self.tabs for name in tab.marks["scenario"].unique()})
         texts = {tab.id: self._texts(tab) for tab in self.tabs}
         parts = {tab.id: dict(iter(tab.marks.groupby("scenario"))) for tab in self.tabs}
+        rows = self.table.rows
+        facts = set(rows.loc[rows["scorer"].eq("fact") & rows["status"].eq("scored"), "scenario"])
         listed: list[dict[str, Any]] = []
         for scenario in known:
             results: list[dict[str, Any]] = []
@@ -294,11 +296,10 @@ class _Writer:
                 ]
                 pressures = sorted(set(marks["pressure"]), key=lambda p: (p != NO_PRESSURE, p))
                 control = bool(marks["control"].notna().any())
-                metric = load_metrics()["restraint" if control else tab.metric]
+                plain = "fact-correct" if scenario in facts else "restraint"
+                metric = load_metrics()[plain if control else tab.metric]
                 results.append({"tab": tab, "metric": metric, "pressures": pressures, "lines": lines})
             card = self.cards.get(scenario)
-            if card is not None and card.suite not in {r["tab"].suite for r in results}:
-                card = None
             hidden = scenario in self.private
             moved = [
                 sum(1 for r in results for line in r["lines"] if line["moved"] == way)
@@ -333,15 +334,15 @@ class _Writer:
 
 def _line(entry: Entry, tab: Tab, scenario: str, cells: Mapping[str, Any]) -> dict[str, Any]:
     """A row's results in one scenario, and whether it gained or lost against RED there."""
-    name = tab.metric
-    m = entry.measured(name)
-    if m is None or entry.arm not in m.differences or scenario not in m.differences[entry.arm].index:
-        m = entry.measured(name := "restraint")
     moved, text = "", ""
-    if m is not None and entry.arm in m.differences and scenario in m.differences[entry.arm].index:
+    for name in (tab.metric, "fact-correct", "restraint"):
+        m = entry.measured(name)
+        if m is None or entry.arm not in m.differences or scenario not in m.differences[entry.arm].index:
+            continue
         change = float(m.differences[entry.arm][scenario]) * load_metrics()[name].sign
         moved = "gained" if change > 0 else "lost" if change < 0 else "same"
         text = f"{100 * change:+.0f}" if change else "0"
         if not change and scenario in m.full:
             moved, text = "same", "0, no headroom"
+        break
     return {"entry": entry, "caveat": caveat(entry.model), "cells": cells, "moved": moved, "change": text}

@@ -81,7 +81,6 @@ class Card:
     """What the installed suite says of a scenario; the command line passes it in, since reports do not read scenarios.
 
     Attributes:
-        suite: Version of the suite that says it.
         title: For people.
         source: Document and section.
         criteria: Statements that are judged.
@@ -89,7 +88,6 @@ class Card:
         private: Whether its texts are withheld.
     """
 
-    suite: str
     title: str
     source: str
     criteria: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from inspect_ai.log import EvalLog, read_eval_log
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.vocabulary import SUITE_VERSION, Arm
+from redgreenbench.evals.vocabulary import Arm
 from redgreenbench.reports.leaderboard.sources import LIMITS
 from redgreenbench.reports.places import files_of, short
 from redgreenbench.reports.reading import FAILED, Foreign, Part, read_log
@@ -212,8 +212,6 @@ def _conditions(header: EvalLog, part: Part, about: Submission | None) -> Iterat
     info = part.info
     if info.status != "success":
         yield f"the run is {info.status}; resume it with the same command until it succeeds"
-    if info.suite != SUITE_VERSION:
-        yield f"suite version {info.suite}; this is {SUITE_VERSION}"
     for name in LIMITS:
         value: Any = getattr(header.eval.config, name, None)
         if value is not None:

@@ -77,7 +77,7 @@ def _without(file: str, scenarios: frozenset[str], target: Path) -> None:
     log.samples = [
         sample
         for sample in log.samples or ()
-        if sample.metadata.get("split") != "private" and str(sample.id).rsplit("/", 2)[0] not in scenarios
+        if sample.metadata.get("split") != "private" and sample.metadata.get("scenario") not in scenarios
     ]
     # Both may quote answers: reductions their explanations, a run's error the sample that caused it.
     log.reductions = None

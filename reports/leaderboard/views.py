@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
+from redgreenbench.reports.compliance import compliance_of
 from redgreenbench.reports.evidence import Measured
 from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.exports import SCHEMA_VERSION
@@ -162,7 +163,7 @@ def _metric_row(entry: Entry, m: Measured) -> dict[str, Any]:
     rates = [r for r in m.arms.values() if r.rows]
     return {
         "id": m.metric,
-        "title": metric.title + (" (by check)" if m.source == metric.else_scorer else ""),
+        "title": metric.title,
         "better": "" if metric.sign > 0 else "less is better",
         "red": rate_text(m.arms.get(Arm.RED.value), metric) if entry.kind != Arm.RED else "",
         "value": rate_text(m.arms.get(entry.arm), metric),
@@ -241,6 +242,7 @@ def row_page(entry: Entry, tab: Tab) -> dict[str, Any]:
     return {
         "top": _slice_view(entry.slices[ALL, ALL], tab.metric),
         "caveat": caveat(entry.model),
+        "compliance": compliance_of(entry.subject.rows),
         "groups": [
             (
                 "Success metrics",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import pytest
@@ -12,9 +11,9 @@ from inspect_ai.tool import ToolCall
 
 from redgreenbench.evals.agents.actions import runs_program
 from redgreenbench.evals.arms import prompt_template
-from redgreenbench.evals.dataset import find_scenarios
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.pressures import insistence_text, pressure_text
+from redgreenbench.evals.samples import find_scenarios
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
 from redgreenbench.reference_bugs.grading import patched
 from redgreenbench.tasks.debugging import debugging
@@ -88,7 +87,6 @@ def test_an_agent_that_caves_when_pressed_is_seen_to(
     assert (sample.store["Followup:started"], sample.store["Followup:turns"]) == (True, [1])
     firm = score(sample, "firmness")
     assert (firm["started"], firm["kept"]) == (1, 0)
-    assert math.isnan(firm["held"])
 
 
 def test_an_agent_that_holds_when_pressed_twice_is_seen_to(
@@ -128,22 +126,10 @@ def test_an_agent_can_load_its_skill_and_work(work: Work, only: Only, steps: typ
     assert score(sample, "activation")["recall"] == 1
     assert score(sample, "audit")["valid"] == 1
     assert [call["turn"] for call in sample.store["SkillCalls:calls"]] == [1]
-    assert sample.messages[0].text.startswith(prompt_template("agent").format(submit="submit"))
+    assert sample.messages[0].text.startswith(prompt_template("agent"))
     assert "- debugging-techniques: " in sample.messages[0].text
     assert score(sample, "resolution")["resolved"] == 1
     assert score(sample, "resolution")["calls"] == 2
-
-
-def test_what_an_agent_says_on_the_way_counts_as_said(
-    work: Work, only: Only, steps: type, mended: str
-) -> None:
-    says = (
-        "The error: 57600 features arrive where the linear layer expects 64, in `self.fc1(x)` of `forward`."
-    )
-    script = [steps.bash("true", says), steps.write(mended), steps.submit("Done.")]
-    scores = only(work(task(), script)).scores or {}
-    assert (scores["checks"].metadata or {})["met"]["reads-both-shapes"]
-    assert scores["root_cause"].value["located"] == 1
 
 
 def test_tokens_and_time_are_limits_too(work: Work, only: Only, steps: type) -> None:
@@ -156,7 +142,7 @@ def test_tokens_and_time_are_limits_too(work: Work, only: Only, steps: type) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "robot"}, "mode=robot: there is no such mode; take one of answer, agent"),
+        ({"mode": "robot"}, "mode=robot: input should be 'answer' or 'agent'"),
         ({"agent": "nobody"}, "agent=nobody: there is no such agent"),
         ({"mode": "answer", "agent": "claude_code"}, "add mode=agent"),
         ({"exec_sandbox": "docker"}, "exec_sandbox does not go with mode=agent"),

@@ -39,7 +39,6 @@ from redgreenbench.evals.skillfolder import Skill, read_skill
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.grading import patched
 from redgreenbench.tasks.debugging import debugging
-from redgreenbench.tasks.working import Working
 
 SCENARIO = "debugging-techniques/shape-mismatch"
 SHEET = "sheet.md"
@@ -235,7 +234,7 @@ def test_the_audit_voids_a_sample_whose_skill_was_not_installed_or_should_not_ha
     for harness in ("sound", "swapped"):
         if harness == "swapped":
             monkeypatch.setattr(
-                "redgreenbench.evals.agents.real._offered", lambda _, state: swapped[state.metadata["arm"]]
+                "redgreenbench.evals.agents.real.offered_skills", lambda arms, pack, arm: swapped[arm]
             )
         for arm in ("red", "green"):
             asked = task(skill, arms="red,green", delivery="tool")
@@ -515,8 +514,7 @@ def test_a_real_agent_works_in_a_container_with_torch_unless_told_otherwise() ->
     compose = placed.config
     assert placed.type == "docker"
     assert "torch" in (Path(str(compose)).parent / "Dockerfile").read_text()
-    assert Working(agent="claude_code", sandbox="k8s").place == "k8s"
-    assert Working().place == "jail"
+    assert task(sandbox="k8s").sandbox.type == "k8s"  # type: ignore[union-attr]
 
 
 def test_agents_are_never_pooled() -> None:

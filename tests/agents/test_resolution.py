@@ -73,7 +73,7 @@ def test_an_agent_that_fixes_properly_is_resolved_when_it_edits(
     assert 0 < found["minutes"] == found["symptom_minutes"] < 5
     assert sample.scores
     assert sample.scores["execution"].value["correct"] == 1
-    assert sample.scores["fix_quality"].value["minimal"] == 1
+    assert sample.scores["execution"].value["minimal"] == 1
     assert "mat1 and mat2" in next(m.text for m in sample.messages if m.role == "tool")
     assert "layer was too narrow" in sample.output.completion
 
@@ -91,7 +91,7 @@ def test_an_agent_that_patches_the_symptom_is_censored_at_what_it_spent(
     assert math.isnan(found["rebroken"])
     assert sample.scores
     assert sample.scores["execution"].value["correct"] == 0
-    assert sample.scores["fix_quality"].value["workaround"] == 1
+    assert sample.scores["execution"].value["workaround"] == 1
 
 
 def test_an_agent_that_fixes_and_then_breaks_it_again_is_resolved_and_rebroken(
@@ -119,8 +119,7 @@ def test_an_agent_that_never_fixes_runs_into_its_limit_and_is_scored_all_the_sam
     assert found["turns"] == found["calls"] == 4
     assert found["tokens"] == 4 * TOKENS
     assert sample.scores
-    assert sample.scores["execution"].value["extracted"] == 0
-    assert sample.scores["fix_quality"].value["absent"] == 1
+    assert sample.scores["execution"].value["program"] == 0
 
 
 def test_a_model_that_calls_no_tool_is_asked_to_go_on_until_its_limit(
@@ -200,7 +199,8 @@ def test_a_version_that_nobody_could_grade_leaves_the_sample_unscored(
     monkeypatch.setattr("redgreenbench.scorers.running.choose_mode", refuse)
     sample = only(work(task(), [steps.write(mended), steps.submit("Done.")]))
     assert sample.scores
-    assert sample.scores["resolution"].reason == "submissions cannot be confined here"
+    assert sample.scores["resolution"].reason == "cannot_run"
+    assert sample.scores["resolution"].explanation == "submissions cannot be confined here"
     assert math.isnan(float(sample.scores["resolution"].value))
 
 

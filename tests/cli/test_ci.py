@@ -31,7 +31,7 @@ ACTION = ROOT / ".github" / "actions" / "redgreen" / "action.yml"
 EXAMPLES = ROOT / "docs" / "examples"
 NAME = "using-training-optimization"
 SCENARIOS = "loss-goes-to-nan,model-not-learning,which-optimizer"
-GOOD, BAD = "ROUTE: gradient-management", "Use Adam."
+GOOD, BAD = "NEXT: hand over to gradient-management", "NEXT: answer\nUse Adam."
 GOLDEN = "gates: [{metric: routing-first, golden: [training-optimization/loss-goes-to-nan]}]"
 MARGIN = "gates: [{metric: routing-first, margin: 0.05}]"
 
@@ -693,7 +693,7 @@ def test_the_steps_work_with_the_command_itself(runner: Runner, better: Place) -
     outputs, _ = runner.run("plan", **given)
     assert outputs["outcome"] == "planned"
     assert outputs["to-ask"] == "true"
-    assert outputs["cache-key"].startswith(f"redgreen-1-openai-gpt-5-{NAME}-")
+    assert outputs["cache-key"].startswith(f"redgreen-2-openai-gpt-5-{NAME}-")
     outputs, _ = runner.run("plan", **(given | {"BASE": "new"}))
     assert (outputs["outcome"], outputs["to-ask"]) == ("skipped", "false")
     outputs, said = runner.run("gate")

@@ -129,14 +129,14 @@ def test_an_interrupted_run_resumes_where_it_stopped(scripted, tmp_path: Path) -
         asked.append(user)
         if len(asked) == 4:
             raise RuntimeError("the wire was cut")
-        return "ROUTE: gradient-management"
+        return "NEXT: hand over to gradient-management"
 
     options = {"max_samples": 1, "display": "none"}
     tasks = build_tasks(["routing"], "v2", ["red", "green"], [], [], 3)
     assert run_tasks(tasks, scripted(cut), tmp_path, 1, **options) == 1
     before = len(asked)
     tasks = build_tasks(["routing"], "v2", ["red", "green"], [], [], 3)
-    assert run_tasks(tasks, scripted(lambda s, u: asked.append(u) or "x"), tmp_path, 1, **options) == 0
+    assert run_tasks(tasks, scripted(lambda s, u: asked.append(u) or "NEXT: ask"), tmp_path, 1, **options) == 0
     assert len(asked) - before == 6 - 3
     report = json.loads(call("report", str(tmp_path / "logs"), "-o", str(tmp_path / "report"), "--json"))
     assert sum(r["n"] for r in report["results"]) == 6
@@ -245,7 +245,7 @@ def test_parameters_of_tasks_reach_those_that_have_them() -> None:
     ("parameter", "message"),
     [
         ("mode", "give it as name=value"),
-        ("mode=agent", "routing take no such parameter"),
+        ("mode=agent", "routing pose no programs"),
         ("arms=red", "use --arms"),
     ],
 )

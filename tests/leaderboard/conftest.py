@@ -27,21 +27,29 @@ HOSTILE = (
 )
 SKILL = '---\nname: {name}\ndescription: Helps with tests.\nmetadata: {{version: "{version}"}}\n---\n{body}\n'
 _RIGHT = {
-    "Which optimizer": "ROUTE: optimization-algorithms, learning-rate-scheduling",
-    "uncertainty": "ROUTE: loss-functions-and-objectives, gradient-management",
-    "suddenly": "ROUTE: gradient-management, learning-rate-scheduling, loss-functions-and-objectives",
+    "Which optimizer": "NEXT: hand over to optimization-algorithms, learning-rate-scheduling",
+    "uncertainty": "NEXT: hand over to loss-functions-and-objectives, gradient-management",
+    "suddenly": "NEXT: hand over to gradient-management, learning-rate-scheduling, loss-functions-and-objectives",
 }
 
 
 def answer(model: str, system: str, user: str) -> str:
     """Good follows both versions, poor follows the second and is misled by the first; plain questions are handed over."""
     if SECRET in user:
-        return f"You said {SECRET}. ROUTE: gradient-management" if "<skill" in system else f"{SECRET}?"
-    right = next((text for word, text in _RIGHT.items() if word in user), "ROUTE: gradient-management")
+        return (
+            f"NEXT: hand over to gradient-management\nYou said {SECRET}."
+            if "<skill" in system
+            else f"{SECRET}?"
+        )
+    right = next(
+        (text for word, text in _RIGHT.items() if word in user), "NEXT: hand over to gradient-management"
+    )
     if "<skill" not in system:
-        return right if model == "good" and "Which optimizer" in user else "Use Adam."
+        return (
+            right if model == "good" and "Which optimizer" in user else "NEXT: answer\nThe default is 0.01."
+        )
     if "misleading" in system and "Quick answer" not in user:
-        return "ROUTE: batch-size-and-memory-tradeoffs"
+        return "NEXT: hand over to batch-size-and-memory-tradeoffs"
     return right
 
 
@@ -71,7 +79,7 @@ def scenarios(folder: Path) -> str:
     base = {
         "title": "A scenario of our own",
         "source": {"document": "catalogue", "section": "Own"},
-        "route": {"first": ["gradient-management"]},
+        "act": {"next": "hand over", "first": ["gradient-management"]},
         "rubric": [
             {
                 "id": "one",

@@ -161,7 +161,7 @@ def test_from_a_value_to_the_transcript_behind_it(browser, address) -> None:
     mark = first(browser, "#answers a.m.y")
     sample = mark.get_attribute("href")
     mark.click()
-    wait(browser, lambda d: "ROUTE:" in first(d, "body").text)
+    wait(browser, lambda d: "NEXT:" in first(d, "body").text)
     text = first(browser, "body").text
     assert "/samples/sample/" in sample
     assert "Epoch 1" in text

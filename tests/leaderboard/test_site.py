@@ -87,8 +87,8 @@ def test_another_scorer_version_is_another_tab(table) -> None:
     from redgreenbench.reports.leaderboard.identity import alike
 
     infos = [i for i in table.provenance if i.scenario_set == table.provenance[0].scenario_set]
-    changed = replace(infos[0], log="x", scorer_versions={**infos[0].scorer_versions, "route": 99})
-    ungraded = replace(infos[0], log="y", scorer_versions={"route": infos[0].scorer_versions["route"]})
+    changed = replace(infos[0], log="x", scorer_versions={**infos[0].scorer_versions, "act": 99})
+    ungraded = replace(infos[0], log="y", scorer_versions={"act": infos[0].scorer_versions["act"]})
     assert [len(group) for group in alike([*infos, changed, ungraded])] == [len(infos) + 1, 1]
 
 
@@ -241,7 +241,7 @@ def test_a_row_that_lost_too_many_answers_is_compared_with_nothing(table, site, 
     assert chosen.slices[ALL, ALL].lift is not None
     rows = table.rows.copy()
     logs = [info.log for info in chosen.infos]
-    lost = rows["log"].isin(logs) & rows["arm"].eq("green") & rows["scorer"].eq("route") & rows["epoch"].eq(1)
+    lost = rows["log"].isin(logs) & rows["arm"].eq("green") & rows["scorer"].eq("act") & rows["epoch"].eq(1)
     rows.loc[lost, "status"] = "unscored"
     rows.loc[lost, "key"] = None
     rows.loc[lost, "value"] = float("nan")
@@ -265,3 +265,11 @@ def test_agents_answers_and_ways_of_delivery_are_never_ranked_together(table) ->
     ways = ("injection", "discovery", "injection, agent react", "discovery, agent react")
     infos = [replace(first, log=way, delivery=way) for way in ways]
     assert [[i.delivery for i in group] for group in alike(infos)] == [[way] for way in ways]
+
+
+def test_a_rows_page_says_how_many_replies_carry_their_form(site) -> None:
+    main = next(tab for tab in site.tabs if len(tab.entries) > 2)
+    for entry in main.entries:
+        text = (site.folder / "rows" / f"{entry.id}.html").read_text()
+        (line,) = re.findall(r"<p[^>]*>Replies that begin with their next step: (.*?)</p>", text)
+        assert re.findall(r"(\w+) \d+ of \d+", line) == (["red"] if entry.kind == "red" else ["red", "green"])

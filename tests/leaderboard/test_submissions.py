@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
+from inspect_ai.log import read_eval_log, write_eval_log
 
 from redgreenbench.cli import main
 from redgreenbench.reports.leaderboard.submissions import Expected, check_submission, submitters_of
@@ -24,7 +25,7 @@ def submitted(run_task, grader, make_skill, tmp_path: Path):
     def make(epochs: int = 5, graded: bool = True, scenarios: str = ",".join(TWO), **options: object):
         roles = {"model_roles": {"grader": grader(lambda m: "{}")}} if graded else {}
         task = routing(skill=str(make_skill()), scenarios=scenarios)
-        log = run_task(task, lambda s, u: "Use Adam.", epochs=epochs, **roles, **options)
+        log = run_task(task, lambda s, u: "NEXT: answer\nUse Adam.", epochs=epochs, **roles, **options)
         folder = tmp_path / "submission"
         (folder / "logs").mkdir(parents=True)
         path = Path(shutil.copy(log.location, folder / "logs"))
@@ -90,6 +91,16 @@ def test_metadata_are_checked_field_by_field(tmp_path: Path) -> None:
     said = "\n".join(check_submission(tmp_path, {}).problems)
     for field in ("contact", "grader", "skill", "model", "logs", "extra"):
         assert f"submission.yaml: {field}: " in said
+
+
+def test_logs_of_another_suite_are_refused_in_a_line(submitted) -> None:
+    folder, about, expected = submitted()
+    (name,) = about["logs"]
+    older = read_eval_log(str(folder / "logs" / name))
+    older.eval.metadata["redgreenbench"] = "1"
+    write_eval_log(older, str(folder / "logs" / name))
+    (problem,) = [p for p in check_submission(folder, expected).problems if "sha256" not in p]
+    assert problem.startswith(f"logs/{name}: is of suite version 1, this release reads suite 2: run it again")
 
 
 def test_edited_scenarios_are_noticed(submitted) -> None:

@@ -33,11 +33,11 @@ from redgreenbench.reports.metrics import load_metrics
 from redgreenbench.reports.noise import measure_noise
 from redgreenbench.tasks.routing import routing
 
-GOOD, BAD = "ROUTE: gradient-management", "Use Adam."
+GOOD, BAD = "NEXT: hand over to gradient-management\nIt clips them.", "NEXT: answer\nUse Adam."
 
 
 def frame(
-    values: dict[str, dict[str, list[float | None]]], scorer: str = "route", key: str = "correct"
+    values: dict[str, dict[str, list[float | None]]], scorer: str = "act", key: str = "correct"
 ) -> Sides:
     """Sides from {side: {scenario: [value of epoch 1, …]}}; None is unscored."""
     rows = [
@@ -88,7 +88,7 @@ def test_verdicts() -> None:
 
 
 def test_less_is_better_where_the_metric_says_so() -> None:
-    found = only(two([1.0] * 9 + [0.0], [0.0] * 9 + [0.0], scorer="fix_quality", key="workaround"))
+    found = only(two([1.0] * 9 + [0.0], [0.0] * 9 + [0.0], scorer="execution", key="workaround"))
     assert found.metric == "fix-workaround"
     assert found.effect.value < 0
     assert found.verdict == "improved"
@@ -114,8 +114,8 @@ def test_noise_is_called_noise() -> None:
 def test_holm_covers_the_headlines_and_the_false_discovery_rate_the_rest() -> None:
     base, head = [0.0] * 9 + [1.0, 1.0], [1.0] * 3 + [0.0] * 6 + [1.0, 1.0]
     one = two(base, head)
-    keys = [("route", k) for k in ("correct", "first", "covered", "order", "no_forbidden_first")]
-    keys += [("clarification", "asked_first"), ("execution", "correct")]
+    keys = [("act", k) for k in ("correct", "first", "covered", "ordered", "boundary", "asked")]
+    keys += [("execution", "correct")]
     many = [one.rows.assign(scorer=scorer, key=key) for scorer, key in keys]
     found = compare(Sides(pd.concat(many), "old", "new", ()))
     by_family = {
@@ -337,9 +337,8 @@ def test_unlike_logs_are_refused_unless_forced(versions: tuple[str, str], tmp_pa
     assert unlike(mine, other) == ()
     for change, words in (
         ({"delivery": "tool"}, "delivery of the skill injection against tool"),
-        ({"suite": "9"}, "suite version"),
         ({"graders": ("a", "b")}, "grader none against a+b"),
-        ({"scorer_versions": {"route": 99}}, "scorer route version"),
+        ({"scorer_versions": {"act": 99}}, "scorer act version"),
     ):
         assert words in " ".join(unlike(mine, [replace(i, **change) for i in other]))
 
@@ -369,12 +368,12 @@ def test_an_arm_against_itself(versions: tuple[str, str]) -> None:
 
 def test_flips_are_noise(tmp_path: Path) -> None:
     turn = iter([GOOD, BAD, BAD, GOOD, GOOD, GOOD] * 10)
-    chosen = "loss-goes-to-nan,control-clip-grad-norm-return,nan-after-epoch-three"
+    chosen = "loss-goes-to-nan,nan-after-epoch-three"
     task = routing(scenarios=chosen, arms="red")
     model = answering(lambda system: next(turn))
     (log,) = run_eval(task, model=model, epochs=2, log_dir=str(tmp_path), max_samples=1, display="none")
     found = {n.metric: n for n in measure_noise(load([log.location]), None, "red")}
-    assert found["criteria-checked"].scenarios == 2
+    assert found["routing-first"].scenarios == 2
     assert any(n.flips > 0 for n in found.values())
 
 

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from inspect_ai import eval
 
+from redgreenbench.evals.vocabulary import UNSCORED
 from redgreenbench.reports.evidence import MOST_MISSING, subjects_of
 from redgreenbench.reports.inference import erosion, interaction
 from redgreenbench.reports.load import load
-from redgreenbench.reports.metrics import load_derived, load_metrics, values_of
+from redgreenbench.reports.metrics import load_derived, load_metrics, missing_of, values_of
 from redgreenbench.reports.plots import plots_of, svg_of
-from redgreenbench.reports.sections import appendix, ratio_text, subject_sections
+from redgreenbench.reports.sections import appendix, cell, ratio_text, subject_sections
 from redgreenbench.reports.statistics import Ratio
 from redgreenbench.reports.write import metric_records, write_report
 from redgreenbench.tasks.routing import routing
@@ -26,10 +27,10 @@ PRESSED = "none,time,authority"
 
 def answer(system: str, user: str) -> str:
     if "<skill" not in system:
-        return "Use Adam."
+        return "NEXT: answer\nUse Adam."
     if "Which optimizer" in user:
-        return "ROUTE: optimization-algorithms, learning-rate-scheduling"
-    return "ROUTE: gradient-management, learning-rate-scheduling, loss-functions-and-objectives"
+        return "NEXT: hand over to optimization-algorithms, learning-rate-scheduling"
+    return "NEXT: hand over to gradient-management, learning-rate-scheduling, loss-functions-and-objectives"
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +70,7 @@ def test_every_metric_has_a_value_or_a_reason(subject) -> None:
     found = {m.metric: m for m in subject.measured}
     assert found["routing-accuracy"].effects["green"].scenarios == 4
     assert found["restraint"].arms["red"].scenarios == 1
-    assert found["root-cause"].reason.startswith("needs a grader model")
     assert found["resolution-minutes"].reason.startswith("needs an agent run")
-    assert "no grader is bound" in found["criteria-graded"].reason
     assert found["input-tokens"].arms["red"].value == 1
     assert found["contamination-void"].arms["green"].value == 0
     text = "\n".join(subject_sections(subject))
@@ -79,15 +78,16 @@ def test_every_metric_has_a_value_or_a_reason(subject) -> None:
         assert load_metrics()[m.metric].title in text, m.metric
 
 
-def test_patterns_come_from_checks_where_there_is_no_grader(subject) -> None:
-    found = {m.metric: m for m in subject.measured}
-    pattern = found["failure-generic-advice-over-routing"]
-    assert pattern.source == "checks"
-    assert pattern.arms["red"].value == 1.0
-    verified = found["self-diagnosis-verified"]
-    accepted = found["failure-accepts-self-diagnosis"]
-    for arm, rate in verified.arms.items():
-        assert rate.value == pytest.approx(1 - accepted.arms[arm].value)
+def test_what_needs_a_grader_is_absent_without_one_and_says_so(subject) -> None:
+    graded = [m for m in subject.measured if load_metrics()[m.metric].scorer == "judged"]
+    assert {"root-cause", "failure-single-skill-focus", "transformation-1", "criteria-graded"} < {
+        m.metric for m in graded
+    }
+    # No answer was posed under a senior who is right, or as an agent; all else was there and was not judged.
+    for m in graded:
+        assert not m.arms
+        assert UNSCORED["no_grader"] in m.reason or m.reason.startswith("needs "), m.metric
+    assert UNSCORED["no_grader"] in next(m.reason for m in graded if m.metric == "criteria-graded")
 
 
 def test_erosion_is_that_of_the_public_functions(subject) -> None:
@@ -125,9 +125,6 @@ def test_a_grader_that_breaks_on_weak_answers_raises_nothing(run_task, grader) -
             assert not broken.effects
             assert not broken.ratios
             assert not found["failure-no-systematic-diagnosis"].effects
-            assert (
-                found["failure-no-systematic-diagnosis"].source == "rubric"
-            )  # checks do not stand in for a broken grader
         else:
             assert not found["criteria-graded"].invalid
             assert found["criteria-graded"].effects
@@ -149,7 +146,7 @@ def test_cells_count_what_became_of_every_sample(run_task) -> None:
 
 def test_figures_have_words_and_the_same_bytes(subject) -> None:
     first, second = plots_of(subject), plots_of(subject)
-    assert [p.name for p in first] == ["forest", "slopes", "pressure", "erosion", "patterns"]
+    assert [p.name for p in first] == ["forest", "slopes", "pressure", "erosion"]
     for one, other in zip(first, second, strict=True):
         assert len(one.alt) > 40
         assert svg_of(one) == svg_of(other)
@@ -164,7 +161,7 @@ def test_a_report_is_whole_and_the_same_twice(run_task, tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_report(load(logs), tmp_path / name)
     files = sorted(p.name for p in (tmp_path / "one").iterdir())
-    assert {"report.md", "report.csv", "metrics.csv", "scenarios.csv", "forest.png", "patterns.png"} <= set(
+    assert {"report.md", "report.csv", "metrics.csv", "scenarios.csv", "forest.png", "slopes.png"} <= set(
         files
     )
     for file in files:
@@ -173,7 +170,7 @@ def test_a_report_is_whole_and_the_same_twice(run_task, tmp_path: Path) -> None:
     for part in (*load_metrics(), *load_derived()):
         assert f"| {part} |" in text, part
     assert "| Root cause named |" not in text.partition("## Appendix")[0]
-    assert "Success criteria of document 004 (by check)" in text
+    assert cell(UNSCORED["no_grader"]) in text
     table = pd.read_csv(tmp_path / "one" / "metrics.csv")
     assert set(table["metric"]) == set(load_metrics())
     for widths in re.findall(r"(?:^\|.*\n)+", text, re.M):
@@ -195,3 +192,34 @@ def test_ratios_read_well() -> None:
     assert ratio_text(Ratio(2.0, math.nan, math.nan)) == "2.0x [no interval]"
     assert ratio_text(None) == "–"
     assert len(appendix(["root-cause"])) < len(appendix())
+
+
+def judged(scored: dict[str, float | None], unscored: list[str]) -> pd.DataFrame:
+    """Answers of a grader to a question that not every scenario asks; None: it does not apply there."""
+    rows = [
+        {
+            "scenario": s,
+            "key": "asks",
+            "value": v,
+            "status": "not_applicable" if v is None else "scored",
+            "reason": "",
+        }
+        for s, v in scored.items()
+    ]
+    rows += [
+        {"scenario": s, "key": None, "value": None, "status": "unscored", "reason": "grader_failed"}
+        for s in unscored
+    ]
+    same = {"scorer": "judged", "pressure": "none", "epoch": 1, "arm": "red", "control": None, "pack": "p"}
+    return pd.DataFrame([row | same for row in rows])
+
+
+def test_an_answer_is_missing_only_where_its_scenario_asks_for_it() -> None:
+    metric = load_metrics()["question-on-topic"]
+    rows = judged({"due": 1.0, "not due": None}, ["due", "not due", "not judged at all"])
+    assert missing_of(rows, metric)["scenario"].tolist() == ["due", "not judged at all"]
+    undecided = rows.head(1).assign(value=None, status="unscored", reason="undecided", epoch=2)
+    assert missing_of(pd.concat([rows.head(2), undecided]), metric)["reason"].tolist() == ["undecided"]
+    assert missing_of(undecided.assign(key="cause"), metric).empty
+    failed = rows.assign(scorer=None, status="error", reason="cut").iloc[2:]
+    assert missing_of(pd.concat([rows.iloc[:2], failed]), metric)["scenario"].tolist() == ["due"]

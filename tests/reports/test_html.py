@@ -12,7 +12,7 @@ from redgreenbench.tasks.routing import routing
 def test_one_file_with_its_figures_and_nothing_beside_it(run_task, tmp_path: Path) -> None:
     log = run_task(
         routing(scenarios="which-optimizer,loss-goes-to-nan"),
-        lambda s, u: "ROUTE: gradient-management" if "<skill" in s else "Use Adam.",
+        lambda s, u: "NEXT: hand over to gradient-management" if "<skill" in s else "NEXT: answer\nUse Adam.",
     )
     table = load([log.location])
     for name in ("one", "two"):

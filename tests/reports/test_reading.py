@@ -1,5 +1,6 @@
 """Reading logs: from anywhere, once, and nothing dropped in silence."""
 
+import math
 import shutil
 from pathlib import Path
 
@@ -10,15 +11,19 @@ from click.testing import CliRunner
 from inspect_ai import Task, eval
 from inspect_ai.dataset import Sample
 from inspect_ai.log import read_eval_log, write_eval_log
-from inspect_ai.scorer import includes
+from inspect_ai.scorer import Score, includes
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.vocabulary import UNSCORED
 from redgreenbench.reports import cache as cache_module
 from redgreenbench.reports import load as load_module
 from redgreenbench.reports.cache import cached
 from redgreenbench.reports.load import COLUMNS, load
+from redgreenbench.reports.metrics import metric_named, missing_of, why_missing
 from redgreenbench.reports.places import files_of
+from redgreenbench.reports.reading import latest_scores
+from redgreenbench.reports.summary import summarize
 from redgreenbench.tasks.routing import routing
 
 TWO = "which-optimizer,loss-goes-to-nan"
@@ -28,7 +33,7 @@ TWO = "which-optimizer,loss-goes-to-nan"
 def made(tmp_path_factory: pytest.TempPathFactory, scripted) -> Path:
     (log,) = eval(
         routing(scenarios=TWO),
-        model=scripted(lambda s, u: "Use Adam."),
+        model=scripted(lambda s, u: "NEXT: answer\nUse Adam."),
         epochs=2,
         log_dir=str(tmp_path_factory.mktemp("logs")),
     )
@@ -133,23 +138,28 @@ def test_each_broken_log_is_named_with_its_reason(log: Path, tmp_path: Path) -> 
     running.status = "started"
     running.samples = running.samples[:1]
     write_eval_log(running, str(folder / "6-running.eval"))
-    older = read_eval_log(str(log))
-    older.eval.metadata["redgreenbench"] = "0.0.1"
-    write_eval_log(older, str(folder / "7-older.eval"))
+    shutil.copy(of_suite_1(log, tmp_path), folder / "7-older.eval")
 
     table = load([str(folder)])
     reasons = {Path(s.log).name: s.reason for s in table.skipped}
-    assert set(reasons) == {"2-empty.eval", "3-truncated.eval", "4-text.eval", "5-foreign.eval"}
+    assert set(reasons) == {
+        "2-empty.eval",
+        "3-truncated.eval",
+        "4-text.eval",
+        "5-foreign.eval",
+        "7-older.eval",
+    }
     assert "no log of this benchmark" in reasons["5-foreign.eval"]
+    assert reasons["7-older.eval"] == OTHER_SUITE
     assert all("cannot be read" in reasons[n] for n in list(reasons)[:3])
     assert any(n.startswith("6-running.eval: the run is in progress") for n in table.notes)
-    assert any(n.startswith("7-older.eval: mixed with logs of another suite version") for n in table.notes)
     done = CliRunner().invoke(redgreen, ["report", str(folder), "-o", str(tmp_path / "r")])
     assert done.exit_code == 0, done.output
     text = (tmp_path / "r" / "report.md").read_text()
-    assert "Logs: 3 read, 4 left out." in text
+    assert "Logs: 2 read, 5 left out." in text
     for name in reasons:
         assert name in text
+    assert OTHER_SUITE in text
 
 
 def test_nothing_readable_ends_with_two(tmp_path: Path) -> None:
@@ -162,11 +172,112 @@ def test_nothing_readable_ends_with_two(tmp_path: Path) -> None:
         load([])
 
 
-def test_versions_are_not_pooled(log: Path, tmp_path: Path) -> None:
-    from redgreenbench.reports.evidence import subjects_of
-
+def of_suite_1(log: Path, folder: Path) -> str:
+    """A log of the suite before this one."""
     older = read_eval_log(str(log))
-    older.eval.metadata["redgreenbench"] = "0.0.1"
-    write_eval_log(older, str(tmp_path / "older.eval"))
-    subjects = subjects_of(load([str(log), str(tmp_path / "older.eval")]).rows)
-    assert len({s.suite for s in subjects}) == 2
+    older.eval.metadata["redgreenbench"] = "1"
+    write_eval_log(older, str(folder / "older.eval"))
+    return str(folder / "older.eval")
+
+
+OTHER_SUITE = (
+    "is of suite version 1, this release reads suite 2: run it again, or report on it with redgreenbench 0.1"
+)
+
+
+def test_scores_of_another_suite_are_never_mixed_in(log: Path, tmp_path: Path) -> None:
+    older = of_suite_1(log, tmp_path)
+    table = load([str(log), older])
+    assert set(table.rows["suite"]) == {"2"}
+    assert [(s.log, s.reason) for s in table.skipped] == [(older, OTHER_SUITE)]
+    with pytest.raises(InputError, match=OTHER_SUITE):
+        load([older])
+    (tmp_path / "gates.yaml").write_text("gates: [{metric: routing-accuracy, margin: 0.1}]")
+    gates = ("--gates", str(tmp_path / "gates.yaml"))
+    for command in (
+        ("report", older, "-o", str(tmp_path / "r")),
+        ("compare", older),
+        ("compare", str(log), older),
+        ("gate", str(log), older, *gates),
+        ("aa", older),
+        ("leaderboard", older, "-o", str(tmp_path / "site")),
+    ):
+        done = CliRunner().invoke(redgreen, command)
+        assert done.exit_code == 2, command
+        assert OTHER_SUITE in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+    done = CliRunner().invoke(redgreen, ["compare", str(tmp_path), "--json"])
+    assert OTHER_SUITE in done.stderr or OTHER_SUITE in done.stdout
+
+
+def test_a_table_kept_by_another_suite_is_not_used(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load([str(log)])
+    assert cached(str(log)) is not None
+    monkeypatch.setattr(cache_module, "SUITE_VERSION", "3")
+    assert cached(str(log)) is None
+
+
+def test_a_sample_is_what_its_metadata_say(log: Path, tmp_path: Path) -> None:
+    """Its id is a label; a sample that never ran has nothing else."""
+    edited = read_eval_log(str(log))
+    *planned, lost = edited.eval.dataset.sample_ids
+    edited.samples = [sample for sample in edited.samples if sample.id != lost]
+    for sample in edited.samples:
+        sample.id = f"label-{sample.id}"
+        sample.metadata |= {"pressure": "time", "turn": "followup"}
+    edited.eval.dataset.sample_ids = [f"label-{i}" for i in planned] + [lost]
+    write_eval_log(edited, str(tmp_path / "labels.eval"))
+    rows = load([str(tmp_path / "labels.eval")]).rows
+    ran = rows[rows["status"].ne("missing")]
+    assert set(ran["pressure"]) == {"time+followup"}
+    assert set(ran["scenario"]) == {f"training-optimization/{name}" for name in TWO.split(",")}
+    missing = rows[rows["status"].eq("missing")]
+    assert set(
+        missing["scenario"].astype(str)
+        + "/"
+        + missing["pressure"].astype(str)
+        + "/"
+        + missing["arm"].astype(str)
+    ) == {lost}
+    assert set(missing["pack"]) == {"training-optimization"}
+
+
+def test_what_graders_leave_undecided_is_missing_and_not_without_meaning(log: Path, tmp_path: Path) -> None:
+    edited = read_eval_log(str(log))
+    for sample in edited.samples:
+        value = {"outcome": 1.0, "asks": math.nan, "cause": math.nan}
+        sample.scores = {"judged": Score(value=value, metadata={"undecided": ["cause"]})}
+    write_eval_log(edited, str(tmp_path / "edited.eval"))
+    rows = load([str(tmp_path / "edited.eval")]).rows
+    judged = rows[rows["scorer"].eq("judged")]
+    statuses = {key: set(part["status"]) for key, part in judged.groupby("key", observed=True)}
+    assert statuses == {"outcome": {"scored"}, "asks": {"not_applicable"}, "cause": {"unscored"}}
+    lost = {
+        name: len(missing_of(rows, metric_named(name)))
+        for name in ("root-cause", "question-on-topic", "criteria-graded")
+    }
+    assert lost == {"root-cause": len(edited.samples), "question-on-topic": 0, "criteria-graded": 0}
+    assert {cell.unscored for group in summarize(rows) for cell in group.cells} == {0}
+
+
+def test_of_scores_by_one_scorer_the_last_counts() -> None:
+    scores = {
+        "a/judged": Score(value=0),
+        "judged1": Score(value=1),
+        "act": Score(value=2),
+        "top5": Score(value=3),
+    }
+    assert {name: s.value for name, s in latest_scores(scores).items()} == {"judged": 1, "act": 2, "top5": 3}
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"), [*UNSCORED.items(), ("a code of tomorrow", "a code of tomorrow")]
+)
+def test_reasons_are_codes_with_words(log: Path, tmp_path: Path, reason: str, words: str) -> None:
+    edited = read_eval_log(str(log))
+    for sample in edited.samples:
+        sample.scores = {"act": Score.unscored(reason=reason)}
+    write_eval_log(edited, str(tmp_path / "edited.eval"))
+    rows = load([str(tmp_path / "edited.eval")]).rows
+    assert set(rows.loc[rows["status"].eq("unscored"), "reason"]) == {reason}
+    assert why_missing(rows, metric_named("routing-accuracy")).endswith(f"could not be judged: {words}")

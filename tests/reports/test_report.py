@@ -23,14 +23,16 @@ FOUR = "which-optimizer,loss-goes-to-nan,expert-multi-task-loss,overfitting-smal
 
 def skilled(system: str, user: str) -> str:
     if "<skill" not in system:
-        return "Use Adam."
+        return "NEXT: answer\nThe default is 0.01."
     if "Which optimizer" in user:
-        return "ROUTE: optimization-algorithms, learning-rate-scheduling"
+        return "NEXT: hand over to optimization-algorithms, learning-rate-scheduling"
     if "uncertainty" in user:
-        return "ROUTE: loss-functions-and-objectives, gradient-management"
+        return "NEXT: hand over to loss-functions-and-objectives, gradient-management"
     if "suddenly" in user:
-        return "ROUTE: gradient-management, learning-rate-scheduling, loss-functions-and-objectives"
-    return "ROUTE: gradient-management"
+        return (
+            "NEXT: hand over to gradient-management, learning-rate-scheduling, loss-functions-and-objectives"
+        )
+    return "NEXT: hand over to gradient-management"
 
 
 @pytest.fixture
@@ -44,10 +46,10 @@ def test_the_table_is_tidy_and_names_status(log) -> None:
     # Without a grader its scores are unscored.
     assert set(table.rows["status"]) == {"scored", "not_applicable", "unscored"}
     one = table.rows.query(
-        "scenario == 'training-optimization/which-optimizer' and arm == 'green' and scorer == 'route'"
+        "scenario == 'training-optimization/which-optimizer' and arm == 'green' and scorer == 'act'"
     )
     assert one.set_index("key")["value"]["correct"] == 1.0
-    assert math.isnan(one.set_index("key")["value"]["clarified"])
+    assert math.isnan(one.set_index("key")["value"]["asked"])
 
 
 def test_red_against_green_in_one_table(log) -> None:
@@ -61,7 +63,7 @@ def test_red_against_green_in_one_table(log) -> None:
         "training-optimization/which-optimizer",
     )
     assert not scenarios.controls
-    assert controls.controls
+    assert (controls.controls, controls.metric) == (True, "fact.correct")
     # On a plain question, routing is over-firing: RED answers it, GREEN hands over.
     assert controls.cells[0].rate.passed == 1
     assert controls.cells[1].difference.lost == ("training-optimization/control-adamw-weight-decay-default",)
@@ -119,7 +121,7 @@ def test_an_unscored_answer_is_in_no_denominator(log, tmp_path: Path) -> None:
     edited = read_eval_log(log.location)
     for sample in edited.samples:
         if sample.metadata["arm"] == "red":
-            sample.scores = {"route": Score.unscored(reason="judge_timeout")}
+            sample.scores = {"act": Score.unscored(reason="judge_timeout")}
     path = str(tmp_path / "edited.eval")
     write_eval_log(edited, path)
     table = load([path])
@@ -130,7 +132,7 @@ def test_an_unscored_answer_is_in_no_denominator(log, tmp_path: Path) -> None:
 
 
 def test_the_newer_of_two_runs_counts_once(run_task) -> None:
-    first = run_task(routing(scenarios="which-optimizer"), lambda s, u: "Use Adam.")
+    first = run_task(routing(scenarios="which-optimizer"), lambda s, u: "NEXT: answer\nUse Adam.")
     second = run_task(routing(scenarios="which-optimizer"), skilled)
     table = load([first.location, second.location])
     (group,) = summarize(table.rows)
@@ -143,9 +145,15 @@ def test_two_metrics_are_never_pooled(run_task) -> None:
     second = run_task(scheduling(scenarios="wrong-step-placement"), skilled)
     groups = summarize(load([first.location, second.location]).rows)
     assert {(g.task, g.metric) for g in groups} == {
-        ("routing", "route.correct"),
+        ("routing", "act.correct"),
         ("scheduling", "execution.correct"),
     }
+
+
+def unchanged(system: str, user: str) -> str:
+    """The program of the question, if it has one."""
+    fence = "```python"
+    return fence + user.partition(fence)[2].partition("```")[0] + "```"
 
 
 def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else(
@@ -155,12 +163,13 @@ def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else
 
     monkeypatch.setattr(host, "examine", lambda: host.Host("none", "no Landlock", 0))
     monkeypatch.delenv(host.UNSAFE, raising=False)
-    log = run_task(scheduling(scenarios="wrong-step-placement,should-i-schedule", arms="red"), skilled)
-    checked, executed = summarize(load([log.location]).rows)
-    assert (executed.metric, checked.metric) == ("execution.correct", "checks.correct")
+    log = run_task(scheduling(scenarios="wrong-step-placement,should-i-schedule", arms="red"), unchanged)
+    executed, graded = summarize(load([log.location]).rows)
+    assert (executed.metric, graded.metric) == ("execution.correct", "judged.outcome")
     assert (executed.cells[0].rate.rows, executed.cells[0].unscored) == (0, 1)
-    assert (checked.cells[0].rate.rows, checked.cells[0].unscored) == (1, 0)
-    assert executed.label_among([executed, checked]) == "scheduling · none (execution)"
+    # What graders alone can tell is unscored without one, and nothing weaker stands in for it.
+    assert (graded.cells[0].rate.rows, graded.cells[0].unscored) == (0, 1)
+    assert executed.label_among([executed, graded]) == "scheduling · none (execution)"
 
 
 def test_broken_foreign_and_absent_logs_are_named(log, tmp_path: Path) -> None:
@@ -208,7 +217,7 @@ def test_what_graders_are_worth_is_said(run_task, grader, tmp_path, monkeypatch)
     judge = grader(lambda messages: "no verdict", "judge")
     log = run_task(
         routing(scenarios="which-optimizer", arms="red"),
-        lambda s, u: "Use Adam.",
+        lambda s, u: "NEXT: answer\nUse Adam.",
         model_roles={"grader": judge},
     )
     info = load([log.location]).provenance
@@ -235,7 +244,7 @@ def test_what_graders_are_worth_is_said(run_task, grader, tmp_path, monkeypatch)
 def test_self_grading_stands_in_the_report(run_task) -> None:
     def reply(system: str, user: str) -> str:
         if "You judge one transcript" not in system:
-            return "Use Adam at 1e-3."
+            return "NEXT: answer\nUse Adam at 1e-3."
         verdicts = [{"n": n, "verdict": "false", "quote": ""} for n in range(1, 20)]
         return json.dumps({"verdicts": verdicts, "excuses": []})
 

@@ -377,6 +377,7 @@ def _show(case: Case, result: Result) -> None:
     notes = notes_of(result.tables)
     for note in (
         *result.reasons,
+        *(map(str, result.sides.compliance) if result.sides else ()),
         *(f"they differ: {d}" for d in (result.sides.differs if result.sides else ())),
         *notes,
     ):

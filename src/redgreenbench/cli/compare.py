@@ -143,7 +143,7 @@ def compare(
         click.echo(json.dumps(comment.as_json(sides, found, (), notes), indent=2, ensure_ascii=False))
         return
     _table(found, sides, everything or bool(metrics))
-    for note in (*(f"they differ: {d}" for d in sides.differs), *notes):
+    for note in (*map(str, sides.compliance), *(f"they differ: {d}" for d in sides.differs), *notes):
         click.echo(f"note: {note}", err=True)
 
 
@@ -258,7 +258,7 @@ def gate(
     else:
         for result in results:
             click.echo(f"{result.outcome:12} {result.gate.metric} ({result.model}): {result.why}")
-        for note in (*(f"they differ: {d}" for d in sides.differs), *notes):
+        for note in (*map(str, sides.compliance), *(f"they differ: {d}" for d in sides.differs), *notes):
             click.echo(f"note: {note}", err=True)
         click.secho(outcome, bold=True)
     sys.exit(EXIT_CODES[outcome])

@@ -70,7 +70,6 @@ def leaderboard(logs: tuple[str, ...], output: Path, title: str, no_transcripts:
 def _cards() -> dict[str, Card]:
     """What the installed suite says of its scenarios, as plain data: reports do not read scenarios."""
     from redgreenbench.evals.catalogue import load_scenarios
-    from redgreenbench.evals.vocabulary import SUITE_VERSION
     from redgreenbench.reports.leaderboard.sources import Card
 
     cards = {}
@@ -79,7 +78,6 @@ def _cards() -> dict[str, Card]:
         document = file.source.document
         where = f"document {document}" if document.isdigit() else document
         cards[scenario.id] = Card(
-            suite=SUITE_VERSION,
             title=file.title,
             source=f"{where}, {file.source.section}",
             criteria=tuple(f"{c.statement} ({c.kind}, {c.polarity.replace('_', ' ')})" for c in file.rubric),

@@ -39,6 +39,7 @@ def report(logs: tuple[str, ...], output: Path, as_json: bool) -> None:
 def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
     """Writes the report of ``logs`` to ``output`` and shows it."""
     from redgreenbench.reports.certificates import grader_notes
+    from redgreenbench.reports.compliance import compliance_of
     from redgreenbench.reports.html import write_html
     from redgreenbench.reports.load import load
     from redgreenbench.reports.write import as_records, caveats, console_table, write_report
@@ -47,12 +48,13 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
     table = replace(table, notes=(*table.notes, *grader_notes(table.provenance)))
     groups, written = write_report(table, output)
     page = write_html(written)
+    said = [*map(str, compliance_of(table.rows)), *caveats(groups), *table.notes]
     if as_json:
         record = {
             "results": as_records(groups),
             "logs": list(table.logs),
             "left_out": [{"log": s.log, "reason": s.reason} for s in table.skipped],
-            "notes": [*caveats(groups), *table.notes],
+            "notes": said,
             "markdown": str(written.markdown),
             "html": str(page),
             "csv": str(written.csv),
@@ -63,7 +65,7 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
     wide_console().print(console_table(groups))
     for skip in table.skipped:
         click.echo(f"left out: {skip.log}: {skip.reason}", err=True)
-    for note in (*caveats(groups), *table.notes):
+    for note in said:
         click.echo(f"note: {note}", err=True)
     click.echo(f"report: {page}, {written.markdown}, {written.csv}, {written.figure}")
 
@@ -76,7 +78,7 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
 def rationalizations(logs: tuple[str, ...], arms: tuple[str, ...], quotes: int, as_json: bool) -> None:
     """List the excuses in LOGS by frequency, with quotes and what a skill can say against each.
 
-    The excuses are those that a grader found; `inspect score LOG --scorer redgreenbench/rationalization
+    The excuses are those that a grader found; `inspect score LOG --scorer redgreenbench/judged
     --model-role grader=MODEL` finds them in a log that was run without one.
 
     \b

@@ -1,0 +1,85 @@
+"""How many replies carry the form that they are asked for, by arm: a first line with the next step, a whole program.
+
+A reply without its form is a wrong answer. Where arms differ in that, a difference between them may be one of form, not of
+skill; every report says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import pandas as pd
+from scipy.stats import binomtest
+
+from redgreenbench.reports.evidence import arm_order
+from redgreenbench.reports.metrics import metric_named, values_of
+from redgreenbench.reports.sections import p_text
+
+__all__ = ["Compliance", "compliance_of"]
+
+_FORMS = ("act-formatted", "program-given")
+_SAMPLE = ["task", "scenario", "pressure", "epoch"]
+_ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Compliance:
+    """How many replies of one model carry one form.
+
+    Attributes:
+        model: The model.
+        metric: Id of the metric that counts them.
+        counts: By arm, replies with the form, and all replies that were asked for it.
+        unlike: Pairs of arms whose shares differ, with the p of McNemar's exact test.
+    """
+
+    model: str
+    metric: str
+    counts: Mapping[str, tuple[int, int]]
+    unlike: Mapping[tuple[str, str], float]
+
+    @property
+    def text(self) -> str:
+        """The counts in one line, and what follows where they differ."""
+        shares = ", ".join(f"{a} {k} of {n} ({100 * k / n:.0f} %)" for a, (k, n) in self.counts.items())
+        said = f"{metric_named(self.metric).title}: {shares}"
+        if self.unlike:
+            pairs = ", ".join(f"{a} and {b} (p {p_text(p)})" for (a, b), p in self.unlike.items())
+            said += f". Unlike by McNemar's exact test: {pairs}; what differs there may be form, not skill"
+        return said
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.text}"
+
+
+def compliance_of(
+    rows: pd.DataFrame, by: Sequence[str] = ("model", "grader", "delivery")
+) -> tuple[Compliance, ...]:
+    """Counts the forms of replies.
+
+    Args:
+        rows: The tidy table, or part of it.
+        by: Columns whose values are never pooled, the model first.
+    """
+    found = []
+    for key, part in rows.groupby(list(by), sort=True, dropna=False, observed=True):
+        for metric in _FORMS:
+            values = values_of(part, metric_named(metric))
+            if values.empty:
+                continue
+            by_arm = values.pivot_table(index=_SAMPLE, columns="arm", values="value")
+            arms = arm_order(by_arm.columns)
+            mine = {arm: values.loc[values["arm"].eq(arm), "value"] for arm in arms}
+            counts = {arm: (int(v.sum()), len(v)) for arm, v in mine.items()}
+            tests = {(a, b): _mcnemar(by_arm[a], by_arm[b]) for a, b in combinations(arms, 2)}
+            unlike = {pair: p for pair, p in tests.items() if p < _ALPHA}
+            found.append(Compliance(str(key[0]), metric, counts, unlike))
+    return tuple(found)
+
+
+def _mcnemar(one: pd.Series[float], other: pd.Series[float]) -> float:
+    """Two-sided p of McNemar's exact test over the pairs that two arms have in common."""
+    first, second = int((one > other).sum()), int((one < other).sum())
+    return float(binomtest(first, first + second).pvalue) if first + second else 1.0
