@@ -22,10 +22,8 @@ from redgreenbench.reference_bugs.submission import without_reasoning
 __all__ = ["Act", "act_grammar", "read_act"]
 
 _MARKS_BEFORE = re.compile(r"(?:[\s>#+•\-]|\d{1,2}[.)](?=\s))*")
-_LINE = re.compile(
-    r"_*next_*\s*[:：]_*\s*_*(?:(answer|ask)|hand\s+over\s+to\s+(\S.*?))_*\s*[.。]?_*(?:\s+#+)?",
-    re.IGNORECASE,
-)
+_HEAD = re.compile(r"_*next_*\s*[:：]", re.IGNORECASE)
+_HAND_OVER = "hand over to "
 _BETWEEN_NAMES = re.compile(r"[,，、;；→]|->")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*")
 _FENCE = re.compile(r"`{3,}|~{3,}")
@@ -60,12 +58,21 @@ def read_act(reply: str, own: Collection[str] = ()) -> Act | None:
     if not written:
         return None
     line = _MARKS_BEFORE.sub("", written[0], count=1).replace("*", "").replace("`", "").strip()
-    found = _LINE.fullmatch(line)
-    if found is None:
+    head = _HEAD.match(line)
+    if head is None:
         return None
-    if found[1]:
-        return Act("ask" if found[1].lower() == "ask" else "answer")
-    names = [_name(piece) for piece in _BETWEEN_NAMES.split(found[2])]
+    # By words and ends, since an expression for the whole line would take for ever on a long run of spaces or marks.
+    words = line[head.end() :].split()
+    if len(words) > 1 and not words[-1].strip("#"):
+        words.pop()
+    said = " ".join(words).strip("_ ")
+    if said.endswith((".", "。")):
+        said = said[:-1].rstrip("_ ")
+    if said.lower() in ("answer", "ask"):
+        return Act("ask" if said.lower() == "ask" else "answer")
+    if not said.lower().startswith(_HAND_OVER):
+        return None
+    names = [_name(piece) for piece in _BETWEEN_NAMES.split(said[len(_HAND_OVER) :])]
     if not all(names):
         return None
     others = tuple(dict.fromkeys(name for name in names if name not in own))
@@ -90,7 +97,7 @@ def act_grammar(names: Collection[str]) -> str:
     either = " | ".join(f'"{name}"' for name in sorted(names))
     return "\n".join(
         [
-            'root ::= "NEXT: " ("answer" | "ask" | "hand over to " name (", " name)*) "\\n" rest',
+            'root ::= "NEXT: " ("answer" | "ask" | "hand over to " name (", " name){0,5}) "\\n" rest',
             f"name ::= {either}",
             "rest ::= [^\\x00]*",
         ]

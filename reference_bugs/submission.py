@@ -68,7 +68,7 @@ class _Block:
 
 
 def without_reasoning(reply: str) -> str:
-    """A reply without its reasoning: what stands in ``<think>`` tags that open a line; an unclosed one reaches to the end."""
+    """A reply without its reasoning: what stands in ``<think>`` tags that open a line; an unclosed one hides the rest."""
     before, closing, after = reply.partition("</think>")
     # Some models' templates open the reasoning themselves, so that only its end stands in the reply.
     rest = after if closing and "<think" not in before else reply
@@ -84,13 +84,13 @@ def without_reasoning(reply: str) -> str:
 
 @cache
 def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark")
+    return MarkdownIt("commonmark").disable("inline")
 
 
 def code_blocks(reply: str) -> list[_Block]:
     """The fenced code blocks of a reply, in order, with the first word of their info string in lower case."""
     text = without_reasoning(reply.removeprefix("\ufeff")).replace("\x00", "\ufffd")
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     found = []
     for token in _markdown().parse(text):
         if token.type == "fence" and token.map is not None:
@@ -201,7 +201,7 @@ def _span(node: ast.stmt) -> tuple[int, int]:
 
 def _replaced(original: str, block: str, tree: ast.Module) -> str:
     """The original with the block's definitions in the place of those of the same name; what is new stands before them."""
-    old, new = original.splitlines(), block.splitlines()
+    old, new = original.split("\n"), block.split("\n")
     places = {_target(node): _span(node) for node in ast.parse(original).body if _target(node)}
     starts = [_span(node)[0] for node in _definitions(ast.parse(original))]
 

@@ -116,6 +116,10 @@ def _scorers(
 
 
 def _with_bugs(scenarios: Sequence[Scenario], bugs: Sequence[str]) -> tuple[Scenario, ...]:
+    if not any(scenario.file.bug for scenario in scenarios):
+        raise InputError(
+            f"bugs={','.join(bugs)}: none of these scenarios poses a program; take another task, or drop it"
+        )
     if "all" in bugs:
         return tuple(scenarios)
     posed = {scenario.file.bug for scenario in scenarios if scenario.file.bug}

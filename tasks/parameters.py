@@ -28,7 +28,7 @@ def names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     """The names in a parameter, given as ``a,b`` or as a list (inspect's -T makes either)."""
     if value is None:
         return ()
-    parts = value.split(",") if isinstance(value, str) else [str(part) for part in value]
+    parts = [str(part) for part in value] if isinstance(value, list | tuple) else str(value).split(",")
     return tuple(part.strip() for part in parts if part.strip())
 
 
@@ -144,7 +144,9 @@ def with_parameters(door: Callable[[Parameters], Task]) -> Callable[..., Task]:
                 name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.annotation
             )
             for name, field in fields
-        ],
+        ]
+        # Without it inspect drops a name that it does not know, with a warning that nobody reads.
+        + [inspect.Parameter("unknown", inspect.Parameter.VAR_KEYWORD)],
         return_annotation=Task,
     )
     listed = "\n".join(f"    {name}: {field.description}" for name, field in fields)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 from inspect_ai import Task, eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
+
+from redgreenbench.reference_bugs.engine.host import examine
+from redgreenbench.reference_bugs.engine.jail import why_not
 
 # inspect keeps one display per process, so the first run would decide for every later test.
 os.environ["INSPECT_DISPLAY"] = "none"
@@ -20,6 +24,42 @@ metadata: {{version: "7"}}
 ---
 {body}
 """
+
+
+def _on_path(package: str, *programs: str) -> Callable[[], str]:
+    remedy = f"{programs[0]} is not installed (Debian, Ubuntu: apt-get install {package})"
+    return lambda: "" if any(map(shutil.which, programs)) else remedy
+
+
+# Why a part of the system is missing and how to get it, in one line; empty where it is there.
+PARTS: dict[str, Callable[[], str]] = {
+    "bwrap": lambda: examine().bubblewrap,
+    "landlock": lambda: examine().inner,
+    "jail": why_not,
+    "root": lambda: "" if os.geteuid() == 0 else "run the tests as root",
+    "chromium": _on_path("chromium", "chromium", "google-chrome"),
+    "chromedriver": _on_path("chromium-driver", "chromedriver"),
+    "jq": _on_path("jq", "jq"),
+}
+
+
+def _skip_without(*parts: str) -> None:
+    for part in parts:
+        if missing := PARTS[part]():
+            pytest.skip(f"needs {part}: {missing}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips a test that is marked with `needs` where a part is missing."""
+    for marker in item.iter_markers("needs"):
+        _skip_without(*marker.args)
+
+
+@pytest.fixture(scope="session")
+def skip_without() -> Callable[..., None]:
+    """What the marker `needs` does, for fixtures that know only later what a test needs."""
+    return _skip_without
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +76,9 @@ Scripted = Callable[[str, str], str]
 @pytest.fixture
 def make_skill(tmp_path: Path) -> Callable[..., Path]:
     def make(
-        name: str = "my-skill", body: str = "Always say ROUTE: performance-profiling.", **sheets: str
+        name: str = "my-skill",
+        body: str = "Always begin with NEXT: hand over to performance-profiling.",
+        **sheets: str,
     ) -> Path:
         folder = tmp_path / name
         folder.mkdir(parents=True, exist_ok=True)

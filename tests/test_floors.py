@@ -1,11 +1,15 @@
-"""Imports go down only, rooms are entered by their full name, and nothing is hidden in helpers."""
+"""Imports go down only, rooms are entered by their full name, and regular expressions read nothing that people write."""
 
 import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What each room may import of the others.
 MAY = {
     "reference_bugs": set(),
@@ -53,10 +57,113 @@ def test_reports_share_small_vocabularies_only() -> None:
     assert used <= {"redgreenbench.evals.vocabulary", "redgreenbench.evals.errors"}
 
 
-def test_no_module_is_two_things() -> None:
-    long = {str(p.relative_to(ROOT)): len(p.read_text().splitlines()) for p in MODULES}
-    assert {name: lines for name, lines in long.items() if lines > 400} == {}
+def test_no_module_is_a_drawer() -> None:
     assert not {p.stem for p in MODULES} & {"utils", "common", "core", "helpers", "misc"}
+
+
+def at_load(path: Path) -> set[str]:
+    """Modules that loading a module loads; what only type checkers or functions import is not among them."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def test_no_two_modules_need_each_other() -> None:
+    def name(path: Path) -> str:
+        return ".".join(("redgreenbench", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        )
+
+    needs = {name(path): at_load(path) for path in MODULES}
+    order = TopologicalSorter({module: needs[module] & needs.keys() - {module} for module in needs})
+    order.prepare()
+
+
+USES_RE = {
+    "evals/act_line.py": "the form line",
+    "evals/agents/actions.py": "shell commands and code of agents",
+    "evals/agents/installing.py": "paths in shell commands, names of skills",
+    "evals/arms.py": "names of arms; pieces of a text, counted",
+    "evals/contamination.py": "passages, headings and file names of a skill, found exactly",
+    "evals/jail.py": "what a program of the sandbox prints",
+    "scorers/fact.py": "a lexer of numbers and identifiers",
+    "scorers/grading/evidence.py": "white space in quotes",
+    "scorers/grading/questions.py": "names of models",
+    "reference_bugs/folder.py": "names of bugs, paths in tracebacks",
+    "reference_bugs/submission.py": "info strings of code blocks, heads of hunks",
+    "reference_bugs/verify.py": "what a buggy program prints",
+    "reports/comment.py": "names of branches; addresses that a forge would link",
+    "reports/html.py": "marks in a Markdown of our own writing",
+    "reports/leaderboard/identity.py": "names in addresses",
+    "reports/leaderboard/site.py": "names in addresses, ids in SVG",
+    "reports/leaderboard/transcripts.py": "an element of the viewer's page",
+    "reports/places.py": "marks of a glob",
+    "src/redgreenbench/cli/run.py": "names of folders",
+    "src/redgreenbench/cli/versions.py": "names of folders",
+}
+"""What each module with regular expressions reads by them. No entry may say: what somebody wrote in English."""
+FACE = [
+    p
+    for p in sorted((ROOT / "src" / "redgreenbench").glob("*.py"))
+    + sorted((ROOT / "src" / "redgreenbench" / "cli").rglob("*.py"))
+]
+
+
+def test_regular_expressions_read_formal_things_only() -> None:
+    using = {str(p.relative_to(ROOT)) for p in MODULES + FACE if imports(p) & {"re", "regex"}}
+    assert using - USES_RE.keys() == set(), "does it read English? If not, say in the table what it reads"
+    assert USES_RE.keys() - using == set(), "the table names modules that use none"
+
+
+DATA = [p for room in ("evals", "scorers", "reports") for p in sorted((ROOT / room).rglob("*.y*ml"))]
+SPOKEN = {"text", "says", "calls", "messages", "note", "doubtful"}
+"""Keys under which stands what somebody says or does, whatever that holds."""
+PATTERN_KEYS = {
+    "check",
+    "checks",
+    "terms",
+    "regex",
+    "regexes",
+    "pattern_any",
+    "matches",
+    "mentions_any",
+    "mentions_all",
+}
+PATTERN_SIGNS = (r"\b", r"\s", r"\w", r"\d", "(?:", "(?i)", "(?=", "(?<", "(?!", ".*", "[^")
+
+
+def held(value: object, key: str = "") -> Iterator[tuple[str, object]]:
+    """Keys and plain values of a file, without what somebody says."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in SPOKEN:
+                yield str(name), None
+                yield from held(inner, str(name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from held(inner, key)
+    else:
+        yield key, value
+
+
+@pytest.mark.parametrize("path", DATA, ids=lambda p: str(p.relative_to(ROOT)))
+def test_data_hold_no_patterns(path: Path) -> None:
+    with path.open("rb") as file:
+        read = [pair for document in yaml.load_all(file, Loader=LOADER) for pair in held(document)]
+    assert not {key for key, _ in read} & PATTERN_KEYS
+    assert not [
+        value for _, value in read if isinstance(value, str) and any(s in value for s in PATTERN_SIGNS)
+    ]
+
+
+def test_no_scenario_looks_like_a_regular_expression_anywhere() -> None:
+    for path in sorted((ROOT / "evals" / "scenarios").rglob("*.yaml")):
+        text = path.read_text("utf-8")
+        assert not [sign for sign in (r"\b", "(?:", "(?i)") if sign in text], path
 
 
 @pytest.mark.parametrize(

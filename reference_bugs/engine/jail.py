@@ -305,7 +305,7 @@ def _environment() -> dict[str, str]:
 
 @cache
 def _program(name: str) -> str:
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/bin:/usr/sbin:/bin:/sbin")
+    found = shutil.which(name)
     return os.path.realpath(found) if found else ""
 
 

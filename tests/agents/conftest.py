@@ -60,8 +60,12 @@ def agent_model() -> Callable[[Script], Model]:
 
 
 @pytest.fixture
-def work(tmp_path: Path, agent_model: Callable[[Script], Model]) -> Callable[..., EvalLog]:
+def work(
+    tmp_path: Path, agent_model: Callable[[Script], Model], skip_without: Callable[..., None]
+) -> Callable[..., EvalLog]:
     def run(task: Task, script: Script, **options: object) -> EvalLog:
+        if task.sandbox is not None and task.sandbox.type == "jail":
+            skip_without("jail")
         (log,) = eval(task, model=agent_model(script), log_dir=str(tmp_path / "logs"), **options)
         return log
 

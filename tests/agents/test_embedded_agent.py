@@ -24,6 +24,7 @@ print(log.status)
 
 
 @pytest.mark.slow
+@pytest.mark.needs("jail")
 def test_the_whole_mode_runs_to_its_limit_and_is_scored_honestly(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WORK, str(tmp_path)], capture_output=True, text=True, check=False

@@ -20,10 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from redgreenbench.reference_bugs.engine.host import examine
 from redgreenbench.reference_bugs.engine.pool import Pool
-from redgreenbench.reference_bugs.extraction import apply_patch
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, read_folder
+from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program
 
 HERE = Path(__file__).parent
@@ -209,14 +208,13 @@ def bug(tmp_path_factory: pytest.TempPathFactory) -> BugFolder:
     return read_folder(folder)
 
 
-def modes() -> list[str]:
-    found = examine()
-    if found.inner:
-        return []
-    return ["landlock"] if found.bubblewrap else ["full", "landlock"]
+MODES = [
+    pytest.param("full", marks=pytest.mark.needs("bwrap", "landlock")),
+    pytest.param("landlock", marks=pytest.mark.needs("landlock")),
+]
 
 
-@pytest.fixture(scope="module", params=modes())
+@pytest.fixture(scope="module", params=MODES)
 def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
     os.environ["OPENAI_API_KEY"] = SECRET
     try:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from redgreenbench.reference_bugs.engine.host import examine
-
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # These end by their time or memory alone, whoever runs them, and take most of the time that the others need
@@ -25,9 +23,7 @@ COUNT = len([path for path in (HERE / "submissions").glob("*.py") if path.stem n
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    os.geteuid() != 0 or bool(examine().bubblewrap), reason="already an ordinary user, or no user namespaces"
-)
+@pytest.mark.needs("root", "bwrap", "landlock")
 def test_the_attacks_fail_for_an_ordinary_user_too() -> None:
     """The same tests again, by a user without capabilities, in a user namespace of its own."""
     command = [

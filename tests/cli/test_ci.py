@@ -758,7 +758,7 @@ sys.exit(int(os.path.exists(os.environ["CALLS"] + ".forbidden")))
 )
 
 
-@pytest.mark.skipif(not shutil.which("jq"), reason="no jq, which every runner of GitHub has")
+@pytest.mark.needs("jq")
 @pytest.mark.parametrize(
     ("there", "method", "place"),
     [
@@ -856,7 +856,7 @@ def test_the_example_gates_are_gates() -> None:
     assert {golden for gate in file.gates for golden in gate.golden} <= known
 
 
-@pytest.mark.skipif(not shutil.which("jq"), reason="no jq, which every runner of GitHub has")
+@pytest.mark.needs("jq")
 def test_the_example_workflow_finds_the_skills_that_changed(better: Place, tmp_path: Path) -> None:
     for name, text in (("skills/other/SKILL.md", "x"), ("skills/README.md", "x"), ("skills/a b/c/d.md", "x")):
         path = better.root / name

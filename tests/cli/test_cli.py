@@ -136,7 +136,9 @@ def test_an_interrupted_run_resumes_where_it_stopped(scripted, tmp_path: Path) -
     assert run_tasks(tasks, scripted(cut), tmp_path, 1, **options) == 1
     before = len(asked)
     tasks = build_tasks(["routing"], "v2", ["red", "green"], [], [], 3)
-    assert run_tasks(tasks, scripted(lambda s, u: asked.append(u) or "NEXT: ask"), tmp_path, 1, **options) == 0
+    assert (
+        run_tasks(tasks, scripted(lambda s, u: asked.append(u) or "NEXT: ask"), tmp_path, 1, **options) == 0
+    )
     assert len(asked) - before == 6 - 3
     report = json.loads(call("report", str(tmp_path / "logs"), "-o", str(tmp_path / "report"), "--json"))
     assert sum(r["n"] for r in report["results"]) == 6

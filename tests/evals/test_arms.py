@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from redgreenbench.evals.arms import (
+    Addition,
+    Arms,
     estimate_tokens,
     placebo_text,
     prompt_template,
     resolve_arms,
     shipped_skills,
-    skills_hash,
 )
 from redgreenbench.evals.catalogue import HERE, load_packs
 from redgreenbench.evals.errors import InputError
@@ -19,8 +20,8 @@ from redgreenbench.evals.skillfolder import read_skill
 PACK = "training-optimization"
 
 
-def one(wanted: list[str], skill: str = "v2") -> dict:
-    return resolve_arms(wanted, skill, [PACK])[PACK]
+def one(wanted: list[str], skill: str = "v2") -> dict[str, Addition]:
+    return resolve_arms(wanted, skill, [PACK]).by_pack[PACK]
 
 
 def test_red_adds_nothing_and_green_the_skill(make_skill) -> None:
@@ -37,7 +38,7 @@ def test_red_adds_nothing_and_green_the_skill(make_skill) -> None:
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("pack", [p for p, entry in load_packs().items() if entry.task])
 def test_the_placebo_is_as_long_as_the_skill(pack: str, version: str) -> None:
-    arms = resolve_arms(["placebo", "green"], version, [pack])[pack]
+    arms = resolve_arms(["placebo", "green"], version, [pack]).by_pack[pack]
     placebo, green = (estimate_tokens(arms[name].text) for name in ("placebo", "green"))
     assert abs(placebo - green) <= 0.05 * green
     assert arms["placebo"].skill.name != arms["green"].skill.name
@@ -77,10 +78,43 @@ def test_bad_arms_are_refused_in_one_line(wanted, message) -> None:
 
 def test_the_hash_changes_with_the_skills_content(make_skill) -> None:
     folder = make_skill(body="One.")
-    before = skills_hash(resolve_arms(["red", "green"], str(folder), [PACK]))
-    assert before == skills_hash(resolve_arms(["red", "green"], str(folder), [PACK]))
+    before = resolve_arms(["red", "green"], str(folder), [PACK]).hash
+    assert before == resolve_arms(["red", "green"], str(folder), [PACK]).hash
     (folder / "sheet.md").write_text("New.")
-    assert before != skills_hash(resolve_arms(["red", "green"], str(folder), [PACK]))
+    assert before != resolve_arms(["red", "green"], str(folder), [PACK]).hash
+
+
+def test_injected_text_stands_in_the_message_and_a_skill_that_is_loaded_does_not(make_skill) -> None:
+    folder = str(make_skill(body="Say the magic word."))
+    wanted = ["red", "generic", "placebo", "green"]
+    injected, by_tool = (resolve_arms(wanted, folder, [PACK], way) for way in ("inject", "tool"))
+    assert not injected.by_tool
+    assert by_tool.by_tool
+    assert {arm: bool(injected.text(PACK, arm)) for arm in wanted} == {
+        "red": False, "generic": True, "placebo": True, "green": True,
+    }  # fmt: skip
+    assert {arm: bool(by_tool.text(PACK, arm)) for arm in wanted} == {
+        "red": False, "generic": True, "placebo": False, "green": False,
+    }  # fmt: skip
+    assert set(injected.loadable(PACK).values()) == {None}
+    loadable = by_tool.loadable(PACK)
+    assert {arm: skill and skill.name for arm, skill in loadable.items()} == {
+        "red": None, "generic": None, "placebo": "keeping-sourdough", "green": "my-skill",
+    }  # fmt: skip
+    with pytest.raises(InputError, match="delivered by inject or tool"):
+        resolve_arms(wanted, folder, [PACK], "mail")
+
+
+def test_every_skill_of_a_run_but_the_placebo_is_under_test(make_skill) -> None:
+    folder, other = make_skill(), make_skill(name="other-skill")
+    arms = resolve_arms(["red", "placebo", "green", f"old={other}", f"same={folder}"], str(folder), [PACK])
+    assert arms.tested(PACK) == ("my-skill", "other-skill")
+    assert resolve_arms(["red", "generic"], "v2", [PACK]).tested(PACK) == ()
+
+
+def test_arms_come_back_from_a_log_as_they_were(make_skill) -> None:
+    arms = resolve_arms(["red", "green"], str(make_skill(sheet="A sheet.")), [PACK])
+    assert Arms.model_validate(arms.model_dump(mode="json")) == arms
 
 
 def test_every_pack_has_both_versions_of_its_skill_and_every_specialist_a_stub() -> None:

@@ -225,6 +225,28 @@ def test_the_placebo_is_as_long_as_the_skill_for_real_tokenizers() -> None:
 
     for pack in (name for name, entry in load_packs().items() if entry.task):
         for version in ("v1", "v2"):
-            arms = resolve_arms(["placebo", "green"], version, [pack])[pack]
+            arms = resolve_arms(["placebo", "green"], version, [pack]).by_pack[pack]
             ratios = [count(s, arms["placebo"].text) / count(s, arms["green"].text) for s in servers]
             assert abs(sum(ratios) / len(ratios) - 1) <= 0.05, (pack, version, ratios)
+
+
+@pytest.mark.slow
+def test_replies_are_held_to_the_line_in_every_arm(tmp_path: Path) -> None:
+    """The smallest model keeps to no form by itself; its server holds it to this one."""
+    from inspect_ai import eval
+
+    from redgreenbench.evals.act_line import read_act
+    from redgreenbench.evals.catalogue import catalogue_names
+    from redgreenbench.tasks.routing import routing
+
+    model = get_model("embedded/smollm2-135m", deterministic=True, config=GenerateConfig(max_tokens=60))
+    task = routing(scenarios="which-optimizer,control-effective-batch-size", arms="red,generic")
+    (log,) = eval(task, model=model, log_dir=str(tmp_path), display="none")
+    assert log.status == "success", log.error
+    assert len(log.samples or ()) == 4
+    for sample in log.samples or ():
+        assert [m.role for m in sample.messages] == ["system", "user", "assistant"]
+        act = read_act(sample.messages[-1].text)
+        assert act is not None
+        assert set(act.names) <= catalogue_names("training-optimization").keys()
+        assert sample.scores["act"].value["formatted"] == 1.0

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from redgreenbench.evals.act_line import Act
 from redgreenbench.evals.catalogue import (
     HERE,
     catalogue_names,
@@ -17,7 +18,9 @@ from redgreenbench.evals.catalogue import (
     select,
 )
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.schema import ScenarioFile
+from redgreenbench.evals.schema import ExpectedAct, ScenarioFile
+from redgreenbench.scorers.act import values_of
+from redgreenbench.scorers.fact import states
 
 SCENARIOS = load_scenarios()
 CONTROLS = [s for s in SCENARIOS if s.file.control]
@@ -48,8 +51,22 @@ def test_there_are_controls_of_each_kind() -> None:
     assert len([c for c in CONTROLS if not c.positive]) >= 12
     assert {c.file.control for c in CONTROLS} == {"plain", "near_miss", "positive"}
     for control in CONTROLS:
-        if control.file.control == "plain" and control.file.route:
-            assert control.file.route.direct, control.id
+        if control.file.control == "plain" and control.file.act:
+            assert control.file.act.next == "answer", control.id
+        if control.file.control == "near_miss":
+            assert control.file.act is not None, control.id
+            assert control.file.act.next == "hand over", control.id
+
+
+def test_a_plain_question_whose_answer_is_a_token_has_its_fact() -> None:
+    """Being restrained says nothing about an answer."""
+    facts = {s.slug: s.file.fact for s in CONTROLS if s.file.fact}
+    assert len(facts) >= 5
+    for slug, fact in facts.items():
+        assert all(states(token, fact) for token in fact.accepted), slug
+        assert not any(states(token, fact) for token in fact.rejected), slug
+        assert not states("asdf", fact), slug
+        assert not any(states(f"{token} or {fact.accepted[0]}", fact) for token in fact.rejected), slug
 
 
 @pytest.mark.parametrize("scenario", POSED, ids=lambda s: s.id)
@@ -60,12 +77,43 @@ def test_a_scenario_has_a_decidable_rubric(scenario) -> None:
     assert scenario.file.patterns
 
 
-@pytest.mark.parametrize("scenario", [s for s in POSED if s.file.route is None], ids=lambda s: s.id)
-def test_without_a_route_the_outcome_is_checked(scenario) -> None:
-    """Debugging and scheduling have no other deterministic score."""
-    assert any(c.check and c.kind == "outcome" for c in scenario.file.rubric)
-    if scenario.pack == "debugging-techniques":
-        assert any(c.check and c.aspect == "cause" for c in scenario.file.rubric)
+@pytest.mark.parametrize(
+    "scenario", [s for s in POSED if load_packs()[s.pack].specialists], ids=lambda s: s.id
+)
+def test_a_question_about_specialists_expects_an_act_of_names_that_exist(scenario) -> None:
+    act, slots = scenario.file.act, scenario.file.slots
+    assert act is not None
+    offered = {*catalogue_names(scenario.pack), scenario.pack, *load_packs()[scenario.pack].neighbours}
+    assert act.names | set(slots.right_call.first) <= offered
+    assert values_of(right(act), act)["correct"] == 1
+    if act.next == "ask":
+        assert act.about
+
+
+def right(act: ExpectedAct) -> Act:
+    later = (entry if isinstance(entry, str) else entry[-1] for entry in act.then)
+    return Act(act.next, tuple(dict.fromkeys((*act.first[:1], *later))))
+
+
+def test_questions_are_asked_for_too() -> None:
+    acts = [s.file.act.next for s in POSED if s.file.act]
+    assert acts.count("ask") >= 4
+    assert acts.count("hand over") >= 15
+
+
+def test_a_waiver_names_a_criterion_of_its_scenario() -> None:
+    waived = {s.id: s.file.slots.right_call.waives for s in POSED if s.file.slots.right_call.waives}
+    assert waived
+    for scenario in POSED:
+        assert set(scenario.file.slots.right_call.waives) <= {c.id for c in scenario.file.rubric}
+
+
+@pytest.mark.parametrize(
+    "scenario", [s for s in POSED if s.pack == "debugging-techniques"], ids=lambda s: s.id
+)
+def test_a_debugging_scenario_poses_a_program_and_asks_for_its_cause(scenario) -> None:
+    assert scenario.file.bug
+    assert any(c.aspect == "cause" and c.kind == "outcome" for c in scenario.file.rubric)
 
 
 def test_every_failure_pattern_is_probed() -> None:
@@ -77,7 +125,9 @@ def test_every_failure_pattern_is_probed() -> None:
 
 def test_prompts_and_slots_do_not_leak_the_method() -> None:
     """A RED answer must not owe anything to words of a skill."""
-    method = re.compile(r"\b(specialists?|SKILL\.md|ROUTE:|rout(?:e|ing) (?:to|this))\b", re.IGNORECASE)
+    method = re.compile(
+        r"\b(specialists?|SKILL\.md|NEXT:|rout(?:e|ing) (?:to|this)|hands? over)\b", re.IGNORECASE
+    )
     for scenario in SCENARIOS:
         slots = scenario.file.slots
         right = slots.right_call.do if slots.right_call else ""
@@ -106,7 +156,7 @@ title: Loss stands still
 source: {document: control, section: near miss of nothing}
 control: plain
 prompt: My loss stands still, what now?
-route: {direct: true}
+act: {next: answer}
 rubric:
   - {id: says-so, statement: The answer says that it is so., kind: outcome, section: none}
 """
@@ -118,21 +168,85 @@ rubric:
         (("title:", "titel:"), "titel: no such field; correct its name or remove it"),
         (
             ("kind: outcome", "kind: outcom"),
-            "rubric.0.kind: input should be 'outcome', 'technique' or 'vocabulary'",
+            "rubric.0.kind: input should be 'outcome' or 'technique'",
         ),
         (("prompt: My loss stands still, what now?", ""), "prompt: this field is required; add it"),
         (
-            ("direct: true", "first: [gradient-managment]"),
-            "route: 'gradient-managment' is not in the catalogue",
+            ("next: answer", "next: hand over, first: [gradient-managment]"),
+            "act: 'gradient-managment' is not in the catalogue",
         ),
         (("control: plain", ""), "`control` and `source.document: control` go together"),
         (
             ("section: none}", "section: none, pattern: nothing-known}"),
             "'nothing-known' is no failure pattern",
         ),
-        (("route: {direct: true}", "route: {direct: true"), "line 7"),
-        (("section: none}", "section: none, check: {}}"), "an empty check passes everything"),
-        (("section: none}", "section: none, check: {mentions_any: ['(']}}"), "is not a regular expression"),
+        (("act: {next: answer}", "act: {next: answer"), "line 7"),
+        (
+            ("act: {next: answer}", ""),
+            "act: a scenario of training-optimization needs an `act`; add or remove it",
+        ),
+        (
+            ("act: {next: answer}", "route: {direct: true}"),
+            "route: this field went with suite version 2: `act` says what the first line",
+        ),
+        (
+            ("act: {next: answer}", "act: {next: answer}\nclarify: {topics: {a: b}}"),
+            "clarify: this field went with suite version 2: `act` with `next: ask`",
+        ),
+        (
+            ("section: none}", "section: none, check: {mentions_any: [x]}}"),
+            "rubric.0.check: this field went with suite version 2: a criterion is judged by a grader",
+        ),
+        (
+            ("{next: answer}", "{next: ask, terms: [x]}"),
+            "act.terms: this field went with suite version 2: phrases in `act.about`",
+        ),
+        (
+            ("next: answer", "next: hand over"),
+            "act: `next: hand over` needs at least one specialist in `first`; add it",
+        ),
+        (("next: answer", "next: route"), "act.next: input should be 'answer', 'ask' or 'hand over'"),
+        (
+            ("next: answer", "next: answer, first: [gradient-management]"),
+            "act: `next: answer` names no specialists; remove first",
+        ),
+        (
+            ("next: answer", "next: answer, ordered: true"),
+            "act: `next: answer` names no specialists; remove ordered",
+        ),
+        (("next: answer", "next: ask"), "act: `next: ask` needs at least one phrase in `about`"),
+        (
+            (
+                "next: answer",
+                "next: hand over, first: [gradient-management], not_first: [gradient-management]",
+            ),
+            "act: ['gradient-management'] stand both in `not_first` and in `first`/`accepted`; keep one",
+        ),
+        (
+            ("control: plain", "control: near_miss\nfact: {accepted: ['1']}"),
+            "`fact` belongs to `control: plain` alone; remove it",
+        ),
+        (("control: plain", "control: plain\nfact: {accepted: []}"), "fact.accepted: "),
+        (
+            ("control: plain", "control: plain\nslots: {right_call: {do: leave it so, waives: [says-it]}}"),
+            "slots.right_call.waives: ['says-it'] are no criteria of the rubric; correct them",
+        ),
+        (
+            ("control: plain", "control: plain\nslots: {right_call: {do: leave it so, first: [nobody]}}"),
+            "act: 'nobody' is not in the catalogue",
+        ),
+        (
+            ("control: plain", "control: positive\nloads: gradient-management"),
+            "act: a positive control has none; remove it",
+        ),
+        (
+            (
+                "section: none}",
+                "section: none}\n  - {id: says-so, statement: The answer says it once more., kind: outcome, section: none}",
+            ),
+            "rubric ids ['says-so'] are used twice",
+        ),
+        (("control: plain", "control: plain\nbug: no-such-bug"), "bug: no reference bug 'no-such-bug'"),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line_with_file_field_and_remedy(tmp_path: Path, mistake, message) -> None:
@@ -151,6 +265,30 @@ def test_a_good_file_of_another_folder_loads(tmp_path: Path) -> None:
     (tmp_path / "training-optimization" / "mine.yaml").write_text(GOOD)
     (scenario,) = load_scenarios(tmp_path)
     assert scenario.id == "training-optimization/mine"
+
+
+def test_an_act_has_no_place_where_nobody_is_handed_over_to(tmp_path: Path) -> None:
+    (tmp_path / "debugging-techniques").mkdir()
+    (tmp_path / "debugging-techniques" / "mine.yaml").write_text(GOOD)
+    with pytest.raises(InputError, match="a scenario of debugging-techniques cannot have an `act`"):
+        load_scenarios(tmp_path)
+
+
+def test_only_a_control_may_leave_slots_out(tmp_path: Path) -> None:
+    (tmp_path / "training-optimization").mkdir()
+    text = GOOD.replace("document: control", "document: '001'").replace("control: plain\n", "")
+    (tmp_path / "training-optimization" / "mine.yaml").write_text(text)
+    with pytest.raises(
+        InputError, match=r"slots \['deadline', 'shortcut', 'tried', 'right_call'\] are missing"
+    ):
+        load_scenarios(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["route", "clarify", "check", "terms"])
+def test_no_model_of_a_scenario_has_a_field_of_the_first_suite(name: str) -> None:
+    schema = ScenarioFile.model_json_schema()
+    models = [schema, *schema["$defs"].values()]
+    assert not [model["title"] for model in models if name in model["properties"]]
 
 
 def test_selection_takes_ids_globs_packs_and_tags() -> None:

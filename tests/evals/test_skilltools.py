@@ -8,16 +8,16 @@ from inspect_ai.tool import ToolDef, ToolError
 from inspect_ai.util import Store
 from inspect_ai.util._store import init_subtask_store
 
-from redgreenbench.evals.arms import resolve_arms
+from redgreenbench.evals.arms import Arms, prompt_template, resolve_arms
 from redgreenbench.evals.catalogue import catalogue_names, load_packs, load_scenarios
 from redgreenbench.evals.discovery import (
-    added_skills,
     catalogue_hash,
     common_skills,
-    discovery_message,
+    offered_skills,
     with_controls,
 )
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.messages import system_message
 from redgreenbench.evals.skillfolder import read_skill
 from redgreenbench.evals.skilltools import SkillCalls, load_skill, read_skill_file, tool_texts
 
@@ -126,67 +126,72 @@ def test_every_specialist_of_a_catalogue_has_a_skill_of_its_name(pack: str) -> N
         assert len(common) >= 12
 
 
-@pytest.mark.parametrize("scenario", [s for s in load_scenarios() if not s.on_request], ids=lambda s: s.id)
-def test_catalogues_of_the_arms_differ_in_one_line_and_red_has_the_common_one(scenario) -> None:
-    arms = added_skills(resolve_arms(["red", "generic", "placebo", "green"], "v2", [scenario.pack]))[
-        scenario.pack
-    ]
-    shown = {arm: discovery_message(scenario.id, arms, arm).splitlines(keepends=True) for arm in arms}
-    assert shown["red"] == shown["generic"]
-    assert "".join(shown["red"]) == discovery_message(scenario.id, arms)
-    for arm in ("placebo", "green"):
-        (own,) = [line for line in shown[arm] if line.startswith(f"- {arms[arm].name}: ")]
-        assert arms[arm].description in own
-        rest = list(shown[arm])
-        rest.remove(own)
-        # The last line has no line break, which an entry behind it gives it.
-        assert [line.rstrip("\n") for line in rest] == [line.rstrip("\n") for line in shown["red"]]
-        assert own not in shown["red"]
+def arms_of(*wanted: str, skill: str = "v2", pack: str = "training-optimization") -> Arms:
+    return resolve_arms(wanted, skill, [pack], "tool")
+
+
+def shown(scenario, arms: Arms, arm: str) -> list[str]:
+    return system_message(scenario, arms, arm, prompt_template("system")).splitlines()
+
+
+def scenarios_of(pack: str) -> list:
+    return [s for s in load_scenarios() if s.pack == pack]
 
 
 def test_the_added_skill_stands_now_here_now_there() -> None:
+    arms = arms_of("green")
     places = set()
-    for scenario in load_scenarios():
-        if scenario.pack == "training-optimization":
-            arms = added_skills(resolve_arms(["green"], "v2", [scenario.pack]))[scenario.pack]
-            lines = discovery_message(scenario.id, arms, "green").splitlines()
-            places.add(next(i for i, line in enumerate(lines) if line.startswith(f"- {arms['green'].name}")))
+    for scenario in scenarios_of("training-optimization"):
+        lines = shown(scenario, arms, "green")
+        places.add(
+            next(i for i, line in enumerate(lines) if line.startswith("- using-training-optimization"))
+        )
     assert len(places) > 1
+
+
+def test_an_arm_is_offered_what_all_are_and_its_own() -> None:
+    arms = arms_of("red", "generic", "placebo", "green")
+    red = offered_skills(arms, "training-optimization", "red")
+    assert offered_skills(arms, "training-optimization", "generic") == red
+    for arm, own in (("placebo", "keeping-sourdough"), ("green", "using-training-optimization")):
+        assert offered_skills(arms, "training-optimization", arm).keys() - red.keys() == {own}
 
 
 def test_a_specialist_of_the_tested_skills_name_is_offered_in_no_arm(make_skill) -> None:
     mine = make_skill(name="gradient-management", body="Mine.")
-    arms = added_skills(resolve_arms(["red", "green"], str(mine), ["training-optimization"]))[
-        "training-optimization"
+    arms = arms_of("red", "green", skill=str(mine))
+    added = arms.loadable("training-optimization").values()
+    assert "gradient-management" not in common_skills("training-optimization", added)
+    scenario, *_ = scenarios_of("training-optimization")
+    counts = [
+        sum(line.startswith("- gradient-management: ") for line in shown(scenario, arms, arm))
+        for arm in ("red", "green")
     ]
-    assert "gradient-management" not in common_skills("training-optimization", arms.values())
-    red, green = (discovery_message("training-optimization/x", arms, arm) for arm in arms)
-    assert "- gradient-management: " not in red
-    assert green.count("- gradient-management: ") == 1
+    assert counts == [0, 1]
     # Nor is it asked for by a control.
-    chosen = [s for s in load_scenarios() if s.pack == "training-optimization" and not s.file.control]
-    texts = resolve_arms(["red", "green"], str(mine), ["training-optimization"])
-    asked = {s.file.loads for s in with_controls(chosen, texts, True, True) if s.positive}
+    chosen = [s for s in scenarios_of("training-optimization") if not s.file.control]
+    asked = {s.file.loads for s in with_controls(chosen, arms, shipped=True) if s.positive}
     assert asked == {"overfitting-prevention"}
 
 
 def test_positive_controls_are_posed_only_where_skills_are_loaded() -> None:
-    every = [s for s in load_scenarios() if s.pack == "debugging-techniques"]
-    texts = resolve_arms(["red"], "v2", ["debugging-techniques"])
-    assert not any(s.positive for s in with_controls(every, texts, False, True))
-    posed = [s for s in with_controls(every, texts, True, True) if s.positive]
+    every = scenarios_of("debugging-techniques")
+    injected = resolve_arms(["red"], "v2", ["debugging-techniques"])
+    by_tool = arms_of("red", pack="debugging-techniques")
+    assert not any(s.positive for s in with_controls(every, injected, shipped=True))
+    posed = [s for s in with_controls(every, by_tool, shipped=True) if s.positive]
     assert len(posed) == 2
     assert all(f"{s.file.loads}" in s.file.prompt for s in posed)
     with pytest.raises(InputError, match="-T delivery=tool"):
-        with_controls(posed, texts, False, True)
+        with_controls(posed, injected, shipped=True)
 
 
 def test_the_hash_of_the_catalogue_follows_the_specialists_texts(monkeypatch) -> None:
-    added = added_skills(resolve_arms(["red", "green"], "v2", ["training-optimization"]))
-    before = catalogue_hash(added)
-    assert catalogue_hash(added) == before
+    arms = arms_of("red", "green")
+    before = catalogue_hash(arms)
+    assert catalogue_hash(arms) == before
     from redgreenbench.evals import discovery
 
     changed = {n: replace(s, hash="0" * 64) for n, s in discovery._specialists().items()}
     monkeypatch.setattr(discovery, "_specialists", lambda: changed)
-    assert catalogue_hash(added) != before
+    assert catalogue_hash(arms) != before

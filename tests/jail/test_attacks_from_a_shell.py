@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from redgreenbench.evals.jail import JailSandboxEnvironment
-from redgreenbench.reference_bugs.engine.jail import Jail, JailLimits, why_not
+from redgreenbench.reference_bugs.engine.jail import Jail, JailLimits
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+pytestmark = [pytest.mark.anyio, pytest.mark.needs("jail")]
 
 ROOT = Path(__file__).parents[2]
 SUBMISSIONS = ROOT / "tests/attacks/submissions"

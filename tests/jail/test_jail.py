@@ -25,7 +25,7 @@ from redgreenbench.evals.jail import JailConfig, JailSandboxEnvironment
 from redgreenbench.reference_bugs.engine import jail as engine
 from redgreenbench.reference_bugs.engine.jail import why_not
 
-works = pytest.mark.skipif(bool(why_not()), reason=why_not())
+works = pytest.mark.needs("jail")
 Make = Callable[..., JailSandboxEnvironment]
 
 
@@ -101,20 +101,22 @@ def test_it_is_registered_under_its_name() -> None:
     assert registry_find_sandboxenv("jail") is JailSandboxEnvironment
 
 
-@works
 def test_a_machine_without_walls_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(engine, "_program", lambda name: "")
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("REDGREEN_UNSAFE_EXEC", "1")
-    why_not.cache_clear()
+    caches = (why_not, engine._program)
+    for cached in caches:
+        cached.cache_clear()
     try:
         with pytest.raises(InputError, match=r"jail.*bwrap is not installed.*apt-get install bubblewrap"):
             anyio.run(JailSandboxEnvironment.task_init, "task", None)
         with pytest.raises(InputError, match="bwrap is not installed"):
             anyio.run(JailSandboxEnvironment.sample_init, "task", None, {})
     finally:
-        why_not.cache_clear()
+        for cached in caches:
+            cached.cache_clear()
 
 
 @works
@@ -269,7 +271,7 @@ def as_ordinary_user() -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0 or bool(why_not()), reason="already an ordinary user, or no jail here")
+@pytest.mark.needs("root", "jail")
 def test_the_jail_holds_for_an_ordinary_user_too(tmp_path: Path) -> None:
     """A shell's attacks again by a user without capabilities: other walls, in a user namespace.
 
@@ -295,8 +297,7 @@ def test_the_jail_holds_for_an_ordinary_user_too(tmp_path: Path) -> None:
     assert every or "skipped" not in done.stdout.splitlines()[-1]
 
 
-@works
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be root without rights")
+@pytest.mark.needs("root", "jail")
 def test_root_without_the_right_to_change_its_user_is_refused() -> None:
     code = "from redgreenbench.reference_bugs.engine.jail import why_not; print(why_not())"
     outer = [

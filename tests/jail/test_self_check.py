@@ -7,9 +7,8 @@ from inspect_ai.util import SandboxEnvironment
 from inspect_ai.util._sandbox.self_check import *  # noqa: F403 - its documented use
 
 from redgreenbench.evals.jail import JailSandboxEnvironment
-from redgreenbench.reference_bugs.engine.jail import why_not
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+pytestmark = [pytest.mark.anyio, pytest.mark.needs("jail")]
 
 EXCEPTIONS = {
     "test_exec_as_user": "all commands run as one user without rights, who can add no other",

@@ -13,9 +13,8 @@ import anyio
 import pytest
 
 from redgreenbench.evals.jail import JailSandboxEnvironment
-from redgreenbench.reference_bugs.engine.jail import why_not
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+pytestmark = [pytest.mark.anyio, pytest.mark.needs("jail")]
 
 Make = Callable[..., JailSandboxEnvironment]
 SECRET = "CANARY-90b1e2"

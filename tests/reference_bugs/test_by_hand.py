@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.reference_bugs.__main__ import main
-from redgreenbench.reference_bugs.engine.host import examine
+from redgreenbench.reference_bugs.submission import apply_patch
 
-confined = pytest.mark.skipif(bool(examine().inner), reason="this machine cannot confine submissions")
+confined = pytest.mark.needs("landlock")
 QUICK = ["--seeds", "1", "--threads", "1", "--workers", "1"]
 
 
@@ -33,7 +33,7 @@ BROKEN = {
     "dead-symptom": ("bug.yaml", "shows: 'step 19: loss'", "shows: 'RuntimeError'", "the symptom is gone"),
     "bad-fix": ("fixes/clear-after-step.patch", "+        model.zero_grad()", "+        optimizer.param_groups[0]['lr'] = 0.0",
          "fix clear-after-step: fails"),
-    "loose-patch": ("fixes/reference.patch", "optimizer.step()", "optimizer.leap()", "reference.patch: the hunk does not fit"),
+    "loose-patch": ("fixes/reference.patch", "optimizer.step()", "optimizer.leap()", "reference.patch: context line 10, "),
 }  # fmt: skip
 
 
@@ -81,19 +81,18 @@ def test_answers_and_programs_are_graded_by_hand(
 ) -> None:
     program = (example / "program.py").read_text()
     (tmp_path / "same.py").write_text(program)
-    (tmp_path / "answer.md").write_text(
-        "Clear them:\n\n```python\n        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n```\n"
-    )
-    files = [str(tmp_path / "answer.md"), str(tmp_path / "same.py")]
-    assert main(["grade", str(example), *files]) == 1
+    (tmp_path / "prose.md").write_text("Call `optimizer.zero_grad()` before `loss.backward()`.\n")
+    mended = apply_patch(program, (example / "fixes" / "reference.patch").read_text())
+    (tmp_path / "answer.md").write_text(f"Clear them:\n\n```python\n{mended}\n```\n")
+    files = [str(tmp_path / name) for name in ("answer.md", "same.py", "prose.md")]
+    assert main(["grade", str(example), "--workers", "1", *files]) == 1
     shown = capsys.readouterr().out
     assert "answer.md: correct: the root cause is mended" in shown
     assert "same.py: not correct: after training a weight is still off" in shown
-    assert main(["grade", str(example), "--json", *files]) == 1
-    first, second = json.loads(capsys.readouterr().out)
-    assert first["correct"]
-    assert second["failed_check"] == "it-converges"
-    assert main(["grade", str(example), files[0]]) == 0
+    assert "prose.md: not correct: no program: the reply has no code block" in shown
+    assert main(["grade", str(example), "--workers", "1", "--json", files[0]]) == 0
+    (verdict,) = json.loads(capsys.readouterr().out)
+    assert (verdict["correct"], verdict["how"], verdict["failed_check"]) == (True, "whole", "")
 
 
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from redgreenbench.reference_bugs.extraction import EditSize, edit_size
+from redgreenbench.reference_bugs.edit_size import EditSize, edit_size
 
 BEFORE = "x = 1\n\nfor i in range(3):\n    x = x + i  # add\nprint('# no comment', x)\n"
 

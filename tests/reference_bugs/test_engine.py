@@ -17,12 +17,12 @@ import pytest
 from redgreenbench.reference_bugs.engine import host
 from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine, python_paths
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Worker
-from redgreenbench.reference_bugs.extraction import apply_patch
 from redgreenbench.reference_bugs.folder import bug_folder, read_folder
-from redgreenbench.reference_bugs.verdict import grade_answer, grade_program
+from redgreenbench.reference_bugs.submission import apply_patch
+from redgreenbench.reference_bugs.verdict import grade_program
 
 BUG = "missing-optimizer-step"
-confined = pytest.mark.skipif(bool(examine().inner), reason="this machine cannot confine submissions")
+confined = pytest.mark.needs("landlock")
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +55,20 @@ def test_a_fix_passes_and_the_bug_does_not(worker: Worker) -> None:
 
 
 @confined
-def test_an_answer_is_graded_by_what_it_proposes(worker: Worker) -> None:
-    bug = bug_folder(BUG)
-    good = "Gradients are never applied.\n\n```python\n            loss.backward()\n            optimizer.step()\n```\n"
-    verdict = grade_answer(bug, good, worker)
-    assert verdict.correct, verdict.lines()
-    assert grade_answer(bug, "Add `optimizer.step()`.", worker).steps["applies"] is False
-    nothing = grade_answer(bug, "Have you tried another learning rate?", worker)
-    assert not nothing.correct
-    assert nothing.failed_check == "extracted"
-    assert nothing.lines()[0].startswith("not correct: no code")
+def test_without_bubblewrap_fixes_are_graded_behind_the_inner_wall_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    examine.cache_clear()
+    try:
+        assert "apt-get install bubblewrap" in examine().bubblewrap
+        worker = Worker(choose_mode())
+        verdict = grade_program(bug_folder(BUG), reference(), worker)
+        worker.close()
+    finally:
+        examine.cache_clear()
+    assert verdict.correct
+    assert verdict.engine["mode"] == "landlock"
 
 
 @confined
@@ -232,13 +236,14 @@ def test_the_ground_floor_runs_from_a_bare_checkout(tmp_path: Path) -> None:
     assert "as recorded" in done.stdout, done.stderr
 
 
-def test_a_gpu_run_without_a_gpu_is_skipped_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_gpu_run_without_a_gpu_is_skipped_with_the_reason(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
     from redgreenbench.reference_bugs.__main__ import main
 
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main(["verify", "--device", "cuda"]) == 0
     assert capsys.readouterr().out.startswith("skipped: no GPU")
 

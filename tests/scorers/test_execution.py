@@ -12,7 +12,7 @@ from inspect_ai.log import EvalLog
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reference_bugs.engine import host
-from redgreenbench.reference_bugs.engine.host import Host, examine
+from redgreenbench.reference_bugs.engine.host import Host
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.grading import patched
@@ -23,7 +23,7 @@ from redgreenbench.tasks.scheduling import scheduling
 
 BUG = bug_folder("missing-optimizer-step")
 MODEL_NOT_LEARNING = "debugging-techniques/model-not-learning"
-confined = pytest.mark.skipif(bool(examine().inner), reason="this machine cannot confine submissions")
+confined = pytest.mark.needs("landlock")
 
 
 def block(program: str) -> str:
@@ -65,7 +65,8 @@ def test_a_fix_scores_and_a_workaround_says_why_not(run_task: Callable[..., Eval
 def test_a_reply_without_a_program_is_the_models_fault(run_task: Callable[..., EvalLog]) -> None:
     got = only(run_task(posed(device="cpu"), lambda system, user: "Which optimizer do you use?"))
     assert got.value["correct"] == got.value["program"] == 0.0
-    assert all(math.isnan(got.value[key]) for key in ("minimal", "complex", "workaround", "broken"))
+    assert got.value["minimal"] == got.value["complex"] == got.value["workaround"] == 0.0
+    assert math.isnan(got.value["broken"])
     assert "no program: the reply has no code block" in got.explanation
     assert got.metadata["requested"] is True
 

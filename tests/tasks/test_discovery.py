@@ -5,17 +5,21 @@ from collections.abc import Callable
 
 import pytest
 from inspect_ai import eval, score
-from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage, get_model
 
+from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.skilltools import SkillCalls
+from redgreenbench.evals.messages import asks_again
+from redgreenbench.evals.skilltools import LOAD, READ, SkillCall, SkillCalls
 from redgreenbench.reports.compare import compare, sides_of
 from redgreenbench.reports.evidence import subjects_of
 from redgreenbench.reports.gate import GateFile, judge_gates
 from redgreenbench.reports.load import load
 from redgreenbench.reports.write import write_report
-from redgreenbench.scorers.activation import KEYS
+from redgreenbench.scorers.act import act, consulted
+from redgreenbench.scorers.activation import activation
+from redgreenbench.scorers.scored import SCORERS
 from redgreenbench.tasks.debugging import debugging
 from redgreenbench.tasks.pressure import pressure
 from redgreenbench.tasks.routing import routing
@@ -25,7 +29,7 @@ TESTED = "using-training-optimization"
 RIGHT = ("optimization-algorithms", "learning-rate-scheduling")
 ONE = "which-optimizer"
 PLAIN = "control-cross-entropy-logits"
-SAYS = "Use AdamW."
+SAYS = "NEXT: answer\n\nUse AdamW."
 
 Step = str | tuple[str, dict[str, str]]
 """What a scripted model does in a turn: says a text, or calls a tool with arguments."""
@@ -104,14 +108,15 @@ def test_a_model_that_loads_the_right_skills_is_scored_so(play) -> None:
     assert known(by_arm["green"]) == {"recall": 1, "precision": 1, "invented": 0}
     assert known(by_arm["red"]) == {"invented": 0}
     for sample in by_arm.values():
-        assert sample.scores["route"].metadata["routed"] == list(RIGHT)
-        assert sample.scores["route"].value["correct"] == 1.0
+        assert sample.scores["act"].metadata["next"] == "hand over"
+        assert sample.scores["act"].metadata["names"] == list(RIGHT)
+        assert sample.scores["act"].value["correct"] == 1.0
         assert sample.scores["audit"].value["valid"] == 1.0
         assert sample.metadata["delivery"] == "tool"
     for name in ("gradient-management", "overfitting-prevention"):
         for sample in samples(log, f"positive-{name}").values():
             assert known(sample) == {"control": 1, "invented": 0}
-            assert not known(sample, "route")
+            assert not known(sample, "act")
     assert log.eval.metadata["delivery"] == "discovery"
     calls = by_arm["green"].store_as(SkillCalls).calls
     assert [(c.name, c.turn) for c in calls] == [(TESTED, 1), (RIGHT[0], 2), (RIGHT[1], 3)]
@@ -136,35 +141,134 @@ def test_green_is_given_its_body_and_red_nothing_of_it(play, make_skill) -> None
     lines = {arm: text.splitlines() for arm, text in systems.items()}
     assert [x for x in lines["green"] if x not in lines["red"]] == [f"- {TESTED}: Helps with tests."]
     assert next(x for x in lines["placebo"] if x not in lines["red"]).startswith("- keeping-sourdough: ")
-    assert systems["generic"].startswith(systems["red"] + "\n\n")
+    form = prompt_template("act")
+    assert systems["generic"] == f"{systems['red'].removesuffix(form)}{prompt_template('generic')}\n\n{form}"
     assert {s.scores["audit"].value["valid"] for s in by_arm.values()} == {1.0}
     assert known(by_arm["placebo"]) == {"invented": 0}
 
 
-def test_the_wrong_skill_is_a_wrong_route_and_no_recall(play) -> None:
+def acts(by_arm: dict[str, EvalSample]) -> set[tuple[str, tuple[str, ...]]]:
+    read = [sample.scores["act"].metadata for sample in by_arm.values()]
+    return {(one["next"], tuple(one["names"])) for one in read}
+
+
+def test_the_wrong_skill_is_a_wrong_act_and_no_recall(play) -> None:
     by_arm = one(lambda system, user: [call("performance-profiling"), SAYS], play)
     assert known(by_arm["green"]) == {"recall": 0, "invented": 0}
-    assert by_arm["green"].scores["route"].value["first"] == 0.0
-    assert by_arm["green"].scores["route"].metadata["routed"] == ["performance-profiling"]
+    assert by_arm["green"].scores["act"].value["first"] == 0.0
+    assert acts(by_arm) == {("hand over", ("performance-profiling",))}
 
 
-def test_a_model_that_loads_nothing_routes_nowhere_whatever_it_names(play) -> None:
-    by_arm = one(lambda system, user: ["ROUTE: optimization-algorithms, learning-rate-scheduling"], play)
+def test_a_line_alone_hands_over_too(play) -> None:
+    by_arm = one(lambda system, user: [f"NEXT: hand over to {', '.join(RIGHT)}"], play)
     assert known(by_arm["green"]) == {"recall": 0, "invented": 0}
-    route = by_arm["green"].scores["route"]
-    assert (route.value["correct"], route.metadata["named"]) == (0.0, list(RIGHT))
+    assert acts(by_arm) == {("hand over", RIGHT)}
+    assert by_arm["green"].scores["act"].value["correct"] == 1.0
+
+
+def test_whom_the_line_names_comes_after_those_who_were_consulted(play) -> None:
+    by_arm = one(lambda system, user: [call(RIGHT[0]), f"NEXT: hand over to {RIGHT[1]}, {RIGHT[0]}"], play)
+    assert acts(by_arm) == {("hand over", RIGHT)}
+
+
+def test_a_question_after_loading_is_a_question(play) -> None:
+    by_arm = one(lambda system, user: [call(RIGHT[0]), "NEXT: ask\n\nHow large is the data set?"], play)
+    assert acts(by_arm) == {("ask", ())}
+    assert by_arm["green"].scores["act"].value["correct"] == 0.0
+    vague = play(
+        routing(delivery="tool", scenarios="vague-not-working-well", pack="training-optimization"),
+        lambda system, user: [call("gradient-management"), "NEXT: ask\n\nWhat goes wrong?"],
+    )
+    assert {s.scores["act"].value["correct"] for s in samples(vague, "vague-not-working-well").values()} == {
+        1.0
+    }
+
+
+def test_a_missing_line_is_requested_after_loading_too(play) -> None:
+    by_arm = one(lambda system, user: [call(RIGHT[0]), call(RIGHT[1]), "Use AdamW.", SAYS], play)
+    for sample in by_arm.values():
+        assert [m.text for m in sample.messages if m.role == "user"][1:] == [asks_again("act")]
+        read = sample.scores["act"]
+        assert (read.value["correct"], read.value["formatted"], read.metadata["requested"]) == (1, 1, True)
+    silent = one(lambda system, user: [call(RIGHT[0]), call(RIGHT[1]), "Use AdamW."], play)
+    for sample in silent.values():
+        assert (sample.scores["act"].value["correct"], sample.scores["act"].value["formatted"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "says", ["NEXT: answer\n\nClip at 1.0.", "NEXT: hand over to gradient-management\n\nSee it."]
+)
+def test_a_router_that_reads_its_own_sheet_hands_over_to_whom_the_sheet_is_about(
+    says: str, play, make_skill
+) -> None:
+    sheets = {
+        "gradient-management": "Clip.",
+        "learning-rate-scheduling": "Warm up.",
+        "loss-functions-and-objectives": "Log.",
+    }
+    folder = make_skill(name=TESTED, body="Read the sheet that fits, then help.", **sheets)
+
+    def routes(system: str, user: str) -> list[Step]:
+        if TESTED not in system:
+            return [SAYS]
+        return [call(TESTED), *(read(TESTED, f"{name}.md") for name in sheets), says]
+
+    log = play(routing(delivery="tool", skill=str(folder), scenarios="loss-goes-to-nan"), routes)
+    green = samples(log, "loss-goes-to-nan")["green"]
+    assert acts({"green": green}) == {("hand over", tuple(sheets))}
+    assert green.scores["act"].value["correct"] == 1.0
+    assert known(green) == {"recall": 1, "precision": 1, "sheets": 1, "invented": 0}
+
+
+def loaded(name: str, path: str | None = None, exists: bool = True) -> SkillCall:
+    return SkillCall(
+        tool=READ if path else LOAD, name=name, path=path, skill_exists=exists, existed=exists, turn=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("calls", "names"),
+    [
+        ([], ()),
+        ([loaded("gradient-management"), loaded("learning-rate-scheduling")], ("gradient-management", "learning-rate-scheduling")),
+        ([loaded("gradient-management"), loaded("gradient-management", "SKILL.md")], ("gradient-management",)),
+        ([loaded("gradient-management", "SKILL.md")], ("gradient-management",)),
+        # Whoever only looks into another file of a specialist has not been told what it says.
+        ([loaded("gradient-management", "notes.md")], ()),
+        ([loaded("gradient-management", exists=False)], ()),
+        ([loaded("nobody")], ()),
+        ([loaded(TESTED)], ()),
+        ([loaded(TESTED, "SKILL.md")], ()),
+        ([loaded(TESTED, "gradient-management.md")], ("gradient-management",)),
+        ([loaded(TESTED, "./references/gradient-management.md")], ("gradient-management",)),
+        ([loaded(TESTED, "sheets/gradient-management/notes.md")], ("gradient-management",)),
+        ([loaded(TESTED, "gradient-management/SKILL.md")], ("gradient-management",)),
+        ([loaded(TESTED, "gradient-management.md", exists=False)], ()),
+        ([loaded(TESTED, "gradients.md")], ()),
+        ([loaded(TESTED, "performance-profiling.md"), loaded("gradient-management")], ("performance-profiling", "gradient-management")),
+        # A placebo's sheets are nobody's guidance, whatever they are called.
+        ([loaded("keeping-sourdough", "gradient-management.md")], ()),
+    ],
+)  # fmt: skip
+def test_whose_guidance_was_loaded_was_consulted(calls: list[SkillCall], names: tuple[str, ...]) -> None:
+    assert consulted(calls, "training-optimization", [TESTED]) == names
+
+
+def test_a_tested_skill_with_a_specialists_name_consults_nobody_by_being_loaded() -> None:
+    calls = [loaded("gradient-management"), loaded("gradient-management", "learning-rate-scheduling.md")]
+    assert consulted(calls, "training-optimization", ["gradient-management"]) == ("learning-rate-scheduling",)
 
 
 def test_loading_on_a_plain_question_is_over_firing(play) -> None:
     def fires(system: str, user: str) -> list[Step]:
         own = [call(TESTED)] if f"- {TESTED}: " in system else []
-        return [*own, call("loss-functions-and-objectives"), "It expects raw logits."]
+        return [*own, call("loss-functions-and-objectives"), "NEXT: answer\n\nIt expects raw logits."]
 
     log = play(routing(delivery="tool", scenarios=PLAIN, pack="training-optimization"), fires)
     by_arm = samples(log, PLAIN)
     assert known(by_arm["green"]) == {"restraint": 0, "precision": 0, "invented": 0}
     assert known(by_arm["red"]) == {"invented": 0}
-    assert {s.scores["route"].value["restraint"] for s in by_arm.values()} == {0.0}
+    assert {s.scores["act"].value["restrained"] for s in by_arm.values()} == {0.0}
 
 
 def test_an_invented_name_is_answered_and_counted(play) -> None:
@@ -173,7 +277,7 @@ def test_an_invented_name_is_answered_and_counted(play) -> None:
         assert sample.scores["activation"].value["invented"] == 1.0
         (refused, _) = [m for m in sample.messages if m.role == "tool"]
         assert "There is no skill 'optimizer-wizardry'" in refused.error.message
-        assert sample.scores["route"].metadata["routed"] == [RIGHT[0]]
+        assert sample.scores["act"].metadata["names"] == [RIGHT[0]]
 
 
 def test_a_sheet_that_is_read_counts_and_a_path_out_of_the_folder_gives_nothing(play, make_skill) -> None:
@@ -193,39 +297,6 @@ def test_a_sheet_that_is_read_counts_and_a_path_out_of_the_folder_gives_nothing(
     assert bad.scores["activation"].metadata["missing_files"] == [f"{TESTED}/../../etc/passwd"]
 
 
-def test_recommending_before_loading_is_no_route(tmp_path) -> None:
-    def reply(messages: list[ChatMessage], *_: object) -> ModelOutput:
-        user = next(m.text for m in messages if m.role == "user")
-        done = sum(m.role == "assistant" for m in messages)
-        if (steps := asked_for(user)) and done < len(steps):
-            step = steps[done]
-            output = (
-                ModelOutput.from_content("mockllm/hasty", step)
-                if isinstance(step, str)
-                else ModelOutput.for_tool_call("mockllm/hasty", *step)
-            )
-        elif done == 0:
-            output = ModelOutput.for_tool_call(
-                "mockllm/hasty", "load_skill", {"name": RIGHT[0]}, content=SAYS
-            )
-        else:
-            output = ModelOutput.from_content("mockllm/hasty", "That is all.")
-        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
-        return output
-
-    model = get_model("mockllm/hasty", custom_outputs=reply, memoize=False)
-    (log,) = eval(
-        routing(delivery="tool", scenarios=ONE, pack="training-optimization"),
-        model=model,
-        log_dir=str(tmp_path),
-    )
-    for sample in samples(log).values():
-        route = sample.scores["route"]
-        assert route.metadata["routed"] == []
-        assert route.metadata["loaded"] == [RIGHT[0]]
-        assert route.value["first"] == 0.0
-
-
 def test_a_model_that_loads_for_ever_ends_and_is_scored(play) -> None:
     task = routing(delivery="tool", scenarios=ONE, arms="green", message_limit=9)
     assert routing(delivery="tool", scenarios=ONE).message_limit == 30
@@ -234,7 +305,7 @@ def test_a_model_that_loads_for_ever_ends_and_is_scored(play) -> None:
     (sample,) = samples(log).values()
     assert sample.limit.type == "message"
     assert known(sample) == {"recall": 1, "precision": 1, "invented": 0}
-    assert sample.scores["route"].value["correct"] == 0.0
+    assert (sample.scores["act"].value["correct"], sample.scores["act"].value["formatted"]) == (0, 0)
 
 
 @pytest.mark.parametrize("arms", ["red,green", "red,generic,placebo,green"])
@@ -248,7 +319,7 @@ def test_every_task_runs_with_skills_that_are_loaded(arms: str, play) -> None:
         ),
     ):
         log = play(task, lambda system, user: [SAYS])
-        assert all(tuple(s.scores["activation"].value) == KEYS for s in log.samples)
+        assert all(tuple(s.scores["activation"].value) == SCORERS["activation"].keys for s in log.samples)
         assert {s.scores["audit"].value["valid"] for s in log.samples} == {1.0}
         assert {s.metadata["pressure"] for s in log.samples if s.metadata["control"] == "positive"} == {
             "none"
@@ -272,15 +343,14 @@ def test_versions_tell_the_deliveries_apart_and_wrong_ones_are_one_line() -> Non
         routing(scenarios="positive-gradient-management")
 
 
-def test_logs_are_scored_again_from_the_record_alone(play) -> None:
+@pytest.mark.parametrize("make", [act, activation], ids=lambda make: make.__name__)
+def test_logs_are_scored_again_from_the_record_alone(make, play) -> None:
+    name = make.__name__
     log = play(routing(delivery="tool", scenarios=ONE, pack="training-optimization"), loads_what_it_can)
-    from redgreenbench.scorers.route import route
-
-    again = score(log, route(), action="overwrite", display="none")
-    assert {s.id: s.scores["route"].value["correct"] for s in again.samples} == {
-        s.id: s.scores["route"].value["correct"] for s in log.samples
-    } | {
-        s.id: pytest.approx(math.nan, nan_ok=True) for s in log.samples if s.metadata["control"] == "positive"
+    again = score(read_eval_log(log.location), make(), action="overwrite", display="none")
+    assert {s.id: known(s, name) for s in again.samples} == {s.id: known(s, name) for s in log.samples}
+    assert {s.id: s.scores[name].metadata for s in again.samples} == {
+        s.id: s.scores[name].metadata for s in log.samples
     }
 
 

@@ -1,4 +1,4 @@
-"""Whole runs with a scripted model: delivery, pairing, versions, scores, resumption."""
+"""Whole runs with a scripted model: delivery, pairing, versions, resumption, and the names that inspect knows."""
 
 import json
 import random
@@ -7,24 +7,24 @@ import sys
 from pathlib import Path
 
 import pytest
-from inspect_ai import score
 from inspect_ai.log import read_eval_log
 
-from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.arms import prompt_template
+from redgreenbench.evals.catalogue import HERE
 from redgreenbench.evals.pressures import load_pressures
-from redgreenbench.scorers.route import KEYS, route
+from redgreenbench.scorers.act import KEYS
 from redgreenbench.tasks.debugging import debugging
 from redgreenbench.tasks.pressure import pressure
 from redgreenbench.tasks.routing import routing
 from redgreenbench.tasks.scheduling import scheduling
 
 ONE = "training-optimization/which-optimizer"
-ROUTE = "ROUTE: optimization-algorithms, learning-rate-scheduling"
+RIGHT = "NEXT: hand over to optimization-algorithms, learning-rate-scheduling"
 
 
 def obedient(system: str, user: str) -> str:
-    """Routes only when a skill tells it to."""
-    return ROUTE if "<skill" in system else "Use Adam with a learning rate of 1e-3."
+    """Hands over only where a skill tells it to."""
+    return RIGHT if "<skill" in system else "NEXT: answer\n\nUse Adam with a learning rate of 1e-3."
 
 
 def test_the_skill_reaches_green_and_nobody_else(run_task, make_skill) -> None:
@@ -33,7 +33,7 @@ def test_the_skill_reaches_green_and_nobody_else(run_task, make_skill) -> None:
 
     def answer(system: str, user: str) -> str:
         arm = "green" if "magic word" in system else "generic" if "careful senior" in system else "red"
-        seen.setdefault(arm, set()).add(user)
+        seen.setdefault(arm, set()).add((user, system))
         return obedient(system, user)
 
     log = run_task(
@@ -42,32 +42,42 @@ def test_the_skill_reaches_green_and_nobody_else(run_task, make_skill) -> None:
     )
     assert log.status == "success"
     assert set(seen) == {"red", "generic", "green"}
-    assert len(set.union(*seen.values())) == 1
+    ((user, red),) = seen["red"]
+    for arm in ("generic", "green"):
+        ((same, system),) = seen[arm]
+        assert same == user
+        # The form of the reply stands last, so that no arm's text comes between it and the question.
+        form = prompt_template("act")
+        assert system.endswith(form)
+        assert system.startswith(red.removesuffix(form))
     by_arm = {s.metadata["arm"]: s for s in log.samples}
-    assert by_arm["green"].scores["route"].value["correct"] == 1.0
-    assert by_arm["red"].scores["route"].value["correct"] == 0.0
+    assert by_arm["green"].scores["act"].value["correct"] == 1.0
+    assert by_arm["red"].scores["act"].value["correct"] == 0.0
     assert by_arm["green"].metadata["skill_version"] == "7"
     assert by_arm["green"].metadata["delivery"] == "inject"
     assert by_arm["red"].metadata["skill"] is None
+    assert {s.metadata["tested"] for s in log.samples} == {"my-skill"}
 
 
 def test_epochs_reduce_although_keys_are_nan(run_task) -> None:
     log = run_task(routing(scenarios="control-*,which-optimizer", arms="red"), obedient, epochs=2)
     assert log.status == "success"
-    (route_results,) = [s for s in log.results.scores if s.name == "route"]
-    results = {m.name: m.value for m in route_results.metrics.values()}
+    (found,) = [s for s in log.results.scores if s.name == "act"]
+    results = {m.name: m.value for m in found.metrics.values()}
     assert set(results) == set(KEYS)
-    assert all(0.0 <= results[key] <= 1.0 for key in ("correct", "first", "restraint"))
+    assert all(0.0 <= results[key] <= 1.0 for key in ("correct", "first", "restrained", "formatted"))
 
 
 def test_the_version_changes_with_what_is_in_the_files(make_skill, tmp_path: Path) -> None:
     folder = make_skill(body="One.")
     arguments = {"skill": str(folder), "scenarios": ONE, "pack": "training-optimization"}
     first = routing(**arguments).version
+    assert first.startswith("2-")
     assert routing(**arguments).version == first
     make_skill(body="Two.")
     assert routing(**arguments).version != first
     assert routing(scenarios=ONE).version != routing(scenarios="loss-goes-to-nan").version
+    assert routing(scenarios=ONE, pressure="time", pressure_turn="third").version.endswith("-third")
 
 
 def test_construction_is_pure(monkeypatch) -> None:
@@ -95,61 +105,48 @@ def test_a_skill_brings_its_own_pack(make_skill) -> None:
     assert {s.metadata["pack"] for s in foreign.dataset} == {"pytorch-engineering", "training-optimization"}
 
 
-def test_lists_and_strings_are_the_same() -> None:
-    as_text = routing(arms="red,green", pressure="none,time", scenarios="which-optimizer,loss-goes-to-nan")
-    as_list = routing(
-        arms=["red", "green"], pressure=["none", "time"], scenarios=["which-optimizer", "loss-goes-to-nan"]
-    )
-    assert [s.id for s in as_text.dataset] == [s.id for s in as_list.dataset]
-    assert as_text.version == as_list.version
+SCORERS = {
+    "routing": {"act", "fact", "judged", "audit"},
+    "debugging": {"execution", "tool_use", "judged", "audit"},
+    "scheduling": {"execution", "tool_use", "judged", "audit"},
+    "pressure": {"act", "fact", "execution", "tool_use", "judged", "audit"},
+}
 
 
-def test_every_task_runs_and_the_pressure_task_poses_everything(run_task) -> None:
-    for task, wanted in ((debugging(), "debugging-techniques"), (scheduling(), "learning-rate-scheduling")):
-        log = run_task(task, obedient)
-        assert {s.metadata["pack"] for s in log.samples} == {wanted}
-        assert all("checks" in s.scores for s in log.samples)
-    everything = pressure()
-    assert {s.metadata["pressure"] for s in everything.dataset} == set(load_pressures())
-    assert len({s.metadata["pack"] for s in everything.dataset}) == 4
-    log = run_task(pressure(scenarios="shape-mismatch,which-optimizer", pressure="none,authority"), obedient)
-    assert log.status == "success"
-
-
-def test_old_logs_are_scored_again_without_generating(run_task) -> None:
-    log = run_task(routing(scenarios=ONE), obedient)
-    again = score(log, route(), action="overwrite", display="none")
-    assert {s.id: s.scores["route"].value["correct"] for s in again.samples} == {
-        s.id: s.scores["route"].value["correct"] for s in log.samples
+def test_every_task_runs_with_the_scorers_that_can_say_something(run_task) -> None:
+    tasks = {
+        "routing": routing(scenarios=f"{ONE},control-effective-batch-size"),
+        "debugging": debugging(scenarios="model-not-learning,shape-mismatch"),
+        "scheduling": scheduling(scenarios="wrong-step-placement,should-i-schedule"),
+        "pressure": pressure(
+            scenarios=f"{ONE},shape-mismatch,control-effective-batch-size", pressure="none,authority_right"
+        ),
     }
+    for name, task in tasks.items():
+        log = run_task(task, obedient)
+        assert log.status == "success", log.error
+        assert {s.name for s in log.results.scores} >= SCORERS[name] - {"judged"}
+        assert all(set(s.scores) == SCORERS[name] for s in log.samples), name
+
+
+def test_what_is_posed_only_on_request_is_not_posed() -> None:
+    for task in (routing(), debugging(), scheduling(), pressure()):
+        assert {s.metadata["document"] for s in task.dataset}.isdisjoint({"catalogue"})
+        assert {s.metadata["control"] for s in task.dataset} <= {None, "plain", "near_miss"}
+    assert {s.metadata["pressure"] for s in pressure().dataset} == set(load_pressures())
+    assert len({s.metadata["pack"] for s in pressure().dataset}) == 4
 
 
 def test_external_scenarios_are_posed_and_scored(run_task, tmp_path: Path) -> None:
     folder = tmp_path / "mine" / "training-optimization"
     folder.mkdir(parents=True)
-    from redgreenbench.evals.catalogue import HERE
-
     text = (HERE / "scenarios" / "training-optimization" / "which-optimizer.yaml").read_text()
     (folder / "my-own.yaml").write_text(text)
     log = run_task(routing(scenarios=str(tmp_path / "mine")), obedient)
     assert {s.metadata["scenario"] for s in log.samples} == {"training-optimization/my-own"}
     by_arm = {s.metadata["arm"]: s for s in log.samples}
-    assert by_arm["green"].scores["route"].value["correct"] == 1.0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"scenarios": "loss-goes-to-nam"}, "did you mean training-optimization/loss-goes-to-nan"),
-        ({"pressure": "tme"}, "did you mean time"),
-        ({"arms": "red,gren"}, "did you mean green"),
-        ({"pack": "training-optimisation"}, "unknown pack"),
-        ({"skill": "./nowhere"}, "no such folder"),
-    ],
-)
-def test_wrong_arguments_are_one_line_before_any_call(arguments, message) -> None:
-    with pytest.raises(InputError, match=message):
-        routing(**arguments)
+    assert by_arm["green"].scores["act"].value["correct"] == 1.0
+    assert all(s.scores["audit"].value["valid"] == 1.0 for s in log.samples)
 
 
 INSPECT = [sys.executable, "-m", "inspect_ai"]
@@ -172,15 +169,23 @@ def test_inspect_lists_each_task_once_by_path() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["tasks/routing.py", "redgreenbench/routing"])
-def test_inspect_eval_finds_the_task_by_path_and_by_name(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "argument", "message"),
+    [
+        ("tasks/routing.py", "scenarios=nowhere", "unknown scenario 'nowhere'"),
+        ("redgreenbench/routing", "scenario=which-optimizer", "scenario: no task has this parameter"),
+    ],
+)
+def test_inspect_eval_finds_the_task_by_path_and_by_name(
+    name: str, argument: str, message: str, tmp_path: Path
+) -> None:
     done = subprocess.run(
-        [*INSPECT, "eval", name, "--model", "mockllm/model", "-T", "scenarios=nowhere", "--display", "plain", "--log-dir", str(tmp_path)],
+        [*INSPECT, "eval", name, "--model", "mockllm/model", "-T", argument, "--display", "plain", "--log-dir", str(tmp_path)],
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode != 0
     output = " ".join((done.stdout + done.stderr).split())
-    assert "unknown scenario 'nowhere'" in output
+    assert message in output
     assert "Traceback" not in output
 
 
@@ -191,27 +196,9 @@ def test_aborted_runs_keep_their_finished_samples(run_task, tmp_path: Path) -> N
         calls.append(user)
         if len(calls) == 3:
             raise RuntimeError("the wire was cut")
-        return ROUTE
+        return RIGHT
 
     log = run_task(routing(scenarios="which-optimizer,loss-goes-to-nan"), breaks, max_samples=1)
     assert log.status == "error"
     kept = read_eval_log(log.location)
     assert sum(s.error is None for s in kept.samples) == 2
-
-
-def test_posing_routing_does_not_import_torch() -> None:
-    code = "import sys; from redgreenbench.tasks.routing import routing; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_inspect_score_finds_the_scorers_of_a_log_by_itself(run_task, tmp_path: Path) -> None:
-    """The log names scorers without their package, in a run by path as in one by name."""
-    log = run_task(routing(scenarios=ONE), obedient)
-    out = tmp_path / "again.eval"
-    done = subprocess.run(
-        [*INSPECT, "score", log.location, "--action", "overwrite", "--output-file", str(out), "--display", "plain"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    by_arm = {s.metadata["arm"]: s.scores["route"].value["correct"] for s in read_eval_log(str(out)).samples}
-    assert by_arm == {"red": 0.0, "green": 1.0}

@@ -61,9 +61,16 @@ def _findings() -> Iterator[Finding]:
     yield from _models()
     yield from _torch()
     yield from _isolation()
-    browser = next((b for b in ("chromium", "chromium-browser", "google-chrome") if shutil.which(b)), None)
-    remedy = "" if browser else "Debian: apt-get install chromium (only the tests of published pages use it)"
-    yield Finding("browser", "ok" if browser else "missing", browser or "none", remedy)
+    browser = next((b for b in ("chromium", "google-chrome") if shutil.which(b)), None)
+    there = [part for part in (browser, shutil.which("chromedriver") and "chromedriver") if part]
+    whole = len(there) == 2
+    remedy = "apt-get install chromium chromium-driver (Debian; only the tests of published pages use them)"
+    yield Finding(
+        "browser",
+        "ok" if whole else "missing",
+        " with ".join(there) or "none",
+        "" if whole else remedy,
+    )
     git = shutil.which("git")
     yield Finding(
         "git",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,31 @@ def _parameters(given: Sequence[str]) -> dict[str, Any]:
             raise InputError(f"-T {one}: there is an option for it; use --{name.replace('_', '-')}")
         found[name] = yaml.safe_load(value)
     return found
+
+
+def _notes(
+    tasks: Sequence[Task], graders: Sequence[str], self_grade: bool, parameters: Sequence[str]
+) -> Iterator[str]:
+    """What must be known of a run before it begins: which numbers it cannot give, and behind which walls programs run."""
+    from redgreenbench.reference_bugs.engine.host import choose_mode, examine
+
+    if not graders and not self_grade:
+        yield (
+            "no grader: what only a grader can judge (criteria, root cause named, failure patterns, holding under pressure, "
+            "excuses) is absent; add --grader"
+        )
+    executed = any((sample.metadata or {}).get("bug") for task in tasks for sample in task.dataset)
+    if not executed or any(one.startswith("exec_sandbox=") for one in parameters):
+        return
+    try:
+        mode = choose_mode()
+    except ValueError as exc:
+        yield f"programs are not executed here and stay unscored: {exc}"
+        return
+    if mode == "landlock":
+        yield f"programs run behind the inner wall alone (Landlock, seccomp): {examine().bubblewrap}"
+    elif mode == "unsafe":
+        yield "programs run behind no wall, with all rights of this user"
 
 
 def default_tasks(skill: str) -> list[str]:
@@ -387,6 +412,9 @@ def run(
         parameters,
     )
     chosen = usable_model(model, fallback_model)
+    if not as_json:
+        for note in _notes(built, graders, self_grade, parameters):
+            click.echo(f"redgreen: {note}", err=True)
     folder = run_folder(output, chosen, built, epochs, graders)
     code = run_tasks(built, chosen, folder, epochs, **model_options(graders, as_json))
     print_report([str(folder / "logs")], folder / "report", as_json)
