@@ -353,15 +353,16 @@ def main() -> None:
         zygote_mb = memory_of(first.pid, "Rss")
         first.close()
 
+        grades = options.rounds
         with Pool(2, mode) as pool:
 
             def many(count: int) -> float:
                 begin = time.perf_counter()
                 with ThreadPoolExecutor(count) as threads:
                     list(
-                        threads.map(lambda seed: pool.grade(str(bug), PROGRAM, seed=seed), range(40 * count))
+                        threads.map(lambda seed: pool.grade(str(bug), PROGRAM, seed=seed), range(grades * count))
                     )
-                return 40 * count / (time.perf_counter() - begin)
+                return grades * count / (time.perf_counter() - begin)
 
             many(2)
             rates = [(many(1), many(2)) for _ in range(3)]

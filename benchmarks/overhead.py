@@ -102,7 +102,9 @@ def construction_cpu() -> float:
         "import time; from redgreenbench.tasks.routing import routing; "
         "start = time.process_time(); routing(); print(time.process_time() - start)"
     )
-    return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+    return float(
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    )
 
 
 def import_cpu(code: str) -> float:

@@ -10,14 +10,14 @@ class Shapes(Dataset):
     def __init__(self, count):
         self.labels = [index % 4 for index in range(count)]
         self.shapes = torch.zeros(4, 5, 5)
-        self.shapes[0, 2] = self.shapes[1, 2] = self.shapes[1, :, 2] = 2.0
-        self.shapes[2, 1:4, 1:4] = self.shapes[3, 0] = self.shapes[3, :, 0] = 2.0
+        self.shapes[0, 2] = self.shapes[1, 2] = self.shapes[1, :, 2] = 3.5
+        self.shapes[2, 1:4, 1:4] = self.shapes[3, 0] = self.shapes[3, :, 0] = 3.5
 
     def __len__(self):
         return len(self.labels)
 
     def __getitem__(self, index):
-        image = 1.2 * torch.randn(1, 8, 8)
+        image = 2.2 * torch.randn(1, 8, 8)
         row, column = torch.randint(4, (2,)).tolist()
         image[0, row : row + 5, column : column + 5] += self.shapes[self.labels[index]]
         return image, self.labels[index]

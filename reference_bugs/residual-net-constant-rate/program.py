@@ -22,10 +22,10 @@ def make_loaders(count=256, batch_size=32):
 
     def draw(labels):
         labels = torch.tensor(labels)
-        return patterns[labels] + 2.5 * torch.randn(len(labels), 3, 8, 8), labels
+        return patterns[labels] + 3 * torch.randn(len(labels), 3, 8, 8), labels
 
     classes = [index % 10 for index in range(count)]
-    val_images, val_labels = draw([index % 10 for index in range(1000)])
+    val_images, val_labels = draw([index % 10 for index in range(500)])
     train_loader = DataLoader(classes, batch_size, shuffle=True, collate_fn=draw)
     return train_loader, DataLoader(TensorDataset(val_images, val_labels), batch_size=500)
 
