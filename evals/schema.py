@@ -114,9 +114,6 @@ class Criterion(_Frozen):
         default=None, description="Failure pattern it belongs to (evals/patterns.yaml)."
     )
     section: str = Field(min_length=3, description="The part of the document it comes from.")
-    aspect: Literal["cause", "remedy"] | None = Field(
-        default=None, description="Whether it asks for the root cause or for the remedy."
-    )
 
 
 class RightCall(_Frozen):
