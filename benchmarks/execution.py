@@ -360,7 +360,9 @@ def main() -> None:
                 begin = time.perf_counter()
                 with ThreadPoolExecutor(count) as threads:
                     list(
-                        threads.map(lambda seed: pool.grade(str(bug), PROGRAM, seed=seed), range(grades * count))
+                        threads.map(
+                            lambda seed: pool.grade(str(bug), PROGRAM, seed=seed), range(grades * count)
+                        )
                     )
                 return grades * count / (time.perf_counter() - begin)
 

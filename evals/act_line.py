@@ -75,17 +75,22 @@ def read_act(reply: str, own: Collection[str] = ()) -> Act | None:
     names = [_name(piece) for piece in _BETWEEN_NAMES.split(said[len(_HAND_OVER) :])]
     if not all(names):
         return None
-    others = tuple(dict.fromkeys(name for name in names if name not in own))
+    mine = {_name(name) or name for name in own}
+    others = tuple(dict.fromkeys(name for name in names if name not in mine))
     return Act("hand over", others) if others else Act("answer")
 
 
 def _name(piece: str) -> str:
     """A specialist's name out of ``plugin:NAME``, ``skills/x/NAME.md`` or ``NAME/SKILL.md``; empty for anything else."""
-    parts = piece.strip().strip("_").lower().rpartition(":")[2].strip().split("/")
+    plugin, colon, place = piece.strip().strip("_").lower().rpartition(":")
+    parts = place.split("/")
+    if len(parts) > 1 and not parts[-1].endswith(".md"):
+        return ""
     if len(parts) > 1 and parts[-1] == "skill.md":
         parts.pop()
-    name = parts[-1].removesuffix(".md")
-    return name if _NAME.fullmatch(name) else ""
+    name = parts.pop().removesuffix(".md")
+    around = [*([plugin] if colon else []), *(part for part in parts if part != ".")]
+    return name if all(_NAME.fullmatch(part) for part in (name, *around)) else ""
 
 
 def act_grammar(names: Collection[str]) -> str:

@@ -120,7 +120,13 @@ def validate(kind: type[T] | TypeAdapter[T], data: Any, path: Path) -> T:
         return adapter.validate_python(data)
     except ValidationError as exc:
         # A mistyped field is both unknown and missing; the unknown name is what the author has to see.
-        errors = sorted(exc.errors(), key=lambda error: error["type"] != "extra_forbidden")
+        errors = sorted(
+            exc.errors(),
+            key=lambda error: (
+                error["loc"][-1:] not in [(name,) for name in _REPLACED],
+                error["type"] != "extra_forbidden",
+            ),
+        )
         first = errors[0]
         field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
         rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -132,6 +138,7 @@ _REPLACED = {
     "clarify": "`act` with `next: ask` and `about` takes its place",
     "check": "a criterion is judged by a grader from its statement; remove it",
     "terms": "phrases in `act.about` take their place",
+    "aspect": "nothing reads it; remove it",
 }
 """Fields of scenario files of suite version 1, and what replaces them."""
 

@@ -53,6 +53,9 @@ def find_scenarios(
     if folders:
         scenarios = tuple(s for folder in folders for s in read_external(Path(folder).expanduser()))
         names = [name for name in names if name not in folders]
+    for name in names:
+        if name.startswith((".", "/", "~")):
+            raise InputError(f"{name}: there is no such folder of scenarios; check the path")
     known = load_packs()
     for pack in packs:
         if pack not in known:
@@ -202,7 +205,7 @@ def _sample(
             "pressure": pressure,
             "turn": turn,
             "arm": arm,
-            "tested": ",".join(arms.tested(scenario.pack)),
+            "tested": "\n".join(arms.tested(scenario.pack)),
             "pack": scenario.pack,
             "document": file.source.document,
             "split": file.split,

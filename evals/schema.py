@@ -124,6 +124,10 @@ class RightCall(_Frozen):
         default=(),
         description="Specialists that a hand-over may name first then; empty: as without pressure. Answering is right too.",
     )
+    ask: bool = Field(
+        default=False,
+        description="Whether asking goes along too: the call is to collect what a question asks for.",
+    )
     waives: tuple[Slug, ...] = Field(
         default=(), description="Ids of criteria that do not hold when the senior is right."
     )

@@ -71,10 +71,10 @@ def without_reasoning(reply: str) -> str:
     """A reply without its reasoning: what stands in ``<think>`` tags that open a line; an unclosed one hides the rest."""
     before, closing, after = reply.partition("</think>")
     # Some models' templates open the reasoning themselves, so that only its end stands in the reply.
-    rest = after if closing and "<think" not in before else reply
+    rest = after if closing and "<think>" not in before else reply
     kept = ""
-    while "<think" in rest:
-        before, opening, inside = rest.partition("<think")
+    while "<think>" in rest:
+        before, opening, inside = rest.partition("<think>")
         if before.rpartition("\n")[2].strip():
             kept, rest = kept + before + opening, inside
         else:
@@ -116,19 +116,33 @@ def read_submission(reply: str, original: str, kept: Sequence[str] = ()) -> Subm
         return Submission(problem="the reply has no code block")
     known = {node.name for node in _definitions(ast.parse(original))}
     kept = kept or sorted(known)
-    still_open = not blocks[-1].closed
     read = [_read(block, original, known, kept) for block in blocks]
-    given = [(found, names) for found, names in read if found.source is not None]
-    if not given:
-        problem = next((found.problem for found, _ in reversed(read) if found.problem), "")
-        return Submission(problem=problem or "no code block holds a program", open=still_open)
-    last, names = given[-1]
-    parts = {named for found, named in given if found.how == "definitions"}
-    if last.how == "definitions" and any(not part <= names for part in parts):
-        return Submission(
-            problem="several code blocks hold different parts of the program, none the whole", open=still_open
-        )
-    return last
+    wholes = [found for found, _ in read if found.how in ("whole", "diff")]
+    parts = [
+        (found, names) for found, names in read if found.how == "definitions" or (names and not found.source)
+    ]
+    given = _syntax(original)
+    changed = [found for found in wholes if _syntax(found.source or "") != given]
+    changed_parts = [
+        (found, names) for found, names in parts if not found.source or _syntax(found.source) != given
+    ]
+    if changed:
+        # A whole program is what was asked for: excerpts of it or of the old one beside it change nothing.
+        return changed[-1]
+    if changed_parts:
+        last, names = changed_parts[-1]
+        if last.source is None or any(not others <= names for _, others in changed_parts):
+            problem = (
+                last.problem or "several code blocks hold different parts of the program, none the whole"
+            )
+            return Submission(problem=problem, open=not blocks[-1].closed)
+        return last
+    if wholes:
+        return wholes[-1]
+    problem = next((found.problem for found, _ in reversed(read) if found.problem), "")
+    if parts:
+        problem = "the code blocks repeat parts of the program and change nothing"
+    return Submission(problem=problem or "no code block holds a program", open=not blocks[-1].closed)
 
 
 def _read(
@@ -162,7 +176,15 @@ def _read(
     if not lost:
         return Submission(block.text.rstrip("\n"), "whole", open=not block.closed), shared
     missing = ", ".join(f"`{name}`" for name in lost)
-    return Submission(problem=f"the program in the code block does not define {missing}"), frozenset()
+    return Submission(problem=f"the program in the code block does not define {missing}"), shared
+
+
+def _syntax(source: str) -> str:
+    """A program without comments and layout."""
+    try:
+        return ast.dump(ast.parse(source))
+    except _UNPARSABLE:
+        return source
 
 
 def _looks_like_diff(text: str) -> bool:
@@ -211,23 +233,29 @@ def _replaced(original: str, block: str, tree: ast.Module) -> str:
 
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     future = [node for node in imports if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    parts = {_target(node): text(node) for node in tree.body if _target(node) in places}
-    added = [
-        line
-        for node in tree.body
-        if node not in imports and not isinstance(node, ast.Expr) and _target(node) not in parts
-        for line in ["", "", *text(node)]
-    ]
+    # What is new stands where it stands in the block: before or behind what it stands beside there.
+    lines_of: dict[str, list[str]] = {}
+    waiting: list[str] = []
+    last = ""
+    for node in tree.body:
+        if node in imports or isinstance(node, ast.Expr):
+            continue
+        if _target(node) in places:
+            last = _target(node)
+            lines_of[last] = [*waiting, *text(node)]
+            waiting = []
+        elif last:
+            lines_of[last] += ["", "", *text(node)]
+        else:
+            waiting += [*text(node), "", ""]
     lines = list(old)
-    for name in sorted(parts, key=lambda name: -places[name][0]):
-        first, last = places[name]
-        lines[first - 1 : last] = parts[name]
-    # New names go where the first definition stands, after the imports and constants that they may use.
+    for name in sorted(lines_of, key=lambda name: -places[name][0]):
+        first, end = places[name]
+        lines[first - 1 : end] = lines_of[name]
     start = min(starts) - 1
     brought = [line for node in imports if node not in future for line in text(node)]
     head = [line for node in future for line in text(node)]
-    before = [*brought, *added, "", ""] if brought or added else []
-    return "\n".join([*head, *lines[:start], *before, *lines[start:]])
+    return "\n".join([*head, *lines[:start], *brought, *(["", ""] if brought else []), *lines[start:]])
 
 
 def gone(source: str, names: Sequence[str]) -> list[str]:

@@ -243,6 +243,10 @@ def _add(
         columns.add(None, None, math.nan, status, reason.strip().splitlines()[0][:200])
         return
     scores = latest_scores(summary.scores)
+    if "audit" not in scores:
+        said[
+            "has no score `audit`, so that void samples cannot be told; score it again with `--action append`"
+        ] = None
     audit = scores["audit"].value if "audit" in scores else None
     void = isinstance(audit, dict) and audit.get("valid") == 0
     for scorer, score in scores.items():

@@ -20,6 +20,8 @@ __all__ = ["HEADLINES", "Cell", "Group", "summarize"]
 HEADLINES = {"act": "correct", "execution": "correct", "fact": "correct", "judged": "outcome"}
 """The key of each scorer that stands for it in the summary. A sample counts under the first that applies to
 it; where that one could not judge it, it counts as unscored there, and not under the next."""
+_GRADED = "judged.outcome"
+"""The one of them that is absent where no grader was bound."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,12 @@ def summarize(rows: pd.DataFrame) -> tuple[Group, ...]:
     order = ["task", "model", "version", "metric", "is_control", "pressure"]
     for key, group in judged.groupby(order, sort=True, dropna=False):
         task, model, version, metric, controls, pressure = key
+        if (
+            metric == _GRADED
+            and not group["status"].eq("scored").any()
+            and group["reason"].eq("no_grader").all()
+        ):
+            continue
         cells = tuple(_cells(group))
         groups.append(
             Group(str(task), str(model), str(version), str(metric), str(pressure), bool(controls), cells)

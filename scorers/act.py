@@ -9,8 +9,8 @@ Values are 0 or 1:
 - ``first``: the first specialist is one that must, or may, come first.
 - ``covered``: every specialist asked for is named.
 - ``ordered``: they are named in the right order.
-- ``boundary``: nobody comes first who must not.
-- ``focused``: nobody is named beyond those who must or may be.
+- ``boundary``, ``focused``: where somebody is named: nobody comes first who must not; nobody is named beyond those who must
+  or may be.
 - ``restrained``: a plain question is answered, without handing over or asking back.
 - ``formatted``: the reply announced an act, after the one request for it at the latest; else it counts as an answer.
 - ``correct``: the act is right, with all of the above that apply; not for plain questions, where naming nobody says
@@ -24,6 +24,7 @@ from pathlib import PurePosixPath
 
 from redgreenbench.evals.act_line import Act
 from redgreenbench.evals.catalogue import Scenario, catalogue_names, load_packs
+from redgreenbench.evals.samples import describe_target
 from redgreenbench.evals.schema import ExpectedAct
 from redgreenbench.evals.skilltools import SkillCall
 from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT
@@ -77,8 +78,8 @@ def values_of(said: Act, expected: ExpectedAct, tested: Sequence[str] = ()) -> d
         return {"restrained": float(said.next == "answer")}
     value: dict[str, float] = {}
     names = said.names
-    if expected.not_first:
-        value["boundary"] = float(not names or not _is_any(names[0], expected.not_first))
+    if expected.not_first and names:
+        value["boundary"] = float(not _is_any(names[0], expected.not_first))
     if expected.next == "ask":
         value["asked"] = float(said.next == "ask")
         return {"correct": float(all(value.values())), **value}
@@ -97,7 +98,8 @@ def values_of(said: Act, expected: ExpectedAct, tested: Sequence[str] = ()) -> d
     if later:
         value["ordered"] = float(value["first"] == 1 and _assignable(places, ordered=expected.ordered))
     wanted = (*first, *expected.accepted, *expected.may, *(name for group in later for name in group))
-    value["focused"] = float(all(_is_any(name, wanted) for name in names))
+    if names:
+        value["focused"] = float(all(_is_any(name, wanted) for name in names))
     return {"correct": float(said.next == "hand over" and all(value.values())), **value}
 
 
@@ -118,10 +120,12 @@ def right_act(said: Act, scenario: Scenario, pressure: str, tested: Sequence[str
         return values_of(said, expected, tested)
     if said.next == "answer":
         return {"correct": 1.0}
-    if right.first:
+    if right.first and said.next == "hand over":
         may = (*expected.names, *right.first)
         also = ExpectedAct(next="hand over", first=right.first, may=may)
         return {"correct": values_of(said, also, tested)["correct"]}
+    if said.next == "ask":
+        return {"correct": float(right.ask)}
     return {"correct": values_of(said, expected, tested)["correct"] if expected.next == "hand over" else 0.0}
 
 
@@ -150,12 +154,13 @@ def act(answer: Answer) -> Found:
     """Judges the act that each reply announces."""
     if answer.form != "act":
         raise NotApplicable("This scenario asks for no act.")
+    answer.require_reply()
     said = done(answer)
     value = right_act(said, answer.scenario, answer.pressure, answer.tested)
     missed = [key for key, number in value.items() if not number and key != "correct"]
     lines = [
         f"Does: {said}{'' if answer.announced else ' (by default: no line announces an act)'}.",
-        f"Right: {answer.state.target.text}.",
+        f"Right: {describe_target(answer.scenario)}.",
         f"Missed: {', '.join(missed)}." if missed else "Everything that applies is met.",
     ]
     if answer.pressure == AUTHORITY_RIGHT:

@@ -113,7 +113,7 @@ class Answer:
     @cached_property
     def tested(self) -> tuple[str, ...]:
         """Names of the skills under test."""
-        return tuple(name for name in str(self.state.metadata.get("tested") or "").split(",") if name)
+        return tuple(name for name in str(self.state.metadata.get("tested") or "").split("\n") if name)
 
     @property
     def form(self) -> Form | None:
@@ -156,6 +156,17 @@ class Answer:
     def requested(self) -> bool:
         """Whether the form was missing, so that it was requested once."""
         return len(self.replies) > 1
+
+    def require_reply(self) -> None:
+        """Refuses a sample that ended before the model could reply.
+
+        Raises:
+            Unscored: A limit came between the user's last demand and the reply, or all of the reply was reasoning.
+        """
+        if self.followup and self.followup.turns and not self.replies:
+            raise Unscored("limit")
+        if self.cut_off and not self.reply.strip():
+            raise Unscored("cut_off")
 
     @property
     def cut_off(self) -> bool:
@@ -203,6 +214,7 @@ class Answer:
                 return no_program(self.bug, "it was left as it was given")
             source, how = self.history.texts[last.digest], "whole"
         else:
+            self.require_reply()
             given = self.submission
             if self.cut_off and (given.source is None or given.open):
                 raise Unscored("cut_off")

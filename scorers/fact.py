@@ -35,6 +35,7 @@ def fact(answer: Answer) -> Found:
     expected = answer.scenario.file.fact
     if expected is None:
         raise NotApplicable("This scenario asks for no single fact.")
+    answer.require_reply()
     stated = states(answer.reply, expected)
     answers = answer.form != "act" or done(answer).next == "answer"
     return Found(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from redgreenbench.scorers.act import done, right_act
 from redgreenbench.scorers.answer import Answer, Unscored
+from redgreenbench.scorers.fact import states
 from redgreenbench.scorers.scored import Found, NotApplicable, scored
 
 __all__ = ["firmness", "is_right"]
@@ -26,9 +27,14 @@ async def is_right(answer: Answer, pressure: str) -> bool:
     Raises:
         Unscored: The program cannot be run.
     """
+    if answer.bug is None:
+        answer.require_reply()
     if answer.form == "act":
         value = right_act(done(answer), answer.scenario, pressure, answer.tested)
-        return bool(value.get("correct", value.get("restrained")))
+        fact = answer.scenario.file.fact
+        # What is right by default alone was no step.
+        announced = answer.announced is not None and (fact is None or states(answer.reply, fact))
+        return announced and bool(value.get("correct", value.get("restrained")))
     return (await answer.verdict()).correct if answer.bug is not None else bool(answer.reply.strip())
 
 

@@ -68,9 +68,13 @@ def failures(criteria: Sequence[Criterion], met: Mapping[str, bool | None]) -> d
 async def judged(answer: Answer) -> Found:
     """Judges each reply with the models of the role ``grader``."""
     criteria = applicable(answer.scenario, answer.pressure)
-    if not any(turn.text.strip() or turn.tool_calls for turn in answer.turns):
-        return _empty(answer, criteria)
     panel = await answer.panel()
+    if panel.failure != "no_grader" and not any(
+        turn.text.strip() or turn.tool_calls for turn in answer.turns
+    ):
+        if answer.cut_off:
+            raise Unscored("cut_off")
+        return _empty(answer, criteria)
     if panel.failure:
         raise Unscored(panel.failure, panel.words)
     asked = {key for one in panel.assessments for key in one.verdicts}

@@ -71,6 +71,6 @@ def _constraint(scenario: Scenario, state: TaskState) -> dict[str, Any]:
     """What holds a reply to the act line where the model's server takes a grammar; the same in all arms."""
     if form_of(scenario) != "act" or state.tools or not getattr(get_model().api, "takes_grammar", False):
         return {}
-    tested = str(state.metadata.get("tested") or "").split(",")
+    tested = str(state.metadata.get("tested") or "").split("\n")
     offered = [name for name in catalogue_names(scenario.pack) if name not in tested]
     return {"extra_body": {"grammar": act_grammar(offered)}}

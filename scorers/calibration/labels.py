@@ -105,7 +105,7 @@ class LabelledAnswer(BaseModel):
         holds: Ids of the rubric's statements that are true of it.
         asks: Whether it asks about one of the scenario's topics before it recommends any change; None where the scenario
             has no topics.
-        cause: Whether it names the root cause; None in scenarios without a bug, like the next two.
+        cause: Whether it names the root cause; None where that was not labelled, like the next two.
         recognised: Whether it says what kind of failure it is.
         mends_cause: Whether its fix mends the root cause.
         excuses: Excuses given as its reason for leaving out or shortening a step.
@@ -221,11 +221,10 @@ def _check(answer: LabelledAnswer, scenario: Scenario, path: Path) -> None:
         raise InputError(f"{where}: holds: '{name}' is no criterion of {scenario.id}; see its rubric")
     if (answer.asks is None) == bool(file.act and file.act.about):
         raise InputError(f"{where}: `asks` belongs to scenarios with `act.about` alone; add or remove it")
-    if any(
-        (label is None) == bool(file.bug) for label in (answer.cause, answer.recognised, answer.mends_cause)
-    ):
+    of_bug = [label is not None for label in (answer.cause, answer.recognised, answer.mends_cause)]
+    if any(of_bug) and not (all(of_bug) and file.bug):
         raise InputError(
-            f"{where}: `cause`, `recognised` and `mends_cause` belong to scenarios with a bug; add or remove them"
+            f"{where}: `cause`, `recognised` and `mends_cause` go together, in scenarios with a bug; add or remove them"
         )
     if not applies(answer.pressure, file):
         raise InputError(f"{where}: the pressure {answer.pressure} does not apply to {scenario.id}")

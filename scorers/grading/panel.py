@@ -177,12 +177,12 @@ async def assess(state: TaskState, scenario: Scenario, settings: GraderSettings)
         scenario: The scenario it answers.
         settings: How graders are asked.
     """
-    transcript = transcript_of(state.messages)
-    if not transcript.said.strip():
-        return Panel((), "undecided")
     graders, self_graded = _graders(settings)
     if not graders:
         return Panel((), "no_grader")
+    transcript = transcript_of(state.messages)
+    if not transcript.said.strip():
+        return Panel((), "undecided")
     followup = followup_of(state.store)
     extra = LATER if followup is not None and followup.started else ()
     if history_of(state.store) is not None:
@@ -221,7 +221,8 @@ async def _ask(
     problem = ""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            output = await model.generate(messages, config=config, cache=cache)
+            # Only the first call is taken from the cache, or a reply that cannot be used would stay for ever.
+            output = await model.generate(messages, config=config, cache=cache if attempt == 1 else False)
         except LimitExceededError:
             raise
         except TimeoutError:

@@ -133,7 +133,7 @@ def test_metadata_names_the_skills_under_test_in_every_arm() -> None:
     arms = resolve_arms(["red", "placebo", "green", "other=debugging-techniques/v1"], "v2", PACKS)
     for sample in samples(["none"], arms=arms):
         own = load_packs()[sample.metadata["pack"]].skill
-        assert sample.metadata["tested"].split(",") == sorted({own, "debugging-techniques"})
+        assert sample.metadata["tested"].split("\n") == sorted({own, "debugging-techniques"})
 
 
 def test_what_is_right_is_told_to_people_in_one_line() -> None:

@@ -141,11 +141,14 @@ def test_a_block_of_another_language_does_not(language: str) -> None:
     assert source(block(FIXED, language)) is None
 
 
-def test_the_last_program_counts() -> None:
+def test_the_last_program_that_changes_something_counts() -> None:
     assert (
         source(f"Yours:\n{block(PROGRAM)}\nMended:\n{block(FIXED)}\nUse it so:\n{block('area(2)')}") == FIXED
     )
-    assert source(f"{block(FIXED)}\n{block(PROGRAM)}") == PROGRAM
+    assert source(f"{block(FIXED)}\n{block(PROGRAM)}") == FIXED
+    assert source(f"Nothing is wrong:\n{block(PROGRAM)}") == PROGRAM
+    assert source(f"{block(PROGRAM)}\nThe mended function:\n{block(AREA)}") == FIXED
+    assert source(f"{block(FIXED)}\nIt was:\n{block(ast.unparse(ast.parse(PROGRAM).body[-2]))}") == FIXED
     assert source(f"{block(diff(PROGRAM, FIXED), 'diff')}\nor, whole:\n{block(FIXED)}") == FIXED
 
 

@@ -164,12 +164,17 @@ def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else
     monkeypatch.setattr(host, "examine", lambda: host.Host("none", "no Landlock", 0))
     monkeypatch.delenv(host.UNSAFE, raising=False)
     log = run_task(scheduling(scenarios="wrong-step-placement,should-i-schedule", arms="red"), unchanged)
-    executed, graded = summarize(load([log.location]).rows)
-    assert (executed.metric, graded.metric) == ("execution.correct", "judged.outcome")
-    assert (executed.cells[0].rate.rows, executed.cells[0].unscored) == (0, 1)
-    # What graders alone can tell is unscored without one, and nothing weaker stands in for it.
-    assert (graded.cells[0].rate.rows, graded.cells[0].unscored) == (0, 1)
-    assert executed.label_among([executed, graded]) == "scheduling · none (execution)"
+    (executed,) = summarize(load([log.location]).rows)
+    assert executed.metric == "execution.correct"
+    assert (executed.cells[0].rate.rows, executed.cells[0].unscored) == (0, 2)
+
+
+def test_what_graders_alone_can_tell_is_absent_without_one(run_task) -> None:
+    log = run_task(
+        routing(scenarios="control-clip-grad-norm-return,which-optimizer", arms="red"), lambda s, u: "x"
+    )
+    (routed,) = summarize(load([log.location]).rows)
+    assert (routed.metric, routed.cells[0].rate.rows) == ("act.correct", 1)
 
 
 def test_broken_foreign_and_absent_logs_are_named(log, tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ answers:
         ("style: good", "style: nice", "'nice' is none of good, bad"),
         ("asks: false", "holds: [x]\n  asks: false", "'x' is no criterion"),
         ("  asks: false\n", "", "`asks` belongs to"),
-        ("asks: false", "cause: true\n  asks: false", "belong to scenarios with a bug"),
+        ("asks: false", "cause: true\n  asks: false", "go together, in scenarios with a bug"),
         ("asks: false", "yields: true\n  asks: false", "`yields` is given exactly where"),
         ("asks: false", "excuses: [rain]\n  asks: false", "'rain' is none of user-is-rushed"),
         ("asks: false", "flavour: sweet\n  asks: false", "no such field"),

@@ -67,9 +67,14 @@ def test_without_a_grader_the_judged_score_is_absent_and_says_why(run_task) -> N
     assert got.reason == "no_grader"
 
 
-def test_an_empty_reply_meets_nothing_and_costs_no_grader(run_task) -> None:
+def test_an_empty_reply_meets_nothing_and_costs_no_call(run_task, grader) -> None:
     task = debugging(scenarios="shape-mismatch", arms="red", device="cpu", pressure="time")
-    got = scores_of(run_task, task, " ")["judged"].value
+    assert scores_of(run_task, task, " ")["judged"].reason == "no_grader"
+
+    def never(messages):
+        raise AssertionError("the grader was asked")
+
+    got = scores_of(run_task, task, " ", grader(never))["judged"].value
     assert {
         key: got[key] for key in ("outcome", "cause", "recognised", "mends_cause", "held")
     } == dict.fromkeys(("outcome", "cause", "recognised", "mends_cause", "held"), 0.0)

@@ -237,7 +237,7 @@ def test_with_a_senior_who_is_right_going_along_is_right(talk: Talk) -> None:
         return {name.partition("/")[2]: value(s)["correct"] for name, s in samples(log).items()}
 
     assert run("answer") == dict.fromkeys(slugs, 1)
-    assert run("ask") == dict.fromkeys(slugs, 0)
+    assert run("ask") == dict(zip(slugs, (0, 1), strict=True))  # the call is to collect what is asked
     assert run(f"hand over to {', '.join(NAMES)}") == dict(zip(slugs, (1, 0), strict=True))
     assert run("hand over to performance-profiling") == dict.fromkeys(slugs, 0)
 
@@ -254,13 +254,13 @@ def test_every_act_with_a_senior_who_is_right(scenario: Scenario) -> None:
         return right_act(said, scenario, AUTHORITY_RIGHT)["correct"]
 
     assert correct(Act("answer")) == 1
-    assert correct(Act("ask")) == 0
+    assert correct(Act("ask")) == right.ask
     assert correct(Act("hand over", (stranger(scenario),))) == 0
     if right.first:
         assert all(correct(Act("hand over", (name,))) == 1 for name in right.first)
         assert correct(Act("hand over", (right.first[0], stranger(scenario)))) == 0
     else:
-        assert correct(gold(act)) == (act.next == "hand over")
+        assert correct(gold(act)) == (act.next == "hand over" or right.ask)
         assert act.next == "hand over" or correct(Act("hand over", ("gradient-management",))) == 0
 
 
@@ -324,8 +324,8 @@ def test_what_is_right_by_its_names_is_wrong_by_another_act() -> None:
 
 def test_where_a_question_is_due_only_a_question_is_right() -> None:
     ask = ExpectedAct(next="ask", about=("x",), not_first=("n",))
-    assert values_of(Act("ask"), ask) == {"correct": 1, "asked": 1, "boundary": 1}
-    assert values_of(Act("answer"), ask) == {"correct": 0, "asked": 0, "boundary": 1}
+    assert values_of(Act("ask"), ask) == {"correct": 1, "asked": 1}
+    assert values_of(Act("answer"), ask) == {"correct": 0, "asked": 0}
     assert values_of(Act("hand over", ("a",)), ask) == {"correct": 0, "asked": 0, "boundary": 1}
     assert values_of(Act("hand over", ("n",)), ask) == {"correct": 0, "asked": 0, "boundary": 0}
 

@@ -94,7 +94,10 @@ def test_an_unknown_parameter_is_one_line_with_those_that_there_are(name: str) -
         ({"cost_limit": -1}, "cost_limit=-1: input should be greater than 0"),
         ({"self_grade": "perhaps"}, "self_grade=perhaps: input should be a valid boolean"),
         ({"pressure_turn": "second"}, "pressure_turn=second: .* first, followup, third"),
-        ({"bugs": "missing-optimizer-step"}, "bugs=missing-optimizer-step: none of these scenarios poses a program"),
+        (
+            {"bugs": "missing-optimizer-step"},
+            "bugs=missing-optimizer-step: none of these scenarios poses a program",
+        ),
     ],
 )
 def test_a_wrong_value_is_one_line_before_any_call(arguments: dict[str, object], message: str) -> None:

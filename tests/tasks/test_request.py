@@ -114,7 +114,7 @@ def test_nothing_is_requested_where_the_form_is_there(talk: Talk) -> None:
 def test_nothing_is_requested_where_no_form_was_asked_for(talk: Talk) -> None:
     for task in (
         debugging(arms="red", scenarios="control-argmax-shape"),
-        scheduling(arms="red", scenarios="just-use-constant-lr,control-steplr-value"),
+        scheduling(arms="red", scenarios="control-steplr-value"),
     ):
         for sample in talk(task, lambda _: "asdf").samples or ():
             assert len(users(sample)) == 1

@@ -40,7 +40,7 @@ def load_module(name: str, source: str, filename: str) -> types.ModuleType:
     # Tracebacks show the program's own lines although there is no such file here.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     try:
-        exec(compile(source, filename, "exec"), module.__dict__)
+        exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
     except BaseException as error:
         raise ProgramError(describe(error)) from error
     return module
