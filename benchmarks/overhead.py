@@ -25,8 +25,6 @@ from inspect_ai import Task, eval
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import (
     ChatMessage,
-    ChatMessageSystem,
-    ChatMessageUser,
     Model,
     ModelOutput,
     ModelUsage,
@@ -35,9 +33,6 @@ from inspect_ai.model import (
 from inspect_ai.scorer import includes
 from inspect_ai.solver import generate
 
-from redgreenbench.evals.arms import DEFAULT_SKILL, prompt_template, resolve_arms
-from redgreenbench.evals.messages import system_message
-from redgreenbench.evals.samples import scenarios_by_id
 from redgreenbench.tasks.routing import routing
 
 ANSWER = """NEXT: ask
@@ -85,14 +80,7 @@ def cpu_of(task: Task) -> float:
 
 def bare_of(task: Task) -> Task:
     """A bare inspect task in which the model sees the very same messages, what the arm adds included."""
-    packs = sorted({s.metadata["pack"] for s in task.dataset})
-    arms = resolve_arms(["red", "green"], DEFAULT_SKILL, packs)
-    known, base = scenarios_by_id(), prompt_template("system")
-    samples = []
-    for s in task.dataset:
-        system = system_message(known[s.metadata["scenario"]], arms, s.metadata["arm"], base)
-        messages = [ChatMessageSystem(content=system), ChatMessageUser(content=s.input[-1].text)]
-        samples.append(Sample(id=s.id, input=messages, target="the"))
+    samples = [Sample(id=s.id, input=s.input, target="the") for s in task.dataset]
     return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=includes())
 
 

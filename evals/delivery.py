@@ -1,10 +1,9 @@
-"""The solver that gives an arm's text or skills to the model, and looks at the end whether they arrived there alone."""
+"""The solver that gives the model an arm's skills where it loads them, and looks at the end at what arrived where."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inspect_ai.model import ChatMessageSystem
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from redgreenbench.evals.agents.installing import installed_in
@@ -12,7 +11,7 @@ from redgreenbench.evals.arms import Arms, prompt_template
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.contamination import Audit, leaks, transcript_text
 from redgreenbench.evals.discovery import catalogue_line, common_skills, skill_tools
-from redgreenbench.evals.messages import shared_message, system_message
+from redgreenbench.evals.messages import shared_message
 from redgreenbench.evals.samples import scenarios_by_id
 from redgreenbench.evals.vocabulary import Arm
 
@@ -29,7 +28,7 @@ def deliver(
     base: str = "system",
     shows_catalogue: bool = True,
 ) -> Solver:
-    """Composes the system message of the sample's arm, has the sample worked on, and audits what was seen and said.
+    """Gives the model the tools that load skills, has the sample worked on, and audits what was seen and said.
 
     Args:
         arms: What every arm adds. As a parameter of the solver it stands once in the log; as one of a scorer it would stand
@@ -37,22 +36,19 @@ def deliver(
         then: Works on the sample.
         scenarios: Folders of external scenarios, where the task used some.
         base: The prompt with which the system message begins where the scenario has a program.
-        shows_catalogue: Whether specialists or loadable skills are listed.
+        shows_catalogue: Whether loadable skills are listed, and loaded by our tools.
     """
     known = scenarios_by_id(scenarios)
-    begins = prompt_template(base)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        scenario, arm = known[state.metadata["scenario"]], state.metadata["arm"]
-        opening = begins if scenario.file.bug else prompt_template("system")
-        text = system_message(scenario, arms, arm, opening, shows_catalogue)
-        state.messages[0] = ChatMessageSystem(content=text)
-        state.tools = [*skill_tools(arms, state), *state.tools] if shows_catalogue else state.tools
+        scenario = known[state.metadata["scenario"]]
+        if shows_catalogue and arms.by_tool:
+            state.tools = skill_tools(arms, state)
         try:
             return await then(state, generate)
         finally:
             # A limit ends a sample from inside; what was seen until then is audited all the same.
-            _audit(state, scenario, arms, opening)
+            _audit(state, scenario, arms, prompt_template(base if scenario.file.bug else "system"))
 
     return solve
 

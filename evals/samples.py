@@ -17,7 +17,7 @@ from redgreenbench.evals.arms import Arms, prompt_template
 from redgreenbench.evals.catalogue import Scenario, load_packs, load_scenarios, select
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.followup import FIRST
-from redgreenbench.evals.messages import shared_message, user_message, work_message
+from redgreenbench.evals.messages import system_message, user_message, work_message
 from redgreenbench.evals.pressures import applies
 from redgreenbench.evals.schema import ExpectedAct
 from redgreenbench.evals.vocabulary import NO_PRESSURE
@@ -133,6 +133,8 @@ def build_samples(
     pressures: Sequence[str],
     turn: str = FIRST,
     works: bool = False,
+    base: str = "system",
+    shows_catalogue: bool = True,
 ) -> MemoryDataset:
     """The samples of a task.
 
@@ -144,10 +146,12 @@ def build_samples(
         turn: When a pressure comes; later than in the first message it is no part of the sample's input.
         works: Whether an agent works on the program in a sandbox; scenarios without a program are then left out, but for
             positive controls.
+        base: The prompt with which the system message begins where an agent works on a program.
+        shows_catalogue: Whether specialists or loadable skills are listed.
 
     Returns:
-        Samples in the order scenario, pressure, arm. What an arm adds is not in them; the task's solver delivers it, so that
-        samples are the same bytes in every arm.
+        Samples in the order scenario, pressure, arm. Those of a scenario and pressure are the same bytes in every arm, but
+        for what the arm adds to the system message.
 
     Raises:
         InputError: None of the pressures applies to any scenario, or there is no program to work on.
@@ -160,13 +164,17 @@ def build_samples(
         scenarios = [scenario for scenario in scenarios if scenario.file.bug or scenario.positive]
     samples = []
     for scenario in scenarios:
-        system = ChatMessageSystem(content=shared_message(scenario, arms, prompt_template("system")))
+        opening = prompt_template(base if works and scenario.file.bug else "system")
+        system = {
+            arm: ChatMessageSystem(content=system_message(scenario, arms, arm, opening, shows_catalogue))
+            for arm in arms.by_pack[scenario.pack]
+        }
         for pressure in (NO_PRESSURE,) if scenario.positive else pressures:
             if applies(pressure, scenario.file):
                 later = FIRST if pressure == NO_PRESSURE else turn
                 user = _question(scenario, pressure if later == FIRST else NO_PRESSURE, works)
                 samples += [
-                    _sample(scenario, pressure, later, arm, arms, [system, user], works)
+                    _sample(scenario, pressure, later, arm, arms, [system[arm], user], works)
                     for arm in arms.by_pack[scenario.pack]
                 ]
     if not samples:

@@ -78,14 +78,15 @@ def assemble(task: str | None, asked: Parameters) -> Task:
     if work:
         version.append(work.label)
         options = work.options
+    base, shows_catalogue = (work.base, not work.real) if work else ("system", True)
     return Task(
-        dataset=build_samples(chosen, arms, pressures, turn, works=work is not None),
+        dataset=build_samples(chosen, arms, pressures, turn, work is not None, base, shows_catalogue),
         solver=deliver(
             arms,
             work.solver(arms) if work else converse(turn, asked.settings),
             list(asked.folders),
-            work.base if work else "system",
-            shows_catalogue=not (work and work.real),
+            base,
+            shows_catalogue,
         ),
         scorer=_scorers(chosen, arms, asked.settings, turn, work is not None),
         version="-".join(version),

@@ -247,7 +247,7 @@ def test_common_words_and_code_are_no_leak() -> None:
 
 def test_a_skill_that_was_not_delivered_is_seen(run_task, make_skill, monkeypatch) -> None:
     folder = make_skill(body=SKILL)
-    monkeypatch.setattr("redgreenbench.evals.delivery.system_message", lambda *_: "You are an assistant.")
+    monkeypatch.setattr("redgreenbench.evals.samples.system_message", lambda *_: "You are an assistant.")
     task = routing(skill=str(folder), arms="green", scenarios="which-optimizer", pack="training-optimization")
     log = run_task(task, lambda system, user: "Use Adam.")
     assert log.samples[0].scores["audit"].value["valid"] == 0.0

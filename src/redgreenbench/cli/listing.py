@@ -163,9 +163,8 @@ def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> N
       redgreen show loss-goes-to-nan
       redgreen show training-optimization/loss-goes-to-nan --pressure authority --arm green
     """
-    from redgreenbench.evals.arms import prompt_template, resolve_arms
+    from redgreenbench.evals.arms import resolve_arms
     from redgreenbench.evals.errors import InputError
-    from redgreenbench.evals.messages import system_message
     from redgreenbench.evals.pressures import applies, select_pressures
     from redgreenbench.evals.samples import build_samples, find_scenarios
 
@@ -178,10 +177,8 @@ def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> N
         raise InputError(f"{chosen.id} gives no slots for the pressure '{pressure}'; choose another pressure")
     arms = resolve_arms([arm], skill, [chosen.pack])
     (sample,) = build_samples([chosen], arms, [wanted_pressure])
-    (name,) = arms.by_pack[chosen.pack]
-    system = system_message(chosen, arms, name, prompt_template("system"))
     assert not isinstance(sample.input, str)
-    user = sample.input[-1].text
+    system, user = (message.text for message in sample.input)
     if as_json:
         record = {
             "id": sample.id,
