@@ -23,6 +23,7 @@ from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_mo
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.cli.versions import Budget
+from redgreenbench.evals.vocabulary import SUITE_VERSION
 from redgreenbench.reports.comment import LINES, escape, marker_of
 from redgreenbench.reports.usage import usage_of
 
@@ -881,7 +882,8 @@ def test_the_example_comment_is_what_the_command_writes() -> None:
     text = (EXAMPLES / "comment.md").read_text()
     before, marker, comment = text.partition("<!-- redgreenbench: skill comparison")
     assert marker
-    assert "2026-11-21" in before
+    assert "2026-11-29" in before
+    assert f"suite version {SUITE_VERSION}" in comment
     assert "embedded/qwen2.5-coder-0.5b" in before
     assert len(comment.splitlines()) <= LINES
     for words in ("### Skill comparison of", "| gate |", "**Validity**", "| cost |", "`redgreen ci --skill"):
