@@ -22,10 +22,11 @@ from redgreenbench.evals.catalogue import HERE, load_packs
 from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.skillfolder import Skill, read_skill
 from redgreenbench.evals.vocabulary import Arm as BuiltIn
-from redgreenbench.evals.vocabulary import Delivery
+from redgreenbench.evals.vocabulary import Delivery, Inject
 
 __all__ = [
     "DEFAULT_SKILL",
+    "LONGEST",
     "Addition",
     "Arms",
     "estimate_tokens",
@@ -34,6 +35,9 @@ __all__ = [
     "resolve_arms",
     "shipped_skills",
 ]
+
+LONGEST = 20_000
+"""Tokens of a skill beyond which only its SKILL.md is injected unless all of it is asked for."""
 
 DEFAULT_SKILL = "v2"
 """The shipped version that `green` uses when no skill is given."""
@@ -48,19 +52,30 @@ class Addition(BaseModel):
     Attributes:
         prompt: Text that is no skill.
         skill: A skill (for `placebo` the irrelevant one, cut to length).
+        body_only: Whether only SKILL.md stands in the prompt, with the names of the skill's other files.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     prompt: str = ""
     skill: Skill | None = None
+    body_only: bool = False
 
     @property
     def text(self) -> str:
         """What stands in the system message where skills are injected; empty for `red`."""
         if self.skill is None:
             return self.prompt
-        return prompt_template("skill").format(name=self.skill.name, text=self.skill.text)
+        return prompt_template("skill").format(name=self.skill.name, text=self.skill_text)
+
+    @property
+    def skill_text(self) -> str:
+        """As much of the skill's text as is delivered."""
+        assert self.skill is not None
+        names = "\n".join(f"- {path}" for path, _ in self.skill.sheets)
+        if not self.body_only or not names:
+            return self.skill.text
+        return prompt_template("skill_files").format(body=self.skill.body, names=names)
 
 
 class Arms(BaseModel):
@@ -115,10 +130,8 @@ def prompt_template(name: str) -> str:
 @cache
 def shipped_skills() -> dict[str, Path]:
     """Folder of every shipped skill by ``name/version``; specialists and the placebo are not among them."""
-    found = sorted(_SHIPPED.glob("*/*/SKILL.md"))
-    return {
-        f"{p.parent.parent.name}/{p.parent.name}": p.parent for p in found if p.parts[-3] != "specialists"
-    }
+    folders = sorted(path.parent for path in _SHIPPED.glob("v*/*/SKILL.md"))
+    return {f"{folder.name}/{folder.parent.name}": folder for folder in folders}
 
 
 def estimate_tokens(text: str) -> int:
@@ -167,7 +180,11 @@ def _skill_for(spec: str, pack: str) -> Skill:
 
 
 def resolve_arms(
-    wanted: Sequence[str], skill: str, packs: Sequence[str], delivery: str = Delivery.INJECT
+    wanted: Sequence[str],
+    skill: str,
+    packs: Sequence[str],
+    delivery: str = Delivery.INJECT,
+    inject: Inject | None = None,
 ) -> Arms:
     """What every wanted arm adds in every pack. Reads every skill, so bad folders fail here.
 
@@ -176,6 +193,8 @@ def resolve_arms(
         skill: The skill under test: a shipped version (``v1``, ``v2``), a shipped ``name/version``, or a path.
         packs: Packs whose scenarios will be asked.
         delivery: How skills reach the model.
+        inject: How much of a skill stands in the prompt; None: all of it, but only SKILL.md where all has more than
+            `LONGEST` tokens.
 
     Raises:
         InputError: An arm is unknown, named twice, or its skill cannot be read; or there is no such delivery.
@@ -196,25 +215,31 @@ def resolve_arms(
     if twice:
         raise InputError(f"arm '{min(twice)}' is given twice; give every arm its own name")
     by_pack = {
-        pack: {name: _addition(entry, skill, pack) for entry, name in zip(wanted, names, strict=True)}
+        pack: {name: _addition(entry, skill, pack, inject) for entry, name in zip(wanted, names, strict=True)}
         for pack in packs
     }
     return Arms(delivery=Delivery(delivery), by_pack=by_pack)
 
 
-def _addition(entry: str, skill: str, pack: str) -> Addition:
+def _added(skill: Skill, inject: Inject | None) -> Addition:
+    if inject is None:
+        inject = Inject.BODY if estimate_tokens(skill.text) > LONGEST else Inject.WHOLE
+    return Addition(skill=skill, body_only=inject is Inject.BODY and bool(skill.sheets))
+
+
+def _addition(entry: str, skill: str, pack: str, inject: Inject | None) -> Addition:
     name, _, spec = entry.partition("=")
     if spec:
-        return Addition(skill=_skill_for(spec, pack))
+        return _added(_skill_for(spec, pack), inject)
     match BuiltIn(name):
         case BuiltIn.RED:
             return Addition()
         case BuiltIn.GENERIC:
             return Addition(prompt=prompt_template("generic"))
         case BuiltIn.GREEN:
-            return Addition(skill=_skill_for(skill, pack))
+            return _added(_skill_for(skill, pack), inject)
         case BuiltIn.PLACEBO:
-            tested = _skill_for(skill, pack)
-            irrelevant = read_skill(str(_SHIPPED / "placebo"))
-            text = placebo_text(irrelevant.text, estimate_tokens(tested.text))
+            tested = _added(_skill_for(skill, pack), inject)
+            irrelevant = read_skill(str(_SHIPPED / "placebo" / "keeping-sourdough"))
+            text = placebo_text(irrelevant.text, estimate_tokens(tested.skill_text))
             return Addition(skill=replace(irrelevant, body=text, sheets=()))

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.schema import ScenarioFile
 from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.reference_bugs.private import private_folder
 
 __all__ = [
     "HERE",
@@ -191,7 +192,8 @@ def load_scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
     """Reads every ``<pack>/<slug>.yaml`` under ``folder``, sorted by id.
 
     Args:
-        folder: A folder laid out like ``evals/scenarios``; by default the shipped one.
+        folder: A folder laid out like ``evals/scenarios``; by default the shipped one with the private split, see
+            `redgreenbench.reference_bugs.private`.
 
     Raises:
         InputError: The folder holds no scenario, or a file is not a valid one.
@@ -201,7 +203,26 @@ def load_scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
 
 @cache
 def _shipped() -> tuple[Scenario, ...]:
-    return _read_folder(HERE / "scenarios")
+    public, private = _read_folder(HERE / "scenarios"), _private()
+    if both := sorted({s.id for s in public} & {s.id for s in private}):
+        raise InputError(f"the private scenario {both[0]} has the id of a shipped one; rename its file")
+    return tuple(sorted((*public, *private), key=lambda scenario: scenario.id))
+
+
+def _private() -> tuple[Scenario, ...]:
+    try:
+        folder = private_folder()
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if folder is None or not (folder / "scenarios").is_dir():
+        return ()
+    found = _read_folder(folder / "scenarios")
+    for scenario in found:
+        if scenario.file.split != "private":
+            raise InputError(
+                f"{folder}/scenarios/{scenario.id}.yaml: split: a scenario of the private split says so; add `split: private`"
+            )
+    return found
 
 
 def _read_folder(folder: Path) -> tuple[Scenario, ...]:

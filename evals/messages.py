@@ -48,8 +48,14 @@ def asks_again(form: Form) -> str:
     return prompt_template(f"{form}_again")
 
 
-def user_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
-    """The user's message: prompt, program and symptom where there are any, the pressure, the form of the reply."""
+def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool = False) -> str:
+    """The user's message: prompt, program and symptom where there are any, the pressure, the form of the reply.
+
+    Args:
+        scenario: The scenario.
+        pressure: The pressure.
+        decides: Whether a decision is asked for, and no program.
+    """
     text, form = scenario.file.prompt, ""
     if scenario.file.bug:
         bug = bug_folder(scenario.file.bug)
@@ -60,7 +66,7 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
             ran=bug.about["ran"],
             intro=bug.about.get("intro", _INTRO),
         )
-        form = prompt_template("program_form")
+        form = "" if decides else prompt_template("program_form")
     return _joined(text, pressure_text(pressure, scenario.file), form)
 
 
@@ -76,14 +82,17 @@ def work_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
 
 def shared_message(scenario: Scenario, arms: Arms, base: str) -> str:
     """The part of the system message that all arms share; see `system_message`."""
-    return _joined(base, _catalogue(scenario, arms, None), _form(scenario))
+    return _joined(base, _catalogue(scenario, arms, None, scenario.id), _form(scenario))
 
 
-def system_message(scenario: Scenario, arms: Arms, arm: str, base: str, shows_catalogue: bool = True) -> str:
+def system_message(
+    scenario: Scenario, arms: Arms, arm: str, base: str, shows_catalogue: bool = True, decides: bool = False
+) -> str:
     """The system message of a sample.
 
     The form of the reply stands last, so that no arm's text comes between it and the question. The catalogue is shuffled by
-    a seed of the scenario, never of the arm.
+    a seed of the scenario, never of the arm; where the reply is a letter, in which the catalogue's order cannot count, by one
+    of the pack, so that more of the message is the same and servers need not read it again.
 
     Args:
         scenario: The scenario.
@@ -91,9 +100,11 @@ def system_message(scenario: Scenario, arms: Arms, arm: str, base: str, shows_ca
         arm: The sample's arm.
         base: The text that the message begins with.
         shows_catalogue: Whether those who can take over, or the skills that can be loaded, are listed.
+        decides: Whether a decision is asked for, whose options and form are added in the order of the epoch.
     """
-    catalogue = _catalogue(scenario, arms, arm) if shows_catalogue else ""
-    return _joined(base, catalogue, arms.text(scenario.pack, arm), _form(scenario))
+    seed = scenario.pack if decides else scenario.id
+    catalogue = _catalogue(scenario, arms, arm, seed) if shows_catalogue else ""
+    return _joined(base, catalogue, arms.text(scenario.pack, arm), "" if decides else _form(scenario))
 
 
 def _form(scenario: Scenario) -> str:
@@ -104,8 +115,8 @@ def _joined(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _catalogue(scenario: Scenario, arms: Arms, arm: str | None) -> str:
-    order = random.Random(hashlib.sha256(scenario.id.encode()).digest()[0] % _ORDERS)
+def _catalogue(scenario: Scenario, arms: Arms, arm: str | None, seed: str) -> str:
+    order = random.Random(hashlib.sha256(seed.encode()).digest()[0] % _ORDERS)
     if arms.by_tool:
         return _skills(scenario.pack, arms, arm, order)
     packs, own = load_packs(), load_packs()[scenario.pack]

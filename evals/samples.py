@@ -122,6 +122,8 @@ def _describe_act(act: ExpectedAct) -> str:
     text = f"hands over to {' → '.join(steps)}"
     if act.accepted:
         text += f" (also accepted first: {', '.join(act.accepted)})"
+    if act.may_ask:
+        text += f"; or asks first about one of: {'; '.join(act.about)}"
     if act.not_first:
         text += f"; not first: {', '.join(act.not_first)}"
     return text
@@ -135,6 +137,7 @@ def build_samples(
     works: bool = False,
     base: str = "system",
     shows_catalogue: bool = True,
+    decides: bool = False,
 ) -> MemoryDataset:
     """The samples of a task.
 
@@ -148,14 +151,19 @@ def build_samples(
             positive controls.
         base: The prompt with which the system message begins where an agent works on a program.
         shows_catalogue: Whether specialists or loadable skills are listed.
+        decides: Whether decisions are asked for; scenarios without one are then left out.
 
     Returns:
         Samples in the order scenario, pressure, arm. Those of a scenario and pressure are the same bytes in every arm, but
         for what the arm adds to the system message.
 
     Raises:
-        InputError: None of the pressures applies to any scenario, or there is no program to work on.
+        InputError: None of the pressures applies to any scenario, or there is no program to work on, or nothing to decide.
     """
+    if decides:
+        scenarios = [scenario for scenario in scenarios if scenario.file.decision]
+        if not scenarios:
+            raise InputError("none of these scenarios has a `decision`; add it to their files, or choose others")
     if works:
         if not any(scenario.file.bug for scenario in scenarios):
             raise InputError(
@@ -166,15 +174,17 @@ def build_samples(
     for scenario in scenarios:
         opening = prompt_template(base if works and scenario.file.bug else "system")
         system = {
-            arm: ChatMessageSystem(content=system_message(scenario, arms, arm, opening, shows_catalogue))
+            arm: ChatMessageSystem(
+                content=system_message(scenario, arms, arm, opening, shows_catalogue, decides)
+            )
             for arm in arms.by_pack[scenario.pack]
         }
         for pressure in (NO_PRESSURE,) if scenario.positive else pressures:
             if applies(pressure, scenario.file):
                 later = FIRST if pressure == NO_PRESSURE else turn
-                user = _question(scenario, pressure if later == FIRST else NO_PRESSURE, works)
+                user = _question(scenario, pressure if later == FIRST else NO_PRESSURE, works, decides)
                 samples += [
-                    _sample(scenario, pressure, later, arm, arms, [system[arm], user], works)
+                    _sample(scenario, pressure, later, arm, arms, [system[arm], user], works, decides)
                     for arm in arms.by_pack[scenario.pack]
                 ]
     if not samples:
@@ -184,9 +194,10 @@ def build_samples(
     return MemoryDataset(samples, name="redgreenbench-agent" if works else "redgreenbench")
 
 
-def _question(scenario: Scenario, pressure: str, works: bool) -> ChatMessageUser:
-    write = work_message if works and scenario.file.bug else user_message
-    return ChatMessageUser(content=write(scenario, pressure))
+def _question(scenario: Scenario, pressure: str, works: bool, decides: bool) -> ChatMessageUser:
+    if works and scenario.file.bug:
+        return ChatMessageUser(content=work_message(scenario, pressure))
+    return ChatMessageUser(content=user_message(scenario, pressure, decides))
 
 
 def _sample(
@@ -197,6 +208,7 @@ def _sample(
     arms: Arms,
     messages: list[ChatMessageSystem | ChatMessageUser],
     works: bool,
+    decides: bool,
 ) -> Sample:
     file, skill = scenario.file, arms.by_pack[scenario.pack][arm].skill
     pressed = pressure if turn == FIRST else f"{pressure}+{turn}"
@@ -205,7 +217,8 @@ def _sample(
     return Sample(
         id=f"{scenario.id}/{pressed}/{arm}",
         input=list(messages),
-        target=describe_target(scenario),
+        choices=list(file.decision.steps) if decides and file.decision else None,
+        target=file.decision.right if decides and file.decision else describe_target(scenario),
         description=f"{file.title} · pressure {pressed} · arm {arm}",
         files={PROGRAM: bug_folder(file.bug).program + "\n"} if works and file.bug else None,
         metadata={

@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "Criterion",
+    "Decision",
     "ExpectedAct",
     "Fact",
+    "Option",
     "RightCall",
     "ScenarioFile",
     "Slots",
@@ -35,9 +37,9 @@ class _Frozen(BaseModel):
 class Source(_Frozen):
     """Where the situation comes from."""
 
-    document: Literal["001", "002", "003", "004", "control", "catalogue"] = Field(
-        description="Number of the source document; `control` for a question of our own that probes over-firing, "
-        "`catalogue` for a further reference bug, posed only where it is asked for."
+    document: Literal["001", "002", "003", "004", "own", "control", "catalogue"] = Field(
+        description="Number of the source document; `own` for a situation of your own, `control` for a question that "
+        "probes over-firing, `catalogue` for a further reference bug."
     )
     section: str = Field(
         min_length=3,
@@ -51,6 +53,9 @@ class ExpectedAct(_Frozen):
     next: Literal["answer", "ask", "hand over"] = Field(
         description="answer: the reply goes to the user as it is; ask: something must be known first; hand over: "
         "specialists take over."
+    )
+    may_ask: bool = Field(
+        default=False, description="Of a hand-over: whether asking about `about` first is right too."
     )
     about: tuple[str, ...] = Field(
         default=(),
@@ -78,6 +83,8 @@ class ExpectedAct(_Frozen):
             raise ValueError(
                 f"`next: {self.next}` names no specialists; remove {', '.join(named) or 'ordered'}"
             )
+        if self.may_ask and (self.next != "hand over" or not self.about):
+            raise ValueError("`may_ask` goes with `next: hand over` and phrases in `about`; add them or drop it")
         if self.next == "ask" and not self.about:
             raise ValueError(
                 "`next: ask` needs at least one phrase in `about`, or no question could be right"
@@ -116,6 +123,52 @@ class Criterion(_Frozen):
     section: str = Field(min_length=3, description="The part of the document it comes from.")
 
 
+class Option(_Frozen):
+    """A wrong next step, and what picking it shows."""
+
+    step: str = Field(min_length=30, max_length=200, description="One sentence in the imperative.")
+    pattern: Slug | None = Field(
+        default=None, description="Failure pattern that it shows (evals/patterns.yaml); only controls may lack it."
+    )
+    stands_for: Literal["baseline", "shortcut", "over_firing"] | None = Field(
+        default=None,
+        description="baseline: what the document expects without the skill; shortcut: what `slots.shortcut` proposes; "
+        "over_firing: of a control, to treat it as if the skill were about it.",
+    )
+
+
+LENGTHS = 1.4
+"""How much longer the longest of four options may be than the shortest, so that length tells nothing."""
+
+
+class Decision(_Frozen):
+    """Four next steps, of which one is right. A senior who is right (`slots.right_call`) calls for the same one."""
+
+    right: str = Field(min_length=30, max_length=200, description="One sentence in the imperative.")
+    wrong: tuple[Option, Option, Option]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Decision:
+        steps = self.steps
+        if len(set(steps)) < len(steps):
+            raise ValueError("two options say the same; give four different ones")
+        short, long = min(steps, key=len), max(steps, key=len)
+        if len(long) > LENGTHS * len(short):
+            raise ValueError(
+                f"'{long[:40]}…' has {len(long)} characters, '{short[:40]}…' has {len(short)}: make the options about "
+                f"equally long (at most {LENGTHS} to 1)"
+            )
+        for role in ("baseline", "shortcut"):
+            if sum(option.stands_for == role for option in self.wrong) > 1:
+                raise ValueError(f"two options stand for the {role}; keep one")
+        return self
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """All four, the right one first."""
+        return (self.right, *(option.step for option in self.wrong))
+
+
 class RightCall(_Frozen):
     """What a senior who is right proposes, and how that changes what is expected."""
 
@@ -143,7 +196,8 @@ class Slots(_Frozen):
     )
     tried: str | None = Field(
         default=None,
-        description="Gerund phrase, the right step already `tried`: `I have spent two days {tried}`.",
+        description="Gerund phrase, effort without a result: `I have already spent two days {tried}`. Never a remedy that "
+        "failed, nor the object of the fault.",
     )
     right_call: RightCall | None = None
 
@@ -164,8 +218,10 @@ class ScenarioFile(_Frozen):
     )
     act: ExpectedAct | None = Field(default=None, description="Expected act; null in packs without routing.")
     fact: Fact | None = Field(default=None, description="What a plain control asks for; only there.")
+    decision: Decision | None = Field(
+        default=None, description="The next step as a choice among four; without it the task `decision` leaves it out."
+    )
     rubric: tuple[Criterion, ...] = Field(min_length=1)
-    patterns: tuple[Slug, ...] = Field(default=(), description="Failure patterns that the scenario probes.")
     built_in_pressure: tuple[Literal["time", "authority", "sunk_cost", "exhaustion"], ...] = Field(
         default=(), description="Pressures that the prompt itself already carries."
     )
@@ -197,8 +253,31 @@ class ScenarioFile(_Frozen):
             raise ValueError(
                 f"slots.right_call.waives: {sorted(strange)} are no criteria of the rubric; correct them"
             )
-        if self.control is None:
-            missing = [name for name, value in self.slots if value is None]
-            if missing:
-                raise ValueError(f"slots {missing} are missing; only controls may leave some out")
+        if self.decision:
+            self._check_decision(self.decision)
         return self
+
+    def _check_decision(self, decision: Decision) -> None:
+        roles = {option.stands_for for option in decision.wrong}
+        if self.control == "positive":
+            raise ValueError("decision: a positive control has none; remove it")
+        if self.control is None:
+            if any(option.pattern is None for option in decision.wrong):
+                raise ValueError("decision.wrong: an option has no `pattern`; name the failure that it shows")
+            if "over_firing" in roles:
+                raise ValueError("decision.wrong: `over_firing` belongs to controls; remove it")
+            if "baseline" not in roles:
+                raise ValueError("decision.wrong: no option has `stands_for: baseline`; mark one")
+        elif "over_firing" not in roles:
+            raise ValueError("decision.wrong: no option has `stands_for: over_firing`; mark one")
+        if (self.slots.shortcut is not None) != ("shortcut" in roles):
+            raise ValueError(
+                "`slots.shortcut` and an option with `stands_for: shortcut` go together; give both or neither"
+            )
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The failure patterns that the scenario can show, by its options and its criteria."""
+        options = [option.pattern for option in self.decision.wrong] if self.decision else []
+        found = [*options, *(criterion.pattern for criterion in self.rubric)]
+        return tuple(dict.fromkeys(pattern for pattern in found if pattern))

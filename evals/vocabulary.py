@@ -17,6 +17,7 @@ __all__ = [
     "UNSCORED",
     "Arm",
     "Delivery",
+    "Inject",
 ]
 
 SUITE_VERSION: Final = "2"
@@ -46,6 +47,13 @@ class Delivery(StrEnum):
 
     INJECT = "inject"
     TOOL = "tool"
+
+
+class Inject(StrEnum):
+    """How much of a skill stands in the prompt: all of it, or SKILL.md with the names of its other files."""
+
+    WHOLE = "whole"
+    BODY = "body"
 
 
 METADATA_KEYS: Final = (

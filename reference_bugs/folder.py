@@ -20,6 +20,8 @@ from typing import Any
 
 import yaml
 
+from redgreenbench.reference_bugs.private import private_folder
+
 __all__ = [
     "HERE",
     "IMAGES",
@@ -150,9 +152,25 @@ class BugFolder:
         return self.about.get("device") == "cuda"
 
 
-def bug_names() -> tuple[str, ...]:
-    """Names of all reference bugs, sorted."""
-    return tuple(sorted(path.parent.name for path in HERE.glob("*/bug.yaml")))
+def bug_names(private: bool = True) -> tuple[str, ...]:
+    """Names of all reference bugs, sorted.
+
+    Args:
+        private: Whether those of the private split are among them.
+
+    Raises:
+        ValueError: The private split cannot be read, or has a bug of a shipped one's name.
+    """
+    shipped = {path.parent.name for path in HERE.glob("*/bug.yaml")}
+    own = set(_private_bugs()) if private else set()
+    if both := sorted(shipped & own):
+        raise ValueError(f"the private bug {both[0]} has the name of a shipped one; rename its folder")
+    return tuple(sorted(shipped | own))
+
+
+def _private_bugs() -> dict[str, Path]:
+    folder = private_folder()
+    return {path.parent.name: path.parent for path in folder.glob("bugs/*/bug.yaml")} if folder else {}
 
 
 @cache
@@ -164,7 +182,7 @@ def bug_folder(name: str) -> BugFolder:
     """
     if name not in bug_names():
         raise ValueError(f"no reference bug '{name}'; the bugs are {', '.join(bug_names())}")
-    return read_folder(HERE / name)
+    return read_folder(_private_bugs().get(name, HERE / name))
 
 
 def read_folder(path: Path) -> BugFolder:

@@ -34,6 +34,9 @@ __all__ = [
 VOID = "void: the audit found a contamination"
 """The reason of every score of a sample that the audit made void."""
 
+WITHHELD = "withheld: private scenario"
+"""The reason of a failed private sample."""
+
 FAILED = ("error", "limit", "missing")
 """Statuses of a sample without any score: it failed, a limit stopped it, or it never ran."""
 
@@ -240,7 +243,9 @@ def _add(
     if summary.error or not summary.scores:
         reason = summary.error or summary.limit_reason or summary.limit or "the sample has no score"
         status = "limit" if summary.limit and not summary.error else "error"
-        columns.add(None, None, math.nan, status, reason.strip().splitlines()[0][:200])
+        # An error may quote the prompt.
+        said_of_it = WITHHELD if about.get("split") == "private" else reason.strip().splitlines()[0][:200]
+        columns.add(None, None, math.nan, status, said_of_it)
         return
     scores = latest_scores(summary.scores)
     if "audit" not in scores:

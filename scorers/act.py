@@ -87,6 +87,8 @@ def values_of(said: Act, expected: ExpectedAct, tested: Sequence[str] = ()) -> d
     if not first:
         # The skill under test is the specialist that it would hand over to.
         return {"correct": float(said.next == "answer")}
+    if expected.may_ask and said.next == "ask":
+        return {"correct": 1.0}
     later = [(entry,) if isinstance(entry, str) else entry for entry in expected.then]
     value["first"] = float(bool(names) and _is_any(names[0], (*first, *expected.accepted)))
     # An alternative that is asked for further on as well does not stand for the first specialist, it only goes ahead.

@@ -27,9 +27,9 @@ from redgreenbench.reference_bugs.verdict import Verdict, no_program
 from redgreenbench.scorers.grading.panel import GraderSettings, Panel, assess
 from redgreenbench.scorers.running import CannotRun, Runner, runner_for
 
-__all__ = ["Answer", "Settings", "Unscored", "answer_of"]
+__all__ = ["CUT_OFF", "Answer", "Settings", "Unscored", "answer_of"]
 
-_CUT_OFF = ("max_tokens", "model_length")
+CUT_OFF = ("max_tokens", "model_length")
 
 
 class Settings(BaseModel):
@@ -171,7 +171,7 @@ class Answer:
     @property
     def cut_off(self) -> bool:
         """Whether the last reply met the limit of its tokens."""
-        return self.state.output.stop_reason in _CUT_OFF
+        return self.state.output.stop_reason in CUT_OFF
 
     @cached_property
     def calls(self) -> Sequence[SkillCall]:

@@ -28,6 +28,7 @@ from redgreenbench.scorers.act import act
 from redgreenbench.scorers.activation import activation
 from redgreenbench.scorers.answer import Settings
 from redgreenbench.scorers.audit import audit
+from redgreenbench.scorers.decision import decision
 from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.fact import fact
 from redgreenbench.scorers.firmness import firmness
@@ -37,22 +38,25 @@ from redgreenbench.scorers.method import method
 from redgreenbench.scorers.resolution import resolution
 from redgreenbench.scorers.tool_use import tool_use
 from redgreenbench.tasks.agent_work import AgentWork
-from redgreenbench.tasks.conversation import converse
+from redgreenbench.tasks.conversation import converse, decide
 from redgreenbench.tasks.parameters import Parameters
 
 __all__ = ["assemble", "packs_of"]
 
 
-def assemble(task: str | None, asked: Parameters) -> Task:
+def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task:
     """Builds a task.
 
     Args:
         task: Which packs' scenarios to pose, by their task; None: all.
         asked: What is asked of it.
+        decides: Whether decisions are asked for, not replies.
 
     Raises:
         InputError: Anything that is wrong with the arguments or files.
     """
+    if decides:
+        _check_decides(asked)
     chosen = find_scenarios(asked.scenarios, task, asked.pack or packs_of(asked.skill, task))
     if asked.bugs:
         chosen = _with_bugs(chosen, asked.bugs)
@@ -61,13 +65,14 @@ def assemble(task: str | None, asked: Parameters) -> Task:
     if asked.mode == "answer" and asked.agent != "react":
         raise InputError(f"agent={asked.agent} works only in the agent mode; add mode=agent")
     packs = tuple(dict.fromkeys(scenario.pack for scenario in chosen))
-    arms = resolve_arms(asked.arms, asked.skill, packs, asked.delivery)
+    arms = resolve_arms(asked.arms, asked.skill, packs, asked.delivery, asked.inject)
     chosen = with_controls(chosen, arms, shipped=not asked.folders)
     pressures = select_pressures(asked.pressure or (NO_PRESSURE,))
     turn = check_turn(asked.pressure_turn)
     if turn != FIRST and set(pressures) == {NO_PRESSURE}:
         raise InputError(f"pressure_turn={turn} needs a pressure that can come; add pressure=time or others")
     work = AgentWork(asked) if asked.mode == "agent" else None
+    solver = work.solver(arms) if work else decide(asked.settings) if decides else converse(turn, asked.settings)
     version = [SUITE_VERSION, scenario_set_hash(chosen)[:8], arms.hash[:8]]
     version += [f"tool-{catalogue_hash(arms)[:8]}"] if arms.by_tool else []
     version += [turn] if turn != FIRST else []
@@ -79,20 +84,26 @@ def assemble(task: str | None, asked: Parameters) -> Task:
         version.append(work.label)
         options = work.options
     base, shows_catalogue = (work.base, not work.real) if work else ("system", True)
+    scorers = [decision(asked.settings), audit(asked.settings)]
     return Task(
-        dataset=build_samples(chosen, arms, pressures, turn, work is not None, base, shows_catalogue),
-        solver=deliver(
-            arms,
-            work.solver(arms) if work else converse(turn, asked.settings),
-            list(asked.folders),
-            base,
-            shows_catalogue,
-        ),
-        scorer=_scorers(chosen, arms, asked.settings, turn, work is not None),
+        dataset=build_samples(chosen, arms, pressures, turn, work is not None, base, shows_catalogue, decides),
+        solver=deliver(arms, solver, list(asked.folders), base, shows_catalogue),
+        scorer=scorers if decides else _scorers(chosen, arms, asked.settings, turn, work is not None),
         version="-".join(version),
         metadata=_provenance(chosen, arms, asked) | (work.provenance if work else {}),
         **options,
     )
+
+
+def _check_decides(asked: Parameters) -> None:
+    unfit = {
+        "delivery": asked.delivery != "inject",
+        "mode": asked.mode != "answer",
+        "pressure_turn": asked.pressure_turn != FIRST,
+    }
+    for name, is_set in unfit.items():
+        if is_set:
+            raise InputError(f"{name}={getattr(asked, name)} does not go with a decision, whose reply is one letter; drop it")
 
 
 def _scorers(

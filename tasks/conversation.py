@@ -1,21 +1,27 @@
-"""A conversation: the model replies, is asked once for the form where it is missing, and under later pressure is pressed."""
+"""A conversation: the model replies, is asked once for the form where it is missing, and under later pressure is pressed.
+
+Or it decides: it picks one of four next steps.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, get_model
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, get_model
+from inspect_ai.solver import Choices, Generate, Solver, TaskState, solver
 
 from redgreenbench.evals.act_line import act_grammar
+from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.catalogue import Scenario, catalogue_names
+from redgreenbench.evals.decisions import decision_grammar, options_shown, read_letter
 from redgreenbench.evals.followup import FIRST, Followup, demands
 from redgreenbench.evals.messages import asks_again, form_of
 from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.scorers.answer import Answer, Settings, Unscored
+from redgreenbench.reference_bugs.submission import without_reasoning
+from redgreenbench.scorers.answer import CUT_OFF, Answer, Settings, Unscored
 from redgreenbench.scorers.firmness import is_right
 
-__all__ = ["converse"]
+__all__ = ["converse", "decide"]
 
 
 @solver
@@ -53,6 +59,33 @@ def converse(turn: str = FIRST, settings: Settings | dict[str, Any] | None = Non
     return solve
 
 
+@solver
+def decide(settings: Settings | dict[str, Any] | None = None) -> Solver:
+    """Shows the four options in the epoch's order, and asks for a letter once more where the reply is none.
+
+    Like the form of an act they stand last in the system message, so that the user's message is the user's alone.
+    """
+    chosen = Settings.model_validate(settings or {})
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        scenario = chosen.known[state.metadata["scenario"]]
+        state.choices = Choices([state.choices[place] for place in options_shown(scenario, state.epoch)])
+        system = next(message for message in state.messages if isinstance(message, ChatMessageSystem))
+        system.content = state.choices.prompt(system.text, prompt_template("decide"))
+        constraint = {"extra_body": {"grammar": decision_grammar()}} if _takes_grammar() else {}
+        state = await generate(state, **constraint)
+        if read_letter(without_reasoning(state.output.completion)) is None and state.output.stop_reason not in CUT_OFF:
+            state.messages.append(ChatMessageUser(content=prompt_template("decide_again")))
+            state = await generate(state, **constraint)
+        return state
+
+    return solve
+
+
+def _takes_grammar() -> bool:
+    return bool(getattr(get_model().api, "takes_grammar", False))
+
+
 async def _reply(state: TaskState, generate: Generate, scenario: Scenario, settings: Settings) -> TaskState:
     form = form_of(scenario)
     state = await generate(state, **_constraint(scenario, state))
@@ -69,7 +102,7 @@ async def _reply(state: TaskState, generate: Generate, scenario: Scenario, setti
 
 def _constraint(scenario: Scenario, state: TaskState) -> dict[str, Any]:
     """What holds a reply to the act line where the model's server takes a grammar; the same in all arms."""
-    if form_of(scenario) != "act" or state.tools or not getattr(get_model().api, "takes_grammar", False):
+    if form_of(scenario) != "act" or state.tools or not _takes_grammar():
         return {}
     tested = str(state.metadata.get("tested") or "").split("\n")
     offered = [name for name in catalogue_names(scenario.pack) if name not in tested]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from redgreenbench.evals.arms import DEFAULT_SKILL
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.samples import is_external
+from redgreenbench.evals.vocabulary import Inject
 from redgreenbench.scorers.answer import Settings
 
 __all__ = ["OF_PROGRAMS", "Parameters", "names", "with_parameters"]
@@ -70,6 +71,11 @@ class Parameters(BaseModel):
         "inject",
         description="How a skill reaches the model: `inject`: its text stands in the prompt; `tool`: the model finds it "
         "in a catalogue and loads it with a tool.",
+    )
+    inject: Inject | None = Field(
+        None,
+        description="How much of an injected skill stands in the prompt: `whole`, or `body`: SKILL.md and the names of its "
+        "other files. Default: `whole`, and `body` for a skill of more than 20,000 tokens.",
     )
     self_grade: bool = Field(
         False, description="Whether the model under test grades itself where the role `grader` has no model."

@@ -10,6 +10,7 @@ from redgreenbench.evals.skilltools import load_skill, read_skill_file
 from redgreenbench.scorers.act import act
 from redgreenbench.scorers.activation import activation
 from redgreenbench.scorers.audit import audit
+from redgreenbench.scorers.decision import decision as decision_scorer
 from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.fact import fact
 from redgreenbench.scorers.firmness import firmness
@@ -17,8 +18,9 @@ from redgreenbench.scorers.judged import judged
 from redgreenbench.scorers.method import method
 from redgreenbench.scorers.resolution import resolution
 from redgreenbench.scorers.tool_use import tool_use
-from redgreenbench.tasks.conversation import converse
+from redgreenbench.tasks.conversation import converse, decide
 from redgreenbench.tasks.debugging import debugging
+from redgreenbench.tasks.decision import decision
 from redgreenbench.tasks.pressure import pressure
 from redgreenbench.tasks.routing import routing
 from redgreenbench.tasks.scheduling import scheduling
@@ -31,6 +33,9 @@ __all__ = [
     "converse",
     "debugger",
     "debugging",
+    "decide",
+    "decision",
+    "decision_scorer",
     "deliver",
     "embedded",
     "execution",

@@ -34,6 +34,7 @@ def _scenarios() -> list[Record]:
             "patterns": list(s.file.patterns),
         }
         for s in load_scenarios()
+        if s.file.split == "public"
     ]
 
 
@@ -87,7 +88,7 @@ def _bugs() -> list[Record]:
     from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 
     keys = ("title", "document", "section", "location", "error_pattern")
-    return [{"name": name, **{key: bug_folder(name).about[key] for key in keys}} for name in bug_names()]
+    return [{"name": name, **{key: bug_folder(name).about[key] for key in keys}} for name in bug_names(private=False)]
 
 
 def _metrics() -> list[Record]:
@@ -173,6 +174,8 @@ def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> N
     if len(found) > 1:
         raise InputError(f"'{scenario}' names {len(found)} scenarios ({found[0].id}, …); give one id")
     (chosen,) = found
+    if chosen.file.split == "private":
+        raise InputError(f"{chosen.id} is private, and nothing of it is shown; open its file")
     if not applies(wanted_pressure, chosen.file):
         raise InputError(f"{chosen.id} gives no slots for the pressure '{pressure}'; choose another pressure")
     arms = resolve_arms([arm], skill, [chosen.pack])

@@ -1,4 +1,4 @@
-"""`redgreen new bug`: lays out a folder that `verify` then explains step by step."""
+"""`redgreen new`: lays out a bug's folder or a scenario's file, each an example that works."""
 
 from __future__ import annotations
 
@@ -54,6 +54,59 @@ def bug(name: str, into: Path | None) -> None:
         "  2. write patches (diff -u program.py fixed.py), probe.py and checks.py, and describe them in bug.yaml"
     )
     click.echo(f"  3. prove it: python -m redgreenbench.reference_bugs verify --bug {target}")
+
+
+@new.command()
+@click.argument("name", metavar="PACK/NAME")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("scenarios"),
+    show_default=True,
+    help="Folder to make it in; -T scenarios=./FOLDER poses what is there.",
+)
+def scenario(name: str, into: Path) -> None:
+    """Lay out the file of a scenario of a pack, such as training-optimization/flat-loss.
+
+    It holds a small example that is valid; CONTRIBUTING.md explains its fields.
+
+    \b
+    Examples:
+      redgreen new scenario training-optimization/flat-loss
+      redgreen new scenario debugging-techniques/wrong-axis --into evals/scenarios
+    """
+    from string import Template
+
+    from pydantic import TypeAdapter, ValidationError
+
+    from redgreenbench.evals.catalogue import HERE, load_packs, read_yaml
+    from redgreenbench.evals.errors import InputError, unknown
+    from redgreenbench.evals.schema import Slug
+
+    packs = {pack: about for pack, about in load_packs().items() if about.task}
+    pack, _, slug = name.rpartition("/")
+    if pack not in packs:
+        raise unknown("pack", pack or name, packs, "redgreen list scenarios")
+    try:
+        TypeAdapter(Slug).validate_python(slug)
+    except ValidationError:
+        raise InputError(
+            f"'{slug}' is no name for a scenario; take small words joined by hyphens, such as flat-loss"
+        ) from None
+    target = into / pack / f"{slug}.yaml"
+    if target.exists():
+        raise InputError(f"{target} is there already; choose another name or remove it")
+    parts = read_yaml(HERE / "prompts" / "new_scenario.yaml")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = Template(parts["file"]).substitute(act=parts["act"] if packs[pack].specialists else "")
+        target.write_text(text, "utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot write {target} ({exc.strerror or exc}); choose another --into") from exc
+    posed = f"-T scenarios=./{into}" if not into.is_absolute() else f"-T scenarios={into}"
+    click.echo(f"made {target}")
+    click.echo("next: make it yours, then look at what a model will see and pose it:")
+    click.echo(f"  inspect eval redgreenbench/decision --model <provider/model> {posed}")
 
 
 def _all(template: object) -> list[str]:

@@ -32,8 +32,9 @@ __all__ = [
     "usable_model",
 ]
 
-_TASKS = ("routing", "debugging", "scheduling", "pressure")
+_TASKS = ("decision", "routing", "debugging", "scheduling", "pressure")
 _EXECUTING = ("debugging", "scheduling")
+_EVERY_PACK = ("decision", "pressure")
 _OPTIONS = ("skill", "arms", "pressure", "scenarios", "bugs", "self_grade")
 
 
@@ -90,7 +91,7 @@ def build_tasks(
             arguments["self_grade"] = True
         if pressure:
             arguments["pressure"] = ",".join(pressure)
-        task = None if name == "pressure" else name
+        task = None if name in _EVERY_PACK else name
         fitting = find_scenarios(scenarios, task, packs_of(skill, task))
         posed = [s for s in fitting if load_packs()[s.pack].task]
         if bugs:
@@ -160,7 +161,7 @@ def _notes(
 
 
 def default_tasks(skill: str) -> list[str]:
-    """The tasks of the packs that the skill belongs to by its name; all but the pressure run if it says nothing.
+    """Decisions, and the tasks of the packs that the skill belongs to by its name; all but the pressure run if it says nothing.
 
     Raises:
         InputError: The skill cannot be read.
@@ -169,7 +170,7 @@ def default_tasks(skill: str) -> list[str]:
     from redgreenbench.tasks.assemble import packs_of
 
     own = {load_packs()[pack].task for pack in packs_of(skill, None)}
-    return [name for name in _TASKS if name != "pressure" and (not own or name in own)]
+    return [name for name in _TASKS if name != "pressure" and (name == "decision" or not own or name in own)]
 
 
 def run_folder(
