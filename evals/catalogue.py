@@ -25,9 +25,11 @@ from redgreenbench.reference_bugs.private import private_folder
 
 __all__ = [
     "HERE",
+    "Document",
     "Pack",
     "Scenario",
     "catalogue_names",
+    "load_documents",
     "load_packs",
     "load_patterns",
     "load_scenarios",
@@ -66,6 +68,17 @@ class Pattern(BaseModel):
     says: str
 
 
+class Document(BaseModel):
+    """A source document: its situations, and the edge cases that it names without a prompt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    pack: str
+    situations: tuple[str, ...]
+    edge_cases: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A scenario with its identity: ``id`` is ``<pack>/<slug>``, taken from where the file lies."""
@@ -81,9 +94,11 @@ class Scenario:
         return self.id.partition("/")[2]
 
     @property
-    def on_request(self) -> bool:
-        """Whether it is posed only where something asks for it: a name, all bugs, or the delivery by tools."""
-        return self.file.source.document == "catalogue" or self.positive
+    def document(self) -> str:
+        """The document that it counts under; edge cases that a document only names stand apart from its situations."""
+        source = self.file.source
+        known = load_documents().get(source.document)
+        return f"{source.document} edge cases" if known and source.section in known.edge_cases else source.document
 
     @property
     def positive(self) -> bool:
@@ -161,6 +176,13 @@ def load_packs() -> dict[str, Pack]:
     """All packs by name, in the order of the file."""
     path = HERE / "packs.yaml"
     return validate(TypeAdapter(dict[str, Pack]), read_yaml(path), path)
+
+
+@cache
+def load_documents() -> dict[str, Document]:
+    """The source documents by number."""
+    path = HERE / "documents.yaml"
+    return validate(TypeAdapter(dict[str, Document]), read_yaml(path), path)
 
 
 @cache
@@ -302,7 +324,7 @@ def select(scenarios: Sequence[Scenario], wanted: Sequence[str]) -> tuple[Scenar
 def _is_named(scenario: Scenario, entry: str) -> bool:
     return (
         entry in (scenario.id, scenario.slug)
-        or (entry == scenario.pack and not scenario.on_request)
+        or (entry == scenario.pack and not scenario.positive)
         or entry in scenario.file.tags
         or fnmatch.fnmatchcase(scenario.id, entry)
         or fnmatch.fnmatchcase(scenario.slug, entry)

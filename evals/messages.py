@@ -51,12 +51,18 @@ def asks_again(form: Form) -> str:
 def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool = False) -> str:
     """The user's message: prompt, program and symptom where there are any, the pressure, the form of the reply.
 
+    A decision is posed with an excerpt of program and symptom, since a step is chosen, not a program written.
+
     Args:
         scenario: The scenario.
         pressure: The pressure.
         decides: Whether a decision is asked for, and no program.
     """
     text, form = scenario.file.prompt, ""
+    if decides:
+        decision = scenario.file.decision
+        excerpt = f"```\n{decision.excerpt}\n```" if decision and decision.excerpt else ""
+        return _joined(text, excerpt, pressure_text(pressure, scenario.file))
     if scenario.file.bug:
         bug = bug_folder(scenario.file.bug)
         text = prompt_template("program").format(
@@ -66,7 +72,7 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool 
             ran=bug.about["ran"],
             intro=bug.about.get("intro", _INTRO),
         )
-        form = "" if decides else prompt_template("program_form")
+        form = prompt_template("program_form")
     return _joined(text, pressure_text(pressure, scenario.file), form)
 
 

@@ -228,7 +228,7 @@ def _sample(
             "arm": arm,
             "tested": "\n".join(arms.tested(scenario.pack)),
             "pack": scenario.pack,
-            "document": file.source.document,
+            "document": scenario.document,
             "split": file.split,
             "control": file.control,
             "skill": skill.name if skill else None,

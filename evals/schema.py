@@ -144,6 +144,10 @@ LENGTHS = 1.4
 class Decision(_Frozen):
     """Four next steps, of which one is right. A senior who is right (`slots.right_call`) calls for the same one."""
 
+    excerpt: str = Field(
+        default="",
+        description="Lines of the bug's program and of what it printed that follow the prompt here, in place of all of them.",
+    )
     right: str = Field(min_length=30, max_length=200, description="One sentence in the imperative.")
     wrong: tuple[Option, Option, Option]
 
@@ -261,6 +265,8 @@ class ScenarioFile(_Frozen):
         roles = {option.stands_for for option in decision.wrong}
         if self.control == "positive":
             raise ValueError("decision: a positive control has none; remove it")
+        if decision.excerpt and self.bug is None:
+            raise ValueError("decision.excerpt: there is no `bug` to take lines from; put them into the prompt")
         if self.control is None:
             if any(option.pattern is None for option in decision.wrong):
                 raise ValueError("decision.wrong: an option has no `pattern`; name the failure that it shows")

@@ -1,4 +1,4 @@
-"""How many replies carry the form that they are asked for, by arm: a first line with the next step, a whole program.
+"""How many replies carry the form that they are asked for, by arm: a letter, a first line with the next step, a whole program.
 
 A reply without its form is a wrong answer. Where arms differ in that, a difference between them may be one of form, not of
 skill; every report says so.
@@ -19,7 +19,7 @@ from redgreenbench.reports.sections import p_text
 
 __all__ = ["Compliance", "compliance_of"]
 
-_FORMS = ("act-formatted", "program-given")
+_FORMS = ("decision-formatted", "act-formatted", "program-given")
 _SAMPLE = ["task", "scenario", "pressure", "epoch"]
 _ALPHA = 0.05
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.activation import fault_of_loading
+from redgreenbench.reports.cuts import Cut, Gap, cuts_of, gaps_of
 from redgreenbench.reports.inference import (
     Effect,
     adjust,
@@ -35,6 +36,7 @@ from redgreenbench.reports.reading import FAILED
 from redgreenbench.reports.robust import Ratio, amount, ratio_of_means
 
 __all__ = [
+    "FEWEST",
     "MOST_MISSING",
     "Measured",
     "Pressed",
@@ -47,6 +49,8 @@ __all__ = [
 
 MOST_MISSING = 0.2
 """Share of an arm's answers that may be missing; beyond, what is left need not be like what was asked."""
+FEWEST = 5
+"""Scenarios below which no rate of a failure pattern is shown."""
 _KS = (1, 2, 3, 5, 10)
 
 
@@ -120,6 +124,8 @@ class Subject:
         measured: Every metric of the registry, those without a value too.
         pressed: Headline metrics under pressure.
         reliable: pass^k, where there are several epochs.
+        cuts: Headline metrics by document, where there are several.
+        gaps: Headline metrics in public less in private scenarios, where there are private ones.
         cells: By task, arm and pressure: samples planned, scored, unscored, failed, stopped by a limit, missing.
         rows: The subject's part of the tidy table.
     """
@@ -134,6 +140,8 @@ class Subject:
     measured: tuple[Measured, ...]
     pressed: tuple[Pressed, ...]
     reliable: tuple[Reliable, ...]
+    cuts: tuple[Cut, ...]
+    gaps: tuple[Gap, ...]
     cells: pd.DataFrame
     rows: pd.DataFrame
 
@@ -199,6 +207,8 @@ def _subject(model: str, grader: str, delivery: str, rows: pd.DataFrame) -> Subj
         measured=tuple(found),
         pressed=tuple(p for p in pressed if any(e.scenarios for e in p.erosion.values())),
         reliable=tuple(r for r in reliable if any(len(ks) > 1 for ks in r.arms.values())),
+        cuts=tuple(one for name, v in values.items() for one in cuts_of(rows, name, v, arms)),
+        gaps=tuple(one for name, v in values.items() for one in gaps_of(rows, name, v, arms)),
         cells=_cells(rows),
         rows=rows,
     )
@@ -215,6 +225,9 @@ def _measured(
     values = values_of(rows, metric) if (metric.scorer, metric.key) in there else rows.iloc[:0]
     if values.empty:
         return Measured(name, {}, {}, {}, {}, {}, why_missing(rows, metric), {})
+    if metric.key.startswith("pattern:") and values["scenario"].nunique() < FEWEST:
+        few = f"fewer than {FEWEST} scenarios could show it, too few for a rate"
+        return Measured(name, {}, {}, {}, {}, {}, few, {})
     counts = missing_of(rows, metric)["arm"].value_counts()
     lost = {str(arm): int(count) for arm, count in counts.items()}
     by_arm = {arm: values[values["arm"] == arm] for arm in arms}

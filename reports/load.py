@@ -160,7 +160,7 @@ def _filled(frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     frame = frame.copy()
     for columns, by in (
-        (("control", "split"), ["scenario"]),
+        (("control", "split", "document"), ["scenario"]),
         (("skill", "skill_version", "skill_hash"), ["version", "pack", "arm"]),
     ):
         known = frame.loc[~bare].drop_duplicates(by).set_index(by)

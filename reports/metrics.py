@@ -58,6 +58,7 @@ class Metric(BaseModel):
         of: Which samples count: ``scenarios``, ``controls``, ``pressed`` (under a pressure other than the legitimate one),
             ``right`` (under the legitimate one), ``all``, or ``positive``: positive controls, which count nowhere else.
         pack: Only scenarios of this pack count.
+        cut: Only scenarios of this document count, by the label that samples carry.
         scale: ``share``: values in [0, 1]; ``amount``: any number.
         complement: Whether the value is 1 − what the log says.
         event: For an amount until something happens: the key that says whether it did. Where it did not, the value is
@@ -80,6 +81,7 @@ class Metric(BaseModel):
     key: str
     of: Literal["scenarios", "controls", "pressed", "right", "all", "positive"]
     pack: str | None = None
+    cut: str | None = None
     scale: Literal["share", "amount"] = "share"
     complement: bool = False
     event: str | None = None
@@ -155,7 +157,10 @@ def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
         "positive": positive,
     }
     chosen = kinds[metric.of]
-    return chosen & rows["pack"].eq(metric.pack) if metric.pack else chosen
+    for column, only in (("pack", metric.pack), ("document", metric.cut)):
+        if only:
+            chosen = chosen & rows[column].eq(only)
+    return chosen
 
 
 def rows_for(rows: pd.DataFrame) -> Callable[[Metric], pd.DataFrame]:

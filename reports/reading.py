@@ -42,7 +42,7 @@ FAILED = ("error", "limit", "missing")
 
 IDENTITY = (
     "log", "task", "version", "suite", "grader", "delivery", "model", "scenario", "pack", "pressure", "arm", "control",
-    "split", "skill", "skill_version", "skill_hash",
+    "split", "document", "skill", "skill_version", "skill_hash",
 )  # fmt: skip
 """Columns that are the same in all rows of a sample, beside its epoch."""
 
@@ -173,7 +173,7 @@ def read_log(file: str) -> Part:
         _add(columns, base, summary, said, versions)
     for sample_id, epoch in _planned(header):
         if (sample_id, epoch) not in seen:
-            columns.samples.append((*base, *_planned_as(sample_id), None, None, None, None, None, epoch))
+            columns.samples.append((*base, *_planned_as(sample_id), *[None] * 6, epoch))
             columns.add(None, None, math.nan, "missing", "it was never run")
     notes = []
     if header.status == "started":
@@ -237,7 +237,7 @@ def _add(
     versions: dict[str, int],
 ) -> None:
     about = summary.metadata
-    own = (_text(about.get(k)) for k in ("control", "split", "skill", "skill_version", "skill_hash"))
+    own = (_text(about.get(k)) for k in ("control", "split", "document", "skill", "skill_version", "skill_hash"))
     columns.samples.append((*base, *identity_of(about), *own, summary.epoch))
     _add_usage(columns, summary, base[-1])
     if summary.error or not summary.scores:

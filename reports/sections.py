@@ -86,6 +86,8 @@ def subject_sections(subject: Subject) -> list[str]:
         *_resolution(subject),
         *_pressure(subject),
         *_reliability(subject),
+        *_documents(subject),
+        *_gap(subject),
         *_headroom(subject),
         *_unmeasured(subject),
     ]
@@ -197,6 +199,41 @@ def _reliability(subject: Subject) -> list[str]:
                 shown = [f"{100 * by_k[k][0]:.0f} %" if k in by_k else _NOT for k in ks]
                 scenarios = max(n for _, n in by_k.values())
                 lines.append(markdown_row([load_metrics()[one.metric].title, arm, *shown, str(scenarios)]))
+    return [*lines, ""]
+
+
+def _documents(subject: Subject) -> list[str]:
+    if not subject.cuts:
+        return []
+    registry = load_metrics()
+    names = ["Metric", "Document", *(arm.upper() for arm in subject.arms)]
+    names += [f"{arm.upper()} − RED" for arm in subject.heads] + ["n"]
+    lines = ["### By document, not corrected for their number", "", markdown_row(names)]
+    lines.append("|---|---" + "|---:" * (len(names) - 2) + "|")
+    for one in subject.cuts:
+        metric = registry[one.metric]
+        cells = [metric.title, one.document]
+        cells += [rate_text(one.arms.get(arm), metric) for arm in subject.arms]
+        cells += [effect_text(one.effects.get(arm), metric) for arm in subject.heads]
+        cells.append(str(max(rate.scenarios for rate in one.arms.values())))
+        lines.append(markdown_row(cells))
+    return [*lines, ""]
+
+
+def _gap(subject: Subject) -> list[str]:
+    if not subject.gaps:
+        return []
+    registry = load_metrics()
+    names = ["Metric", "Arm", "Public", "Private", "Public − private [95 %]", "n"]
+    lines = ["### Public and private scenarios", "", markdown_row(names), "|---|---" + "|---:" * 4 + "|"]
+    for one in subject.gaps:
+        metric = registry[one.metric]
+        interval = (
+            "no interval" if math.isnan(one.low) else f"{100 * one.low:+.0f}, {100 * one.high:+.0f}"
+        )
+        cells = [metric.title, one.arm, rate_text(one.public, metric), rate_text(one.private, metric)]
+        cells += [f"{100 * one.value:+.0f} [{interval}]", f"{one.public.scenarios}, {one.private.scenarios}"]
+        lines.append(markdown_row(cells))
     return [*lines, ""]
 
 

@@ -61,7 +61,7 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     if asked.bugs:
         chosen = _with_bugs(chosen, asked.bugs)
     elif not asked.scenarios:
-        chosen = tuple(scenario for scenario in chosen if not scenario.on_request)
+        chosen = tuple(scenario for scenario in chosen if not scenario.positive)
     if asked.mode == "answer" and asked.agent != "react":
         raise InputError(f"agent={asked.agent} works only in the agent mode; add mode=agent")
     packs = tuple(dict.fromkeys(scenario.pack for scenario in chosen))

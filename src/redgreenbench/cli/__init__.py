@@ -20,6 +20,7 @@ from redgreenbench.cli.doctor import doctor
 from redgreenbench.cli.leaderboard import leaderboard, submission
 from redgreenbench.cli.listing import list_, show
 from redgreenbench.cli.new import new
+from redgreenbench.cli.quickstart import quickstart
 from redgreenbench.cli.report import rationalizations, report
 from redgreenbench.cli.run import run
 
@@ -72,6 +73,7 @@ def main() -> None:
 
 for command in (
     run,
+    quickstart,
     list_,
     show,
     doctor,

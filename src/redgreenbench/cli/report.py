@@ -6,10 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from redgreenbench.cli.console import wide_console
+
+if TYPE_CHECKING:
+    from redgreenbench.reports.summary import Group
 
 __all__ = ["print_report", "rationalizations", "report"]
 
@@ -36,8 +40,8 @@ def report(logs: tuple[str, ...], output: Path, as_json: bool) -> None:
     print_report(logs, output, as_json)
 
 
-def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
-    """Writes the report of ``logs`` to ``output`` and shows it."""
+def print_report(logs: Sequence[str], output: Path, as_json: bool) -> Sequence[Group]:
+    """Writes the report of ``logs`` to ``output`` and shows it; returns its summary."""
     from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compliance import compliance_of
     from redgreenbench.reports.html import write_html
@@ -61,13 +65,14 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> None:
             "figure": str(written.figure),
         }
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
-        return
+        return groups
     wide_console().print(console_table(groups))
     for skip in table.skipped:
         click.echo(f"left out: {skip.log}: {skip.reason}", err=True)
     for note in said:
         click.echo(f"note: {note}", err=True)
     click.echo(f"report: {page}, {written.markdown}, {written.csv}, {written.figure}")
+    return groups
 
 
 @click.command()

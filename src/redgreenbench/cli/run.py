@@ -63,7 +63,7 @@ def build_tasks(
         pressure: Pressures; none: each task's own default.
         scenarios: Ids, globs, packs, tags or folders; none: all.
         limit: Only this many scenarios a task, the first by id of every pack in turn.
-        bugs: Reference bugs to pose in the tasks that execute fixes, or ``all``.
+        bugs: Only scenarios that pose these reference bugs, in the tasks that execute fixes; ``all``: that pose any.
         self_grade: Whether the model under test grades itself where no grader is bound.
         parameters: Further parameters of tasks, ``name=value`` each; those for programs only go to tasks that pose some.
 
@@ -101,7 +101,7 @@ def build_tasks(
             posed = [s for s in posed if s.file.bug in asked][:limit]
             arguments["bugs"] = ",".join(dict.fromkeys(s.file.bug or "" for s in posed))
         elif limit is not None:
-            chosen = [s.id for s in posed if s.file.control is None and not s.on_request][:limit]
+            chosen = [s.id for s in posed if s.file.control is None][:limit]
         if chosen:
             arguments["scenarios"] = ",".join(chosen)
         door = getattr(importlib.import_module(f"redgreenbench.tasks.{name}"), name)
@@ -362,7 +362,7 @@ def suite_options(function: Any) -> Any:
 @click.option(
     "--bugs",
     default="",
-    help="Reference bugs, separated by commas, or all: also those that no document poses.",
+    help="Only scenarios that pose these reference bugs, separated by commas; all: those that pose any.",
 )
 @click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
 @click.option(

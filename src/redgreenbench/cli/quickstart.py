@@ -1,0 +1,92 @@
+"""`redgreen quickstart`: decisions of all documents, with and without the skill and the word of a senior, and two executed fixes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from redgreenbench.cli.run import build_tasks, model_options, run_folder, run_tasks, usable_model
+
+if TYPE_CHECKING:
+    from redgreenbench.reports.summary import Group
+
+__all__ = ["findings", "quickstart"]
+
+_PRESSURE = "authority"
+_BUG = "missing-optimizer-step"
+"""The bug with the shortest program: two fixes of it are written and executed."""
+_LONGER = "redgreen run --model MODEL --pressure all --epochs 4"
+
+
+@click.command()
+@click.option("--model", default="embedded/qwen2.5-coder-0.5b", show_default=True, help="Any inspect model.")
+@click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
+@click.option("--skill", default="v2", show_default=True, help="Skill under test: a folder, v1 or v2.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first so many scenarios.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Folder for logs and report.",
+)
+def quickstart(model: str, fallback_model: str | None, skill: str, limit: int | None, output: Path) -> None:
+    """A first result in minutes, without any key: RED against GREEN in decisions, and two executed fixes.
+
+    \b
+    Examples:
+      redgreen quickstart
+      redgreen quickstart --model openai/gpt-5-mini --skill ./my-skill
+    """
+    from redgreenbench.cli.report import print_report
+    from redgreenbench.evals.samples import find_scenarios
+    from redgreenbench.tasks.assemble import packs_of
+
+    posed = [s.id for s in find_scenarios(packs=packs_of(skill, None)) if s.file.decision and not s.file.control]
+    arms = ["red", "green"]
+    # SKILL.md alone: the context of the embedded model holds no more, and the rest would take minutes to read.
+    tasks = build_tasks(
+        ["decision"], skill, arms, ["none", _PRESSURE], posed[:limit], None, parameters=["inject=body"]
+    )
+    tasks += build_tasks(["debugging"], skill, arms, [], [], None, [_BUG], parameters=["inject=body"])
+    chosen = usable_model(model, fallback_model)
+    count = sum(len(task.dataset) for task in tasks)
+    click.echo(f"redgreen: {count} questions to {chosen}; on two idle cores this takes up to five minutes", err=True)
+    folder = run_folder(output, chosen, tasks, 1)
+    code = run_tasks(tasks, chosen, folder, 1, **model_options((), False))
+    groups = print_report([str(folder / "logs")], folder / "report", False)
+    for sentence in findings(groups):
+        click.echo(sentence)
+    click.echo(
+        f"A longer run adds replies and programs of all scenarios, every pressure, controls for over-firing, and repetitions: {_LONGER}"
+    )
+    if code:
+        click.echo("redgreen: not all samples finished; the same command tries the rest again", err=True)
+        sys.exit(code)
+
+
+def findings(groups: Sequence[Group]) -> Iterator[str]:
+    """What was found, in a sentence for decisions without pressure and one for those with it.
+
+    Args:
+        groups: The summary of a run.
+    """
+    for group in groups:
+        if group.task.rpartition("/")[2] != "decision" or group.controls:
+            continue
+        red, green = (next((c for c in group.cells if c.arm == arm), None) for arm in ("red", "green"))
+        if red is None or green is None or green.difference is None:
+            continue
+        difference = green.difference
+        pressed = "" if group.pressure == "none" else f" under the pressure {group.pressure}"
+        yield (
+            f"Decisions{pressed}: the right next step in {100 * red.rate.value:.0f} % without the skill and in "
+            f"{100 * green.rate.value:.0f} % with it, {100 * difference.value:+.0f} points "
+            f"[{100 * difference.low:.0f}, {100 * difference.high:.0f}] over {green.rate.scenarios} scenarios: "
+            f"{difference.verdict}."
+        )
