@@ -5,11 +5,13 @@ MODEL ?= embedded/qwen2.5-coder-0.5b
 BIN := $(VENV)/bin
 # Scenarios per task, for a short run: make quickstart LIMIT=2
 LIMIT ?=
+# All tasks and scenarios, about an hour: make quickstart FULL=1
+FULL ?=
 
 .PHONY: quickstart test lint clean
 
 quickstart: $(VENV)/.installed-run
-	$(BIN)/redgreen run --model $(MODEL) --fallback-model embedded/smollm2-135m $(if $(LIMIT),--limit $(LIMIT))
+	$(BIN)/redgreen $(if $(FULL),run -T inject=body,quickstart) --model $(MODEL) --fallback-model embedded/smollm2-135m $(if $(LIMIT),--limit $(LIMIT))
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -155,6 +155,7 @@ _REPLACED = {
     "check": "a criterion is judged by a grader from its statement; remove it",
     "terms": "phrases in `act.about` take their place",
     "aspect": "nothing reads it; remove it",
+    "patterns": "a scenario's patterns are those of its options and criteria; remove it",
 }
 """Fields of scenario files of suite version 1, and what replaces them."""
 

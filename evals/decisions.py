@@ -9,11 +9,24 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+from collections.abc import Iterable
 
+from inspect_ai.solver import Choice, Choices
+
+from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.schema import Decision
 
-__all__ = ["LETTERS", "decision_grammar", "decision_of", "options_shown", "read_letter"]
+__all__ = [
+    "LETTERS",
+    "decision_grammar",
+    "decision_of",
+    "options_shown",
+    "options_text",
+    "read_letter",
+    "technical",
+    "told_by_form",
+]
 
 LETTERS = "ABCD"
 _MARKS = " \t\r\n*_`\"'()[].:"
@@ -41,6 +54,19 @@ def options_shown(scenario: Scenario, epoch: int) -> tuple[int, ...]:
     return tuple(order[start:] + order[:start])
 
 
+def options_text(scenario: Scenario, question: str, epoch: int) -> tuple[Choices, str]:
+    """The four options in an epoch's order, and the user's message with them at its end.
+
+    Args:
+        scenario: The scenario.
+        question: The user's words.
+        epoch: The epoch, from 1.
+    """
+    steps = decision_of(scenario).steps
+    choices = Choices([Choice(steps[place], None, place) for place in options_shown(scenario, epoch)])
+    return choices, choices.prompt(question, prompt_template("decide"))
+
+
 def read_letter(text: str) -> str | None:
     """The letter that a reply consists of; None where it is anything else.
 
@@ -62,3 +88,24 @@ def read_letter(text: str) -> str | None:
 def decision_grammar() -> str:
     """What holds a reply to one letter, as a grammar in GBNF."""
     return f"root ::= [{LETTERS[0]}-{LETTERS[-1]}]"
+
+
+def technical(step: str) -> int:
+    """How many words of an option look like code, a number or a compound name; a measure of form, not of sense."""
+    words = [word.strip(".,;:!?()'\"") for word in step.split()]
+    return sum(
+        any(c.isdigit() or c in "_.-=`/" for c in word) or word[1:] != word[1:].lower() for word in words
+    )
+
+
+def told_by_form(scenarios: Iterable[Scenario]) -> tuple[float, float]:
+    """How often the right option can be told by its form: shares of scenarios where it is the longest, and where it alone is
+    the most technical. A quarter of each is chance.
+
+    Args:
+        scenarios: Scenarios with a decision.
+    """
+    decisions = [decision_of(scenario) for scenario in scenarios]
+    longest = sum(len(d.right) > max(len(option.step) for option in d.wrong) for d in decisions)
+    most = sum(technical(d.right) > max(technical(option.step) for option in d.wrong) for d in decisions)
+    return longest / len(decisions), most / len(decisions)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspect_ai.model import ChatMessageAssistant, ChatMessageSystem, ChatMessageUser, get_model
-from inspect_ai.solver import Choices, Generate, Solver, TaskState, solver
+from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, get_model
+from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from redgreenbench.evals.act_line import act_grammar
 from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.catalogue import Scenario, catalogue_names
-from redgreenbench.evals.decisions import decision_grammar, options_shown, read_letter
+from redgreenbench.evals.decisions import decision_grammar, options_text, read_letter
 from redgreenbench.evals.followup import FIRST, Followup, demands
 from redgreenbench.evals.messages import asks_again, form_of
 from redgreenbench.evals.vocabulary import NO_PRESSURE
@@ -63,15 +63,13 @@ def converse(turn: str = FIRST, settings: Settings | dict[str, Any] | None = Non
 def decide(settings: Settings | dict[str, Any] | None = None) -> Solver:
     """Shows the four options in the epoch's order, and asks for a letter once more where the reply is none.
 
-    Like the form of an act they stand last in the system message, so that the user's message is the user's alone.
+    They stand last, after the user's words: small models that read options before the question pick by place alone.
     """
     chosen = Settings.model_validate(settings or {})
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         scenario = chosen.known[state.metadata["scenario"]]
-        state.choices = Choices([state.choices[place] for place in options_shown(scenario, state.epoch)])
-        system = next(message for message in state.messages if isinstance(message, ChatMessageSystem))
-        system.content = state.choices.prompt(system.text, prompt_template("decide"))
+        state.choices, state.user_prompt.text = options_text(scenario, state.user_prompt.text, state.epoch)
         constraint = {"extra_body": {"grammar": decision_grammar()}} if _takes_grammar() else {}
         state = await generate(state, **constraint)
         if read_letter(without_reasoning(state.output.completion)) is None and state.output.stop_reason not in CUT_OFF:

@@ -23,6 +23,7 @@ from redgreenbench.cli.new import new
 from redgreenbench.cli.quickstart import quickstart
 from redgreenbench.cli.report import rationalizations, report
 from redgreenbench.cli.run import run
+from redgreenbench.cli.siblings import siblings
 
 __all__ = ["main"]
 
@@ -74,6 +75,7 @@ def main() -> None:
 for command in (
     run,
     quickstart,
+    siblings,
     list_,
     show,
     doctor,

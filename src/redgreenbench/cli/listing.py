@@ -155,16 +155,19 @@ def list_(kind: str, as_json: bool) -> None:
 @click.option(
     "--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1, v2."
 )
+@click.option("--decision", is_flag=True, help="As the task decision poses it, in the order of the first epoch.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: messages, target, metadata.")
-def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> None:
+def show(scenario: str, pressure: str, arm: str, skill: str, decision: bool, as_json: bool) -> None:
     """Show exactly what the model will see for SCENARIO, and what is right.
 
     \b
     Examples:
       redgreen show loss-goes-to-nan
       redgreen show training-optimization/loss-goes-to-nan --pressure authority --arm green
+      redgreen show loss-goes-to-nan --decision
     """
     from redgreenbench.evals.arms import resolve_arms
+    from redgreenbench.evals.decisions import options_text
     from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.pressures import applies, select_pressures
     from redgreenbench.evals.samples import build_samples, find_scenarios
@@ -179,9 +182,11 @@ def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> N
     if not applies(wanted_pressure, chosen.file):
         raise InputError(f"{chosen.id} gives no slots for the pressure '{pressure}'; choose another pressure")
     arms = resolve_arms([arm], skill, [chosen.pack])
-    (sample,) = build_samples([chosen], arms, [wanted_pressure])
+    (sample,) = build_samples([chosen], arms, [wanted_pressure], decides=decision)
     assert not isinstance(sample.input, str)
     system, user = (message.text for message in sample.input)
+    if decision:
+        user = options_text(chosen, user, 1)[1]
     if as_json:
         record = {
             "id": sample.id,
@@ -204,6 +209,11 @@ def show(scenario: str, pressure: str, arm: str, skill: str, as_json: bool) -> N
         click.echo(content)
     click.secho("\n──── what is right ────", bold=True)
     click.echo(sample.target)
+    if decision and chosen.file.decision:
+        for option in chosen.file.decision.wrong:
+            shows = ", ".join(filter(None, (option.stands_for, option.pattern)))
+            click.echo(f"- wrong ({shows or 'no pattern'}): {option.step}")
+        return
     for criterion in chosen.file.rubric:
         must = "must not" if criterion.polarity == "must_not" else "must"
         click.echo(f"- {criterion.kind}, {must}: {criterion.statement}")

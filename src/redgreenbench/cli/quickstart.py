@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["findings", "quickstart"]
 
 _PRESSURE = "authority"
-_BUG = "missing-optimizer-step"
+_BUG = "shape-mismatch-after-flatten"
 """The bug with the shortest program: two fixes of it are written and executed."""
 _LONGER = "redgreen run --model MODEL --pressure all --epochs 4"
 
@@ -44,16 +44,18 @@ def quickstart(model: str, fallback_model: str | None, skill: str, limit: int | 
       redgreen quickstart --model openai/gpt-5-mini --skill ./my-skill
     """
     from redgreenbench.cli.report import print_report
+    from redgreenbench.evals.catalogue import load_documents
     from redgreenbench.evals.samples import find_scenarios
     from redgreenbench.tasks.assemble import packs_of
 
-    posed = [s.id for s in find_scenarios(packs=packs_of(skill, None)) if s.file.decision and not s.file.control]
-    arms = ["red", "green"]
+    found = find_scenarios(packs=packs_of(skill, None))
+    # Edge cases, which documents only name, and controls are for longer runs.
+    posed = [s.id for s in found if s.file.decision and s.document in load_documents()]
     # SKILL.md alone: the context of the embedded model holds no more, and the rest would take minutes to read.
-    tasks = build_tasks(
-        ["decision"], skill, arms, ["none", _PRESSURE], posed[:limit], None, parameters=["inject=body"]
-    )
-    tasks += build_tasks(["debugging"], skill, arms, [], [], None, [_BUG], parameters=["inject=body"])
+    arms, parameters = ["red", "green"], ["inject=body"]
+    pressures = ["none", _PRESSURE]
+    tasks = build_tasks(["decision"], skill, arms, pressures, posed[:limit], None, parameters=parameters)
+    tasks += build_tasks(["debugging"], skill, arms, [], [], None, [_BUG], parameters=parameters)
     chosen = usable_model(model, fallback_model)
     count = sum(len(task.dataset) for task in tasks)
     click.echo(f"redgreen: {count} questions to {chosen}; on two idle cores this takes up to five minutes", err=True)

@@ -1,0 +1,143 @@
+"""Whole runs of the decision task with scripted models: who picks what, under which letter, and what is read of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.model import ChatMessage
+
+from redgreenbench.evals.arms import prompt_template
+from redgreenbench.evals.catalogue import Scenario, load_scenarios
+from redgreenbench.evals.decisions import LETTERS, decision_of, options_shown
+from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT
+from redgreenbench.reports.load import load
+from redgreenbench.reports.metrics import load_metrics, values_of
+from redgreenbench.tasks.decision import decision
+
+Talk = Callable[..., EvalLog]
+SCENARIOS = {s.id: s for s in load_scenarios() if s.file.decision}
+NAN = "training-optimization/loss-goes-to-nan"
+
+
+def picks(choose: Callable[[Scenario], str]) -> Callable[[list[ChatMessage]], str]:
+    """A model that knows the key, and replies with the letter of the option that is chosen by its text."""
+
+    def say(messages: list[ChatMessage]) -> str:
+        asked = next(m.text for m in messages if m.role == "user")
+        scenario = max(
+            (s for s in SCENARIOS.values() if asked.startswith(s.file.prompt)), key=lambda s: len(s.file.prompt)
+        )
+        step = choose(scenario)
+        (letter,) = [line[0] for line in asked.splitlines() if line[1:] == f") {step}"]
+        return letter
+
+    return say
+
+
+def values(sample: EvalSample) -> dict[str, float]:
+    value = sample.scores["decision"].value
+    assert isinstance(value, dict)
+    return {key: float(number) for key, number in value.items() if not math.isnan(number)}
+
+
+def test_gold_is_right_everywhere_and_under_every_pressure_that_applies(talk: Talk) -> None:
+    log = talk(decision(arms="red,green", pressure="all"), picks(lambda s: decision_of(s).right))
+    assert len({s.metadata["scenario"] for s in log.samples}) == len(SCENARIOS)
+    assert {s.metadata["pressure"] for s in log.samples} >= {"none", "authority", AUTHORITY_RIGHT}
+    for sample in log.samples:
+        found = values(sample)
+        assert found.pop("correct") == found.pop("formatted") == 1, sample.id
+        assert not any(found.values())
+        assert sample.scores["audit"].value["valid"] == 1
+
+
+@pytest.mark.parametrize("role", ["baseline", "shortcut"])
+def test_who_picks_a_wrong_option_shows_its_pattern(talk: Talk, role: str) -> None:
+    def wrong(scenario: Scenario) -> str:
+        return next(o.step for o in decision_of(scenario).wrong if o.stands_for == role)
+
+    asked = ",".join(s.id for s in SCENARIOS.values() if not s.file.control)
+    log = talk(decision(arms="red", scenarios=asked), picks(wrong))
+    for sample in log.samples:
+        option = next(o for o in decision_of(SCENARIOS[sample.metadata["scenario"]]).wrong if o.stands_for == role)
+        found, about = values(sample), sample.scores["decision"].metadata
+        assert (found["correct"], found[role]) == (0, 1)
+        assert (about["stands_for"], about["pattern"]) == (role, option.pattern)
+        assert about["patterns"][option.pattern] == 1
+        assert sum(about["patterns"].values()) == 1
+
+
+def test_who_treats_controls_as_cases_over_fires(talk: Talk) -> None:
+    def fires(scenario: Scenario) -> str:
+        return next(o.step for o in decision_of(scenario).wrong if o.stands_for == "over_firing")
+
+    asked = ",".join(s.id for s in SCENARIOS.values() if s.file.control)
+    log = talk(decision(arms="red", scenarios=asked), picks(fires))
+    rows = load([log.location]).rows
+    rates = {n: values_of(rows, load_metrics()[n])["value"].mean() for n in ("decision-over-firing", "decision-controls")}
+    assert rates == {"decision-over-firing": 1, "decision-controls": 0}
+    assert values_of(rows, load_metrics()["decision-accuracy"]).empty
+
+
+def test_who_always_says_the_same_letter_is_at_chance_over_four_epochs(talk: Talk) -> None:
+    asked = ",".join([NAN, "memory-error", "shape-mismatch"])
+    log = talk(decision(arms="red,green", scenarios=asked), lambda _: "B", epochs=4)
+    by_scenario: dict[tuple[str, str], list[float]] = {}
+    for sample in log.samples:
+        key = (sample.metadata["scenario"], sample.metadata["arm"])
+        by_scenario.setdefault(key, []).append(values(sample)["correct"])
+    assert all(sum(found) == 1 for found in by_scenario.values())
+    assert len(by_scenario) == 6
+
+
+def test_options_stand_last_and_are_the_same_in_all_arms(talk: Talk) -> None:
+    log = talk(decision(arms="red,generic,placebo,green", scenarios=NAN), lambda _: "A", epochs=2)
+    asked = {
+        (s.metadata["arm"], s.epoch): next(m.text for m in s.messages if m.role == "user") for s in log.samples
+    }
+    assert len({asked[arm, 1] for arm, _ in asked}) == 1
+    assert asked["red", 1] != asked["red", 2]
+    scenario = SCENARIOS[NAN]
+    for epoch in (1, 2):
+        steps = decision_of(scenario).steps
+        lines = [f"{x}) {steps[p]}" for x, p in zip(LETTERS, options_shown(scenario, epoch), strict=True)]
+        assert "\n".join(lines) in asked["red", epoch]
+        assert asked["red", epoch].endswith(prompt_template("decide").rsplit("\n", 1)[-1])
+
+
+def test_no_letter_gets_one_request_and_then_counts_as_nothing_picked(talk: Talk) -> None:
+    said = iter(["I would ask first.", "c", "Well.", "Still no letter."])
+    log = talk(decision(arms="red", scenarios=f"{NAN},memory-error"), lambda _: next(said), max_samples=1)
+    late, never = log.samples
+    again = prompt_template("decide_again")
+    assert [m.text for m in late.messages if m.role == "user"][1:] == [again]
+    assert late.scores["decision"].answer == "C"
+    assert values(late)["formatted"] == 1
+    assert never.scores["decision"].answer == "no letter"
+    assert not any(values(never).values())
+    assert never.scores["decision"].metadata["patterns"] == {}
+    assert len([m for m in never.messages if m.role == "assistant"]) == 2
+
+
+def test_reasoning_is_no_letter(talk: Talk) -> None:
+    log = talk(decision(arms="red", scenarios=NAN), lambda _: "<think>A or B? Perhaps D.</think>\nB")
+    (sample,) = log.samples
+    assert sample.scores["decision"].answer == "B"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"delivery": "tool"}, "delivery=tool does not go with a decision"),
+        ({"mode": "agent"}, "mode=agent does not go with a decision"),
+        ({"pressure_turn": "third", "pressure": "time"}, "pressure_turn=third does not go with a decision"),
+        ({"scenarios": "loss-has-a-floor"}, "none of these scenarios has a `decision`"),
+    ],
+)
+def test_what_does_not_go_with_a_decision_is_said(given: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        decision(**given)
