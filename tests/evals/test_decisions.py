@@ -21,6 +21,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.messages import user_message
 from redgreenbench.evals.pressures import applies, load_pressures, pressure_text
 from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.reports.evidence import FEWEST
 
 SCENARIOS = [s for s in load_scenarios() if s.file.decision]
 POSED = [s for s in SCENARIOS if not s.file.control]
@@ -74,11 +75,8 @@ def test_each_option_stands_under_each_letter_once_in_four_epochs() -> None:
 
 
 def test_the_patterns_of_the_documents_have_options_enough_for_a_rate() -> None:
-    counts = Counter(o.pattern for s in POSED for o in {o.pattern: o for o in decision_of(s).wrong}.values())
-    thin = {n: counts[n] for n, p in load_patterns().items() if p.document in ("001", "004") and counts[n] < 5}
-    assert thin == {}
-    everywhere = Counter(o.pattern for s in SCENARIOS for o in decision_of(s).wrong)
-    assert not [n for n, p in load_patterns().items() if p.document == "002" and everywhere[n] < 3]
+    counts = Counter(pattern for s in SCENARIOS for pattern in {o.pattern for o in decision_of(s).wrong})
+    assert {name: counts[name] for name in load_patterns() if counts[name] < FEWEST} == {}
 
 
 @pytest.mark.parametrize("scenario", POSED, ids=lambda s: s.id)
@@ -112,34 +110,27 @@ def _words(text: str) -> set[str]:
     return set(re.findall(r"[a-z]{5,}", text.lower()))
 
 
-@pytest.fixture(scope="module")
-def rare() -> set[str]:
-    seen = Counter(
-        word
-        for s in SCENARIOS
-        for word in _words(" ".join([s.file.prompt, *decision_of(s).steps, s.file.slots.tried or ""]))
-    )
-    return {word for word, count in seen.items() if count < 0.1 * len(SCENARIOS)}
+def _told(scenario: Scenario, tried: str) -> set[str]:
+    """Words that what was tried shares with the right option or the root cause, and that the prompt has not."""
+    target = decision_of(scenario).right if scenario.file.decision else ""
+    if scenario.file.bug:
+        target += " " + str(bug_folder(scenario.file.bug).about["root_cause"])
+    return (_words(tried) & _words(target)) - _words(scenario.file.prompt)
 
 
 @pytest.mark.parametrize(
     "scenario", [s for s in load_scenarios() if s.file.slots.tried], ids=lambda s: s.id
 )
-def test_what_was_tried_gives_neither_the_right_step_nor_the_cause_away(
-    scenario: Scenario, rare: set[str]
-) -> None:
-    file = scenario.file
-    target = decision_of(scenario).right if file.decision else ""
-    if file.bug:
-        target += " " + str(bug_folder(file.bug).about["root_cause"])
-    told = _words(file.slots.tried or "") & _words(target) & rare
-    assert told - _words(file.prompt) == set()
+def test_what_was_tried_gives_neither_the_right_step_nor_the_cause_away(scenario: Scenario) -> None:
+    assert _told(scenario, scenario.file.slots.tried or "") == set()
 
 
-def test_the_rule_finds_what_gives_the_diagnosis_away(rare: set[str]) -> None:
-    """The slot of an earlier edition named the very remedy."""
-    scenario = next(s for s in SCENARIOS if s.slug == "vit-without-warmup")
-    assert _words("fiddling with a warmup phase") & _words(decision_of(scenario).right) & rare == {"warmup"}
+def test_the_rule_finds_what_gives_the_remedy_away() -> None:
+    """The slots of an earlier edition named the very remedy, or the object of the fault."""
+    by_name = {s.slug: s for s in load_scenarios()}
+    assert "warmup" in _told(by_name["vit-without-warmup"], "fiddling with a warmup phase")
+    assert "dtypes" not in _told(by_name["float64-input"], "staring at the code")
+    assert _told(by_name["intermittent-device-assert"], "comparing the token ids with the tokenizer's table")
 
 
 def test_the_words_of_a_senior_who_is_right_are_those_of_the_right_option() -> None:
@@ -203,7 +194,7 @@ slots: {shortcut: take another optimizer}
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        (("Ask for the names of the classes of the data.", "Ask for the names of the classes, " * 4), "make the options"),
+        (("Ask for the names of the classes of the data.", "Ask for the names of the classes of all of the data that there are."), "make the options"),
         (("of the classes of the data., pattern: no-clarification-protocol", "of the classes of the data."), "no `pattern`"),
         ((", stands_for: baseline", ""), "no option has `stands_for: baseline`; mark one"),
         (("stands_for: shortcut", "stands_for: baseline"), "two options stand for the baseline; keep one"),

@@ -113,7 +113,7 @@ def test_a_pressure_that_comes_later_is_no_part_of_the_input() -> None:
 
 
 def test_a_pressure_is_left_out_where_a_scenario_has_no_slots_for_it() -> None:
-    (control,) = find_scenarios(["control-cross-entropy-logits"])
+    (control,) = find_scenarios(["control-argmax-shape"])
     posed = build_samples([control], ARMS, ["none", "authority", "time"])
     assert {s.metadata["pressure"] for s in posed} == {"none", "time"}
     with pytest.raises(InputError, match="none of the pressures authority applies"):
@@ -157,7 +157,7 @@ def test_a_folder_needs_a_separator_so_that_no_local_folder_stands_in_for_a_pack
     monkeypatch.chdir(tmp_path)
     assert not is_external("debugging-techniques")
     assert is_external("./debugging-techniques")
-    assert len(find_scenarios(["debugging-techniques"])) == 6
+    assert {s.pack for s in find_scenarios(["debugging-techniques"])} == {"debugging-techniques"}
 
 
 def test_scenarios_of_a_folder_stand_beside_shipped_ones(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_an_audit_that_is_scored_again_still_finds_what_leaked(run_task, make_sk
 
 def test_every_scorer_is_found_by_its_name_in_a_log_with_its_keys() -> None:
     assert set(SCORERS) == {
-        "act", "fact", "execution", "judged", "tool_use", "method", "resolution", "firmness", "activation", "audit",
+        "decision", "act", "fact", "execution", "judged", "tool_use", "method", "resolution", "firmness", "activation", "audit",
     }  # fmt: skip
     for name in SCORERS:
         for known in (name, f"redgreenbench/{name}"):
