@@ -151,19 +151,15 @@ def build_samples(
             positive controls.
         base: The prompt with which the system message begins where an agent works on a program.
         shows_catalogue: Whether specialists or loadable skills are listed.
-        decides: Whether decisions are asked for; scenarios without one are then left out.
+        decides: Whether decisions are asked for; then every scenario has one.
 
     Returns:
         Samples in the order scenario, pressure, arm. Those of a scenario and pressure are the same bytes in every arm, but
         for what the arm adds to the system message.
 
     Raises:
-        InputError: None of the pressures applies to any scenario, or there is no program to work on, or nothing to decide.
+        InputError: None of the pressures applies to any scenario, or there is no program to work on.
     """
-    if decides:
-        scenarios = [scenario for scenario in scenarios if scenario.file.decision]
-        if not scenarios:
-            raise InputError("none of these scenarios has a `decision`; add it to their files, or choose others")
     if works:
         if not any(scenario.file.bug for scenario in scenarios):
             raise InputError(

@@ -64,6 +64,10 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
         chosen = tuple(scenario for scenario in chosen if not scenario.positive)
     if asked.mode == "answer" and asked.agent != "react":
         raise InputError(f"agent={asked.agent} works only in the agent mode; add mode=agent")
+    if decides:
+        chosen = tuple(scenario for scenario in chosen if scenario.file.decision)
+        if not chosen:
+            raise InputError("none of these scenarios has a `decision`; add it to their files, or choose others")
     packs = tuple(dict.fromkeys(scenario.pack for scenario in chosen))
     arms = resolve_arms(asked.arms, asked.skill, packs, asked.delivery, asked.inject)
     chosen = with_controls(chosen, arms, shipped=not asked.folders)

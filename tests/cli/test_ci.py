@@ -66,7 +66,8 @@ class Place:
 
     def ci(self, *more: str, base: str = "old") -> Result:
         arguments = ["ci", "--skill", f"skills/{NAME}", "--base", base, "--gates", "gates.yaml"]
-        arguments += ["--model", "mockllm/scripted", "--scenarios", SCENARIOS, "--output", "out", *more]
+        arguments += ["--model", "mockllm/scripted", "--scenarios", SCENARIOS, "--output", "out"]
+        arguments += [*([] if "--tasks" in more else ["--tasks", "routing"]), *more]
         return CliRunner().invoke(redgreen, arguments)
 
     def read(self, name: str = "comment.md") -> str:

@@ -176,10 +176,10 @@ def test_a_short_run_takes_so_many_scenarios_of_each_task() -> None:
 
 
 def test_a_skill_runs_on_the_tasks_it_is_made_for(make_skill) -> None:
-    assert default_tasks("v2") == ["routing", "debugging", "scheduling"]
-    assert default_tasks(str(make_skill(name="anything"))) == ["routing", "debugging", "scheduling"]
-    assert default_tasks(str(make_skill(name="learning-rate-scheduling"))) == ["scheduling"]
-    assert default_tasks("using-pytorch-engineering/v1") == ["routing"]
+    assert default_tasks("v2") == ["decision", "routing", "debugging", "scheduling"]
+    assert default_tasks(str(make_skill(name="anything"))) == default_tasks("v2")
+    assert default_tasks(str(make_skill(name="learning-rate-scheduling"))) == ["decision", "scheduling"]
+    assert default_tasks("using-pytorch-engineering/v1") == ["decision", "routing"]
 
 
 def test_the_data_set_is_exported(tmp_path: Path) -> None:

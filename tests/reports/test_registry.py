@@ -26,7 +26,7 @@ def test_every_failure_pattern_has_a_metric() -> None:
 
 def test_no_two_metrics_are_the_same_number() -> None:
     metrics = load_metrics().values()
-    said = [(m.scorer, m.key, m.of, m.pack, m.complement) for m in metrics]
+    said = [(m.scorer, m.key, m.of, m.pack, m.cut, m.complement) for m in metrics]
     assert len(said) == len(set(said))
 
 

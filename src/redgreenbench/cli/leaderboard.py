@@ -131,8 +131,9 @@ def _expected() -> dict[str, Sequence[Expected]]:
     packs = load_packs()
     posed = [s for s in load_scenarios() if not s.positive]
     found: dict[str, list[Expected]] = {}
-    for task in sorted({pack.task for pack in packs.values() if pack.task}):
-        mine = [s for s in posed if packs[s.pack].task == task]
+    for task in ["decision", *sorted({pack.task for pack in packs.values() if pack.task})]:
+        mine = [s for s in posed if s.file.decision or task != "decision"]
+        mine = [s for s in mine if task in ("decision", packs[s.pack].task)]
         skills = sorted({packs[s.pack].skill or "" for s in mine})
         choices = [mine, *([s for s in mine if (packs[s.pack].skill or "") == skill] for skill in skills)]
         for chosen in choices:
