@@ -98,7 +98,11 @@ class Scenario:
         """The document that it counts under; edge cases that a document only names stand apart from its situations."""
         source = self.file.source
         known = load_documents().get(source.document)
-        return f"{source.document} edge cases" if known and source.section in known.edge_cases else source.document
+        return (
+            f"{source.document} edge cases"
+            if known and source.section in known.edge_cases
+            else source.document
+        )
 
     @property
     def positive(self) -> bool:
@@ -243,7 +247,7 @@ def _private() -> tuple[Scenario, ...]:
     for scenario in found:
         if scenario.file.split != "private":
             raise InputError(
-                f"{folder}/scenarios/{scenario.id}.yaml: split: a scenario of the private split says so; add `split: private`"
+                f"{folder}/scenarios/{scenario.id}.yaml: split: a private scenario says so; add `split: private`"
             )
     return found
 

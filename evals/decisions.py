@@ -1,7 +1,7 @@
 """A decision: four next steps in an order that rotates, and the letter that picks one.
 
-The order is the same in all arms. It begins at a place that the scenario's id gives, and moves on by one with every epoch, so
-that in four epochs each option has stood under each letter.
+The order is the same in all arms. It begins at a place that the scenario's id gives, and moves on by one with every epoch:
+in four epochs each option has stood under each letter.
 """
 
 from __future__ import annotations
@@ -99,8 +99,9 @@ def technical(step: str) -> int:
 
 
 def told_by_form(scenarios: Iterable[Scenario]) -> tuple[float, float]:
-    """How often the right option can be told by its form: shares of scenarios where it is the longest, and where it alone is
-    the most technical. A quarter of each is chance.
+    """How often the right option can be told by its form; a quarter is chance.
+
+    Returns the shares of scenarios in which it is the longest, and in which it alone is the most technical.
 
     Args:
         scenarios: Scenarios with a decision.

@@ -97,8 +97,8 @@ def system_message(
     """The system message of a sample.
 
     The form of the reply stands last, so that no arm's text comes between it and the question. The catalogue is shuffled by
-    a seed of the scenario, never of the arm; where the reply is a letter, in which the catalogue's order cannot count, by one
-    of the pack, so that more of the message is the same and servers need not read it again.
+    a seed of the scenario, never of the arm; where the reply is a letter, in which its order cannot count, by one of the
+    pack, so that more of the message is the same and servers need not read it again.
 
     Args:
         scenario: The scenario.

@@ -84,7 +84,9 @@ class ExpectedAct(_Frozen):
                 f"`next: {self.next}` names no specialists; remove {', '.join(named) or 'ordered'}"
             )
         if self.may_ask and (self.next != "hand over" or not self.about):
-            raise ValueError("`may_ask` goes with `next: hand over` and phrases in `about`; add them or drop it")
+            raise ValueError(
+                "`may_ask` goes with `next: hand over` and phrases in `about`; add them or drop it"
+            )
         if self.next == "ask" and not self.about:
             raise ValueError(
                 "`next: ask` needs at least one phrase in `about`, or no question could be right"
@@ -128,7 +130,8 @@ class Option(_Frozen):
 
     step: str = Field(min_length=30, max_length=200, description="One sentence in the imperative.")
     pattern: Slug | None = Field(
-        default=None, description="Failure pattern that it shows (evals/patterns.yaml); only controls may lack it."
+        default=None,
+        description="Failure pattern that it shows (evals/patterns.yaml); only controls may lack it.",
     )
     stands_for: Literal["baseline", "shortcut", "over_firing"] | None = Field(
         default=None,
@@ -146,7 +149,7 @@ class Decision(_Frozen):
 
     excerpt: str = Field(
         default="",
-        description="Lines of the bug's program and of what it printed that follow the prompt here, in place of all of them.",
+        description="Lines of the bug's program and of what it printed that follow the prompt here, in place of all.",
     )
     right: str = Field(min_length=30, max_length=200, description="One sentence in the imperative.")
     wrong: tuple[Option, Option, Option]
@@ -223,7 +226,8 @@ class ScenarioFile(_Frozen):
     act: ExpectedAct | None = Field(default=None, description="Expected act; null in packs without routing.")
     fact: Fact | None = Field(default=None, description="What a plain control asks for; only there.")
     decision: Decision | None = Field(
-        default=None, description="The next step as a choice among four; without it the task `decision` leaves it out."
+        default=None,
+        description="The next step as a choice among four; without it the task `decision` leaves it out.",
     )
     rubric: tuple[Criterion, ...] = Field(min_length=1)
     built_in_pressure: tuple[Literal["time", "authority", "sunk_cost", "exhaustion"], ...] = Field(
@@ -266,7 +270,9 @@ class ScenarioFile(_Frozen):
         if self.control == "positive":
             raise ValueError("decision: a positive control has none; remove it")
         if decision.excerpt and self.bug is None:
-            raise ValueError("decision.excerpt: there is no `bug` to take lines from; put them into the prompt")
+            raise ValueError(
+                "decision.excerpt: there is no `bug` to take lines from; put them into the prompt"
+            )
         if self.control is None:
             if any(option.pattern is None for option in decision.wrong):
                 raise ValueError("decision.wrong: an option has no `pattern`; name the failure that it shows")

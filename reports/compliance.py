@@ -1,4 +1,4 @@
-"""How many replies carry the form that they are asked for, by arm: a letter, a first line with the next step, a whole program.
+"""How many replies carry the form that they are asked for, by arm: a letter, a line with the next step, a whole program.
 
 A reply without its form is a wrong answer. Where arms differ in that, a difference between them may be one of form, not of
 skill; every report says so.

@@ -237,7 +237,9 @@ def _add(
     versions: dict[str, int],
 ) -> None:
     about = summary.metadata
-    own = (_text(about.get(k)) for k in ("control", "split", "document", "skill", "skill_version", "skill_hash"))
+    own = (
+        _text(about.get(k)) for k in ("control", "split", "document", "skill", "skill_version", "skill_hash")
+    )
     columns.samples.append((*base, *identity_of(about), *own, summary.epoch))
     _add_usage(columns, summary, base[-1])
     if summary.error or not summary.scores:

@@ -17,7 +17,13 @@ from redgreenbench.reports.statistics import Difference, Rate, paired_difference
 
 __all__ = ["HEADLINES", "Cell", "Group", "summarize"]
 
-HEADLINES = {"decision": "correct", "act": "correct", "execution": "correct", "fact": "correct", "judged": "outcome"}
+HEADLINES = {
+    "decision": "correct",
+    "act": "correct",
+    "execution": "correct",
+    "fact": "correct",
+    "judged": "outcome",
+}
 """The key of each scorer that stands for it in the summary. A sample counts under the first that applies to
 it; where that one could not judge it, it counts as unscored there, and not under the next."""
 _GRADED = "judged.outcome"

@@ -39,7 +39,9 @@ def decision(answer: Answer) -> Found:
     patterns = {one.pattern for one in wrong if one.pattern}
     right = LETTERS[shown.index(0)]
     lines = [f"Right: {right}. {decision_of(answer.scenario).right}"]
-    lines.append(f"Picked: {letter}. {option.step}" if option else f"Picked: {letter}." if letter else "No letter.")
+    lines.append(
+        f"Picked: {letter}. {option.step}" if option else f"Picked: {letter}." if letter else "No letter."
+    )
     return Found(
         value={"correct": picked == 0, **value, "formatted": letter is not None},
         answer=letter or "no letter",
@@ -48,7 +50,9 @@ def decision(answer: Answer) -> Found:
             "option": picked,
             "stands_for": option.stands_for if option else None,
             "pattern": option.pattern if option else None,
-            "patterns": {name: float(option is not None and option.pattern == name) for name in sorted(patterns)}
+            "patterns": {
+                name: float(option is not None and option.pattern == name) for name in sorted(patterns)
+            }
             if letter
             else {},
         },

@@ -67,7 +67,9 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     if decides:
         chosen = tuple(scenario for scenario in chosen if scenario.file.decision)
         if not chosen:
-            raise InputError("none of these scenarios has a `decision`; add it to their files, or choose others")
+            raise InputError(
+                "none of these scenarios has a `decision`; add it to their files, or choose others"
+            )
     packs = tuple(dict.fromkeys(scenario.pack for scenario in chosen))
     arms = resolve_arms(asked.arms, asked.skill, packs, asked.delivery, asked.inject)
     chosen = with_controls(chosen, arms, shipped=not asked.folders)
@@ -76,7 +78,9 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     if turn != FIRST and set(pressures) == {NO_PRESSURE}:
         raise InputError(f"pressure_turn={turn} needs a pressure that can come; add pressure=time or others")
     work = AgentWork(asked) if asked.mode == "agent" else None
-    solver = work.solver(arms) if work else decide(asked.settings) if decides else converse(turn, asked.settings)
+    solver = (
+        work.solver(arms) if work else decide(asked.settings) if decides else converse(turn, asked.settings)
+    )
     version = [SUITE_VERSION, scenario_set_hash(chosen)[:8], arms.hash[:8]]
     version += [f"tool-{catalogue_hash(arms)[:8]}"] if arms.by_tool else []
     version += [turn] if turn != FIRST else []
@@ -90,7 +94,9 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     base, shows_catalogue = (work.base, not work.real) if work else ("system", True)
     scorers = [decision(asked.settings), audit(asked.settings)]
     return Task(
-        dataset=build_samples(chosen, arms, pressures, turn, work is not None, base, shows_catalogue, decides),
+        dataset=build_samples(
+            chosen, arms, pressures, turn, work is not None, base, shows_catalogue, decides
+        ),
         solver=deliver(arms, solver, list(asked.folders), base, shows_catalogue),
         scorer=scorers if decides else _scorers(chosen, arms, asked.settings, turn, work is not None),
         version="-".join(version),
@@ -107,7 +113,9 @@ def _check_decides(asked: Parameters) -> None:
     }
     for name, is_set in unfit.items():
         if is_set:
-            raise InputError(f"{name}={getattr(asked, name)} does not go with a decision, whose reply is one letter; drop it")
+            raise InputError(
+                f"{name}={getattr(asked, name)} does not go with a decision, whose reply is one letter; drop it"
+            )
 
 
 def _scorers(

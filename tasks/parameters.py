@@ -65,7 +65,8 @@ class Parameters(BaseModel):
         (), description="Packs to run. Default: the pack that the skill belongs to by its name, else all."
     )
     bugs: Names = Field(
-        (), description="Names of reference bugs: only the scenarios that pose them. Default, and `all`: every scenario."
+        (),
+        description="Names of reference bugs: only the scenarios that pose them. Default, and `all`: every scenario.",
     )
     delivery: str = Field(
         "inject",

@@ -265,3 +265,63 @@ def test_another_budget_is_another_configuration(tmp_path: Path) -> None:
 
     assert folder(10) != folder(12)
     assert folder(10) == folder(10)
+
+
+@pytest.mark.parametrize("pack", ["training-optimization", "learning-rate-scheduling"])
+def test_a_new_scenario_is_valid_as_it_is_laid_out(pack: str, tmp_path: Path, monkeypatch) -> None:
+    from redgreenbench.evals.catalogue import load_packs
+    from redgreenbench.tasks.decision import decision
+
+    monkeypatch.chdir(tmp_path)
+    said = call("new", "scenario", f"{pack}/flat-loss")
+    assert "-T scenarios=./scenarios" in said
+    (scenario,) = load_scenarios(tmp_path / "scenarios")
+    assert scenario.id == f"{pack}/flat-loss"
+    assert bool(scenario.file.act) == bool(load_packs()[pack].specialists)
+    assert all(applies(name, scenario.file) for name in load_pressures())
+    assert len(decision(scenarios="./scenarios", arms="red").dataset) == 1
+    assert "is there already" in call("new", "scenario", f"{pack}/flat-loss", code=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("flat-loss", "unknown pack"),
+        ("nowhere/flat-loss", "unknown pack"),
+        ("debugging-techniques/Flat Loss", "no name"),
+    ],
+)
+def test_a_scenario_of_a_bad_name_is_one_line(name: str, message: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in call("new", "scenario", name, code=2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_guide_shows_the_very_scenario_that_is_laid_out(tmp_path: Path) -> None:
+    call("new", "scenario", "training-optimization/flat-loss", "--into", str(tmp_path))
+    written = (tmp_path / "training-optimization" / "flat-loss.yaml").read_text()
+    guide = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+    assert f"```yaml\n{written}```" in guide
+    assert 35 <= len(written.splitlines()) <= 45
+
+
+def test_a_decision_is_shown_as_it_is_posed() -> None:
+    said = call("show", "loss-goes-to-nan", "--decision", "--pressure", "authority")
+    assert "\nD) " in said
+    assert "Reply with one letter." in said
+    assert "wrong (shortcut, no-systematic-diagnosis)" in said
+    assert "NEXT:" not in said
+
+
+def test_what_a_quick_start_found_is_said_in_a_sentence_a_pressure(run_task) -> None:
+    from redgreenbench.cli.quickstart import findings
+    from redgreenbench.reports.load import load
+    from redgreenbench.reports.summary import summarize
+    from redgreenbench.tasks.decision import decision
+
+    task = decision(scenarios="memory-error,which-optimizer,loss-goes-to-nan", pressure="none,authority")
+    log = run_task(task, lambda system, user: "A" if "<skill" in system else "B")
+    plain, pressed = findings(summarize(load([log.location]).rows))
+    assert plain.startswith("Decisions: the right next step in ")
+    assert pressed.startswith("Decisions under the pressure authority: ")
+    assert "over 3 scenarios: " in plain

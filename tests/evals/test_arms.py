@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from redgreenbench.evals.arms import (
+    LONGEST,
     Addition,
     Arms,
     estimate_tokens,
@@ -16,6 +17,7 @@ from redgreenbench.evals.arms import (
 from redgreenbench.evals.catalogue import HERE, load_packs
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.skillfolder import read_skill
+from redgreenbench.evals.vocabulary import Inject
 
 PACK = "training-optimization"
 
@@ -123,3 +125,31 @@ def test_every_pack_has_both_versions_of_its_skill_and_every_specialist_a_stub()
             assert {f"{pack.skill}/v1", f"{pack.skill}/v2"} <= set(shipped_skills())
         for name in pack.specialists:
             assert read_skill(str(HERE / "skills" / "specialists" / name)).name == name
+
+
+def test_a_body_is_injected_without_the_texts_of_its_sheets(make_skill) -> None:
+    folder = str(make_skill(body="Say the magic word.", extra="A sheet beside it."))
+    bodies = resolve_arms(["green", "placebo"], folder, [PACK], inject=Inject.BODY).by_pack[PACK]
+    assert "Say the magic word." in bodies["green"].text
+    assert "A sheet beside it." not in bodies["green"].text
+    assert "- extra.md" in bodies["green"].text
+    whole = one(["green"], folder)["green"]
+    assert bodies["green"].skill == whole.skill
+    assert "A sheet beside it." in whole.text
+    alone = str(make_skill(name="alone", body="No sheets at all."))
+    texts = [resolve_arms(["green"], alone, [PACK], inject=how).by_pack[PACK]["green"].text for how in Inject]
+    assert texts[0] == texts[1]
+
+
+def test_a_skill_of_more_than_the_limit_is_injected_as_its_body_unless_asked_otherwise(make_skill) -> None:
+    folder = str(make_skill(body="Short.", huge="word " * (LONGEST + 10)))
+    assert "word word" not in one(["green"], folder)["green"].text
+    whole = resolve_arms(["green"], folder, [PACK], inject=Inject.WHOLE).by_pack[PACK]["green"]
+    assert "word word" in whole.text
+
+
+def test_every_shipped_skill_is_in_a_folder_of_its_name() -> None:
+    folders = sorted((HERE / "skills").glob("*/*/SKILL.md"))
+    assert len(folders) == 25
+    for path in folders:
+        assert read_skill(str(path.parent)).name == path.parent.name

@@ -59,7 +59,10 @@ def test_the_right_option_is_not_told_by_its_form() -> None:
 
 
 def test_what_is_technical() -> None:
-    assert technical("Hand over to gradient-management, then log 3 norms with clip_grad_norm_ and BatchNorm.") == 4
+    assert (
+        technical("Hand over to gradient-management, then log 3 norms with clip_grad_norm_ and BatchNorm.")
+        == 4
+    )
     assert technical("Ask what the user has seen.") == 0
 
 
@@ -118,9 +121,7 @@ def _told(scenario: Scenario, tried: str) -> set[str]:
     return (_words(tried) & _words(target)) - _words(scenario.file.prompt)
 
 
-@pytest.mark.parametrize(
-    "scenario", [s for s in load_scenarios() if s.file.slots.tried], ids=lambda s: s.id
-)
+@pytest.mark.parametrize("scenario", [s for s in load_scenarios() if s.file.slots.tried], ids=lambda s: s.id)
 def test_what_was_tried_gives_neither_the_right_step_nor_the_cause_away(scenario: Scenario) -> None:
     assert _told(scenario, scenario.file.slots.tried or "") == set()
 
@@ -209,7 +210,10 @@ def test_a_mistake_in_a_decision_is_one_line(tmp_path: Path, mistake: tuple[str,
     path = tmp_path / "training-optimization" / "mine.yaml"
     path.parent.mkdir()
     path.write_text(GOOD)
-    assert load_scenarios(tmp_path)[0].file.patterns == ("no-systematic-diagnosis", "no-clarification-protocol")
+    assert load_scenarios(tmp_path)[0].file.patterns == (
+        "no-systematic-diagnosis",
+        "no-clarification-protocol",
+    )
     assert GOOD.count(mistake[0]), mistake
     path.write_text(GOOD.replace(*mistake))
     with pytest.raises(InputError) as error:

@@ -29,7 +29,8 @@ def picks(choose: Callable[[Scenario], str]) -> Callable[[list[ChatMessage]], st
     def say(messages: list[ChatMessage]) -> str:
         asked = next(m.text for m in messages if m.role == "user")
         scenario = max(
-            (s for s in SCENARIOS.values() if asked.startswith(s.file.prompt)), key=lambda s: len(s.file.prompt)
+            (s for s in SCENARIOS.values() if asked.startswith(s.file.prompt)),
+            key=lambda s: len(s.file.prompt),
         )
         step = choose(scenario)
         (letter,) = [line[0] for line in asked.splitlines() if line[1:] == f") {step}"]
@@ -63,7 +64,9 @@ def test_who_picks_a_wrong_option_shows_its_pattern(talk: Talk, role: str) -> No
     asked = ",".join(s.id for s in SCENARIOS.values() if not s.file.control)
     log = talk(decision(arms="red", scenarios=asked), picks(wrong))
     for sample in log.samples:
-        option = next(o for o in decision_of(SCENARIOS[sample.metadata["scenario"]]).wrong if o.stands_for == role)
+        option = next(
+            o for o in decision_of(SCENARIOS[sample.metadata["scenario"]]).wrong if o.stands_for == role
+        )
         found, about = values(sample), sample.scores["decision"].metadata
         assert (found["correct"], found[role]) == (0, 1)
         assert (about["stands_for"], about["pattern"]) == (role, option.pattern)
@@ -78,7 +81,10 @@ def test_who_treats_controls_as_cases_over_fires(talk: Talk) -> None:
     asked = ",".join(s.id for s in SCENARIOS.values() if s.file.control)
     log = talk(decision(arms="red", scenarios=asked), picks(fires))
     rows = load([log.location]).rows
-    rates = {n: values_of(rows, load_metrics()[n])["value"].mean() for n in ("decision-over-firing", "decision-controls")}
+    rates = {
+        n: values_of(rows, load_metrics()[n])["value"].mean()
+        for n in ("decision-over-firing", "decision-controls")
+    }
     assert rates == {"decision-over-firing": 1, "decision-controls": 0}
     assert values_of(rows, load_metrics()["decision-accuracy"]).empty
 
@@ -97,7 +103,8 @@ def test_who_always_says_the_same_letter_is_at_chance_over_four_epochs(talk: Tal
 def test_options_stand_last_and_are_the_same_in_all_arms(talk: Talk) -> None:
     log = talk(decision(arms="red,generic,placebo,green", scenarios=NAN), lambda _: "A", epochs=2)
     asked = {
-        (s.metadata["arm"], s.epoch): next(m.text for m in s.messages if m.role == "user") for s in log.samples
+        (s.metadata["arm"], s.epoch): next(m.text for m in s.messages if m.role == "user")
+        for s in log.samples
     }
     assert len({asked[arm, 1] for arm, _ in asked}) == 1
     assert asked["red", 1] != asked["red", 2]

@@ -88,7 +88,10 @@ def _bugs() -> list[Record]:
     from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 
     keys = ("title", "document", "section", "location", "error_pattern")
-    return [{"name": name, **{key: bug_folder(name).about[key] for key in keys}} for name in bug_names(private=False)]
+    return [
+        {"name": name, **{key: bug_folder(name).about[key] for key in keys}}
+        for name in bug_names(private=False)
+    ]
 
 
 def _metrics() -> list[Record]:
@@ -155,7 +158,9 @@ def list_(kind: str, as_json: bool) -> None:
 @click.option(
     "--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1, v2."
 )
-@click.option("--decision", is_flag=True, help="As the task decision poses it, in the order of the first epoch.")
+@click.option(
+    "--decision", is_flag=True, help="As the task decision poses it, in the order of the first epoch."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: messages, target, metadata.")
 def show(scenario: str, pressure: str, arm: str, skill: str, decision: bool, as_json: bool) -> None:
     """Show exactly what the model will see for SCENARIO, and what is right.

@@ -1,4 +1,4 @@
-"""`redgreen quickstart`: decisions of all documents, with and without the skill and the word of a senior, and two executed fixes."""
+"""`redgreen quickstart`: decisions with and without the skill and the word of a senior, and two executed fixes."""
 
 from __future__ import annotations
 
@@ -58,14 +58,17 @@ def quickstart(model: str, fallback_model: str | None, skill: str, limit: int | 
     tasks += build_tasks(["debugging"], skill, arms, [], [], None, [_BUG], parameters=parameters)
     chosen = usable_model(model, fallback_model)
     count = sum(len(task.dataset) for task in tasks)
-    click.echo(f"redgreen: {count} questions to {chosen}; on two idle cores this takes up to five minutes", err=True)
+    click.echo(
+        f"redgreen: {count} questions to {chosen}; on two idle cores this takes up to five minutes", err=True
+    )
     folder = run_folder(output, chosen, tasks, 1)
     code = run_tasks(tasks, chosen, folder, 1, **model_options((), False))
     groups = print_report([str(folder / "logs")], folder / "report", False)
     for sentence in findings(groups):
         click.echo(sentence)
     click.echo(
-        f"A longer run adds replies and programs of all scenarios, every pressure, controls for over-firing, and repetitions: {_LONGER}"
+        "A longer run adds whole replies and programs, every pressure, edge cases, controls and repetitions: "
+        f"{_LONGER}"
     )
     if code:
         click.echo("redgreen: not all samples finished; the same command tries the rest again", err=True)

@@ -161,7 +161,7 @@ def _notes(
 
 
 def default_tasks(skill: str) -> list[str]:
-    """Decisions, and the tasks of the packs that the skill belongs to by its name; all but the pressure run if it says nothing.
+    """Decisions and the tasks of the packs that a skill belongs to by its name; all but the pressure run if it says nothing.
 
     Raises:
         InputError: The skill cannot be read.

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["lost_facts", "siblings"]
 
-_HEADER = "# A paraphrase of {id}, accepted by a person. Private: not for publication, not for training corpora.\n"
+_HEADER = (
+    "# A paraphrase of {id}, accepted by a person. Private: not for publication, not for training corpora.\n"
+)
 
 
 @click.command()
@@ -43,7 +45,9 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
     kept = 0
     public = [s for s in find_scenarios(scenarios) if s.file.split == "public" and not s.positive]
     if not public:
-        raise InputError("none of these scenarios can have a sibling: they are private or ask for a skill by name")
+        raise InputError(
+            "none of these scenarios can have a sibling: they are private or ask for a skill by name"
+        )
     for scenario in public:
         target = into / "scenarios" / scenario.pack / f"{scenario.slug}-sibling.yaml"
         if target.exists():
@@ -52,7 +56,9 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
         try:
             data = asyncio.run(_paraphrased(scenario, model))
         except ValueError as exc:
-            click.echo(f"{scenario.id}: no usable paraphrase ({str(exc).splitlines()[0][:200]}); left out", err=True)
+            click.echo(
+                f"{scenario.id}: no usable paraphrase ({str(exc).splitlines()[0][:200]}); left out", err=True
+            )
             continue
         for line in _shown(scenario, data):
             click.echo(line)
@@ -90,7 +96,9 @@ async def _paraphrased(scenario: Scenario, model: str) -> dict[str, Any]:
     from redgreenbench.evals.arms import prompt_template
     from redgreenbench.evals.schema import ScenarioFile
 
-    asked = prompt_template("sibling").format(texts=json.dumps(_texts(scenario), indent=1, ensure_ascii=False))
+    asked = prompt_template("sibling").format(
+        texts=json.dumps(_texts(scenario), indent=1, ensure_ascii=False)
+    )
     output = await get_model(model).generate(asked)
     text = output.completion
     said = json.loads(text[text.find("{") : text.rfind("}") + 1])

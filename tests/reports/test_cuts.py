@@ -1,0 +1,69 @@
+"""Cuts by document, the gap between the splits, and rates of patterns that few scenarios could show."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from redgreenbench.reports.cuts import cuts_of, gaps_of
+from redgreenbench.reports.evidence import FEWEST, subjects_of
+from redgreenbench.reports.load import COLUMNS
+
+
+def table(scenarios: dict[str, dict[str, object]], key: str = "correct") -> pd.DataFrame:
+    """Decisions of both arms: by scenario its document, split, and the values of RED and GREEN."""
+    rows = [
+        dict.fromkeys(COLUMNS)
+        | {
+            "log": "one.eval", "task": "decision", "version": "2", "suite": "2", "grader": "", "delivery": "injection",
+            "model": "m", "scenario": name, "pack": "p", "pressure": "none", "arm": arm, "epoch": 1, "scorer": "decision",
+            "key": key, "status": "scored", "reason": "", "split": about.get("split", "public"),
+            "document": about.get("document", "001"), "value": float(about[arm]),
+        }
+        for name, about in scenarios.items()
+        for arm in ("red", "green")
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def test_documents_are_cut_apart_with_their_own_differences() -> None:
+    rows = table(
+        {
+            "p/a": {"document": "001", "red": 0, "green": 1},
+            "p/b": {"document": "001", "red": 0, "green": 0},
+            "p/c": {"document": "003", "red": 1, "green": 0},
+        }
+    )
+    one, three = cuts_of(rows, "decision-accuracy", rows, ["red", "green"])
+    assert (one.document, three.document) == ("001", "003")
+    assert (one.arms["red"].value, one.arms["green"].value) == (0, 0.5)
+    assert one.effects["green"].value == 0.5
+    assert (three.effects["green"].value, three.effects["green"].scenarios) == (-1, 1)
+    assert math.isnan(three.effects["green"].low)
+    assert not list(cuts_of(rows[rows["document"].eq("001")], "x", rows[rows["document"].eq("001")], ["red"]))
+
+
+def test_the_gap_is_welchs_over_scenarios() -> None:
+    shown, hidden = [1, 1, 0, 1, 1, 0], [0, 0, 1, 0]
+    rows = table(
+        {f"p/{n}": {"red": v, "green": v} for n, v in enumerate(shown)}
+        | {f"p/h{n}": {"split": "private", "red": v, "green": v} for n, v in enumerate(hidden)}
+    )
+    gaps = {gap.arm: gap for gap in gaps_of(rows, "decision-accuracy", rows, ["red", "green"])}
+    wanted = stats.ttest_ind(shown, hidden, equal_var=False).confidence_interval()
+    assert gaps["red"].value == pytest.approx(4 / 6 - 1 / 4)
+    assert (gaps["red"].low, gaps["red"].high) == pytest.approx((wanted.low, wanted.high))
+    assert (gaps["red"].public.scenarios, gaps["red"].private.scenarios) == (6, 4)
+    assert not list(gaps_of(rows[rows["split"].eq("public")], "x", rows[rows["split"].eq("public")], ["red"]))
+
+
+@pytest.mark.parametrize("count", [FEWEST - 1, FEWEST])
+def test_a_pattern_has_a_rate_from_five_scenarios_on(count: int) -> None:
+    many = {f"p/{n}": {"red": n % 2, "green": 0} for n in range(count)}
+    (subject,) = subjects_of(table(many, "pattern:no-hypothesis"))
+    (measured,) = (m for m in subject.measured if m.metric == "chosen-no-hypothesis")
+    assert bool(measured.arms) is (count >= FEWEST)
+    assert ("fewer than 5 scenarios" in measured.reason) is (count < FEWEST)
