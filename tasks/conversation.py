@@ -70,7 +70,9 @@ def decide(settings: Settings | dict[str, Any] | None = None) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         scenario = chosen.known[state.metadata["scenario"]]
         state.choices, state.user_prompt.text = options_text(scenario, state.user_prompt.text, state.epoch)
-        constraint: dict[str, Any] = {"extra_body": {"grammar": decision_grammar()}} if _takes_grammar() else {}
+        constraint: dict[str, Any] = (
+            {"extra_body": {"grammar": decision_grammar()}} if _takes_grammar() else {}
+        )
         state = await generate(state, **constraint)
         if (
             read_letter(without_reasoning(state.output.completion)) is None
