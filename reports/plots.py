@@ -296,9 +296,11 @@ def erosion_plot(subject: Subject) -> Plot | None:
 
 
 def pattern_bars(subject: Subject) -> Plot | None:
-    """How often each failure pattern occurs, by arm."""
+    """How often each failure pattern occurs, by arm: in replies, as graders say, or else among the steps that are picked."""
     registry = load_metrics()
-    shown = [m for m in subject.measured if m.arms and m.metric.startswith("failure-")]
+    there = [m for m in subject.measured if m.arms]
+    shown = [m for m in there if m.metric.startswith("failure-")]
+    shown = shown or [m for m in there if m.metric.startswith("chosen-")]
     if not shown:
         return None
     styles = arm_styles(subject.arms)
@@ -314,7 +316,7 @@ def pattern_bars(subject: Subject) -> Plot | None:
             axes.barh(y, rate.value, height=height * 0.9, color=styles[arm][0], alpha=0.75, label=arm)
             axes.plot(rate.value, y, marker=styles[arm][1], color=styles[arm][0], markersize=4)
             axes.hlines(y, rate.low, rate.high, color="0.2", linewidth=0.8)
-    titles = [registry[m.metric].title.removeprefix("Failure: ") for m in shown]
+    titles = [registry[m.metric].title.partition(": ")[2] for m in shown]
     axes.set_yticks(
         range(len(shown)),
         [
