@@ -95,8 +95,10 @@ class Scenario:
 
     @property
     def document(self) -> str:
-        """The document that it counts under; edge cases that a document only names stand apart from its situations."""
+        """The document that it counts under; edge cases that it only names, and private scenarios, stand apart."""
         source = self.file.source
+        if self.file.split == "private":
+            return f"{source.document} private"
         known = load_documents().get(source.document)
         return (
             f"{source.document} edge cases"
@@ -230,7 +232,7 @@ def load_scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
 
 @cache
 def _shipped() -> tuple[Scenario, ...]:
-    public, private = _read_folder(HERE / "scenarios"), _private()
+    private, public = _private(), _read_folder(HERE / "scenarios")
     if both := sorted({s.id for s in public} & {s.id for s in private}):
         raise InputError(f"the private scenario {both[0]} has the id of a shipped one; rename its file")
     return tuple(sorted((*public, *private), key=lambda scenario: scenario.id))
@@ -321,7 +323,8 @@ def select(scenarios: Sequence[Scenario], wanted: Sequence[str]) -> tuple[Scenar
     for entry in wanted:
         found = {s.id for s in scenarios if _is_named(s, entry)}
         if not found:
-            raise unknown("scenario", entry, (s.id for s in scenarios), "redgreen list scenarios")
+            shown = (s.id for s in scenarios if s.file.split == "public")
+            raise unknown("scenario", entry, shown, "redgreen list scenarios")
         chosen |= found
     return tuple(s for s in scenarios if s.id in chosen)
 

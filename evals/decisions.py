@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import unicodedata
 from collections.abc import Iterable
 
 from inspect_ai.solver import Choice, Choices
@@ -29,7 +30,6 @@ __all__ = [
 ]
 
 LETTERS = "ABCD"
-_MARKS = " \t\r\n*_`\"'()[].:"
 
 
 def decision_of(scenario: Scenario) -> Decision:
@@ -70,19 +70,20 @@ def options_text(scenario: Scenario, question: str, epoch: int) -> tuple[Choices
 def read_letter(text: str) -> str | None:
     """The letter that a reply consists of; None where it is anything else.
 
-    Marks around the letter do not count, nor does an object of JSON with one field round it, which a response schema gives.
+    Marks around the letter do not count, whatever they are, nor its width, nor an object of JSON with one field round it,
+    which a response schema gives.
 
     Args:
         text: The reply, without reasoning.
     """
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     if isinstance(data, dict) and len(data) == 1:
         text = str(*data.values())
-    letter = text.strip(_MARKS).upper()
-    return letter if len(letter) == 1 and letter in LETTERS else None
+    said = "".join(c for c in unicodedata.normalize("NFKC", text) if c.isalnum()).upper()
+    return said if len(said) == 1 and said in LETTERS else None
 
 
 def decision_grammar() -> str:

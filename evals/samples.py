@@ -70,7 +70,8 @@ def find_scenarios(
     )
     if not fitting:
         raise InputError(
-            f"no scenario of the task {task} among {', '.join(wanted)}; see `redgreen list scenarios`"
+            f"no scenario of {f'the task {task}' if task else 'these packs'} among {', '.join(wanted) or 'all'}; "
+            "see `redgreen list scenarios`"
         )
     return fitting
 

@@ -157,6 +157,8 @@ class Decision(_Frozen):
     @model_validator(mode="after")
     def _consistent(self) -> Decision:
         steps = self.steps
+        if any("\n" in step for step in steps):
+            raise ValueError("an option has several lines; write it as one sentence")
         if len(set(steps)) < len(steps):
             raise ValueError("two options say the same; give four different ones")
         short, long = min(steps, key=len), max(steps, key=len)

@@ -69,7 +69,7 @@ def _record(options: argparse.Namespace) -> int:
         # A folder of one's own is recorded before it is complete, so nothing but the program is asked of it.
         folder = Path(name).resolve() if os.sep in name else HERE / name
         if not (folder / "program.py").is_file():
-            raise ValueError(f"no bug named {name}; the bugs are {', '.join(bug_names())}")
+            raise ValueError(f"no bug named {name}; the bugs are {', '.join(bug_names(private=False))}")
         text = record_symptom(folder / "program.py")
         target = folder / "symptom.txt"
         if not options.check:

@@ -181,7 +181,7 @@ def bug_folder(name: str) -> BugFolder:
         ValueError: There is no such bug, or a file or field of it is missing; the message says which.
     """
     if name not in bug_names():
-        raise ValueError(f"no reference bug '{name}'; the bugs are {', '.join(bug_names())}")
+        raise ValueError(f"no reference bug '{name}'; the bugs are {', '.join(bug_names(private=False))}")
     return read_folder(_private_bugs().get(name, HERE / name))
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 __all__ = ["VARIABLE", "private_folder"]
 
@@ -19,8 +20,8 @@ VARIABLE = "REDGREEN_PRIVATE"
 def private_folder() -> Path | None:
     """The folder of the private split; None where there is none.
 
-    An address of another kind than a local path is copied into a folder of this user alone, which ends with this process;
-    processes that it starts find the copy.
+    An address of another kind than a local path is copied into a folder of this user alone, which is deleted as this process
+    ends, unless it is killed; processes that it starts find the copy.
 
     Raises:
         ValueError: There is no such folder, or it cannot be fetched; the message says what to do.
@@ -48,8 +49,12 @@ def _fetched(address: str) -> Path:
     try:
         files, root = url_to_fs(address)
         files.get(root.rstrip("/") + "/", f"{place}/", recursive=True)
-    except Exception as exc:  # whatever a file system of another's making raises
+    except (
+        Exception
+    ) as exc:  # whatever a file system of another's making raises, with words that may hold a password
+        parts = urlsplit(address)
+        shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
         raise ValueError(
-            f"{VARIABLE}={address}: cannot be fetched ({type(exc).__name__}: {exc}); check the address and the rights"
-        ) from exc
+            f"{VARIABLE}={shown}: cannot be fetched ({type(exc).__name__}); check the address and the rights"
+        ) from None
     return place

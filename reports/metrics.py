@@ -55,8 +55,9 @@ class Metric(BaseModel):
         title: For people.
         scorer: Name of the scorer.
         key: Key of its value.
-        of: Which samples count: ``scenarios``, ``controls``, ``pressed`` (under a pressure other than the legitimate one),
-            ``right`` (under the legitimate one), ``all``, or ``positive``: positive controls, which count nowhere else.
+        of: Which samples count: ``scenarios``, ``calm`` (scenarios without pressure), ``controls``, ``pressed`` (under
+            a pressure other than the legitimate one), ``right`` (under the legitimate one), ``all``, or ``positive``:
+            positive controls, which count nowhere else.
         pack: Only scenarios of this pack count.
         cut: Only scenarios of this document count, by the label that samples carry.
         scale: ``share``: values in [0, 1]; ``amount``: any number.
@@ -79,7 +80,7 @@ class Metric(BaseModel):
     title: str
     scorer: str
     key: str
-    of: Literal["scenarios", "controls", "pressed", "right", "all", "positive"]
+    of: Literal["scenarios", "calm", "controls", "pressed", "right", "all", "positive"]
     pack: str | None = None
     cut: str | None = None
     scale: Literal["share", "amount"] = "share"
@@ -150,6 +151,7 @@ def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
     kinds = {
         # A senior who is right changes what is right, so these samples have a metric of their own.
         "scenarios": scenario & ~right,
+        "calm": scenario & none,
         "controls": control,
         "pressed": scenario & ~none & ~right,
         "right": scenario & right,

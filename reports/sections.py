@@ -228,7 +228,8 @@ def _gap(subject: Subject) -> list[str]:
     lines = ["### Public and private scenarios", "", markdown_row(names), "|---|---" + "|---:" * 4 + "|"]
     for one in subject.gaps:
         metric = registry[one.metric]
-        interval = "no interval" if math.isnan(one.low) else f"{100 * one.low:+.0f}, {100 * one.high:+.0f}"
+        low, high = max(one.low, -1.0), min(one.high, 1.0)
+        interval = "no interval" if math.isnan(one.low) else f"{100 * low:+.0f}, {100 * high:+.0f}"
         cells = [metric.title, one.arm, rate_text(one.public, metric), rate_text(one.private, metric)]
         cells += [f"{100 * one.value:+.0f} [{interval}]", f"{one.public.scenarios}, {one.private.scenarios}"]
         lines.append(markdown_row(cells))

@@ -16,12 +16,14 @@ from pydantic import BaseModel, ConfigDict
 from redgreenbench.evals.act_line import Act, read_act
 from redgreenbench.evals.agents.history import History, history_of
 from redgreenbench.evals.catalogue import Scenario
+from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.followup import Followup, followup_of, pressure_met
 from redgreenbench.evals.messages import Form, form_of
 from redgreenbench.evals.samples import scenarios_by_id
 from redgreenbench.evals.skilltools import SkillCall, SkillCalls
 from redgreenbench.evals.vocabulary import UNSCORED, Delivery
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
+from redgreenbench.reference_bugs.private import VARIABLE
 from redgreenbench.reference_bugs.submission import Submission, read_submission, without_reasoning
 from redgreenbench.reference_bugs.verdict import Verdict, no_program
 from redgreenbench.scorers.grading.panel import GraderSettings, Panel, assess
@@ -62,6 +64,19 @@ class Settings(BaseModel):
         """The scenarios by id."""
         return scenarios_by_id(self.scenarios)
 
+    def scenario(self, name: str) -> Scenario:
+        """A scenario by its id.
+
+        Raises:
+            InputError: It is not there, as where a log is scored again after its scenario went.
+        """
+        if name not in self.known:
+            raise InputError(
+                f"{name}: no such scenario here; pose it with the folder it is in (-T scenarios=…), or set {VARIABLE} "
+                "if it is private"
+            )
+        return self.known[name]
+
     @property
     def runner(self) -> Runner:
         """Who runs programs.
@@ -96,7 +111,7 @@ class Answer:
     def __init__(self, state: TaskState, settings: Settings) -> None:
         self.state = state
         self.settings = settings
-        self.scenario: Scenario = settings.known[state.metadata["scenario"]]
+        self.scenario = settings.scenario(state.metadata["scenario"])
         self._verdict: Verdict | None = None
         self._panel: Panel | None = None
 

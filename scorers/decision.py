@@ -5,8 +5,8 @@ Values are 0 or 1:
 - ``correct``: it picks the right one.
 - ``baseline``, ``shortcut``, ``over_firing``: it picks the one that stands for this, where there is one: what the document
   expects without the skill, what a senior proposes who is wrong, and in a control what only a skill would do that is not
-  about it.
-- ``formatted``: the reply is a letter, after the one request for it at the latest; else nothing was picked.
+  about it. Where nothing is picked they do not apply.
+- ``formatted``: the reply is a letter, after the one request for it at the latest; else nothing is picked.
 
 The metadata says which option it was, and for every failure pattern of the options whether the pick shows it.
 """
@@ -34,7 +34,7 @@ def decision(answer: Answer) -> Found:
     value = {
         role: option is not None and option.stands_for == role
         for role in _ROLES
-        if any(one.stands_for == role for one in wrong)
+        if letter and any(one.stands_for == role for one in wrong)
     }
     patterns = {one.pattern for one in wrong if one.pattern}
     right = LETTERS[shown.index(0)]

@@ -71,6 +71,8 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
                 "none of these scenarios has a `decision`; add it to their files, or choose others"
             )
     packs = tuple(dict.fromkeys(scenario.pack for scenario in chosen))
+    if asked.inject is not None and asked.delivery != "inject":
+        raise InputError(f"inject={asked.inject} says nothing to delivery={asked.delivery}; drop one")
     arms = resolve_arms(asked.arms, asked.skill, packs, asked.delivery, asked.inject)
     chosen = with_controls(chosen, arms, shipped=not asked.folders)
     pressures = select_pressures(asked.pressure or (NO_PRESSURE,))
@@ -109,6 +111,8 @@ def _check_decides(asked: Parameters) -> None:
     unfit = {
         "delivery": asked.delivery != "inject",
         "mode": asked.mode != "answer",
+        "exec_sandbox": asked.exec_sandbox is not None,
+        "sandbox": asked.sandbox is not None,
         "pressure_turn": asked.pressure_turn != FIRST,
     }
     for name, is_set in unfit.items():

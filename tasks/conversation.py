@@ -70,9 +70,10 @@ def decide(settings: Settings | dict[str, Any] | None = None) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         scenario = chosen.known[state.metadata["scenario"]]
         state.choices, state.user_prompt.text = options_text(scenario, state.user_prompt.text, state.epoch)
-        constraint: dict[str, Any] = (
-            {"extra_body": {"grammar": decision_grammar()}} if _takes_grammar() else {}
-        )
+        # Without tools a call is no reply, and inspect would go on answering calls for ever.
+        constraint: dict[str, Any] = {"tool_calls": "none"}
+        if _takes_grammar():
+            constraint["extra_body"] = {"grammar": decision_grammar()}
         state = await generate(state, **constraint)
         if (
             read_letter(without_reasoning(state.output.completion)) is None
@@ -104,9 +105,11 @@ async def _reply(state: TaskState, generate: Generate, scenario: Scenario, setti
 
 
 def _constraint(scenario: Scenario, state: TaskState) -> dict[str, Any]:
-    """What holds a reply to the act line where the model's server takes a grammar; the same in all arms."""
-    if form_of(scenario) != "act" or state.tools or not _takes_grammar():
+    """What holds a reply to its form, the same in all arms: a grammar where the server takes one, no calls without tools."""
+    if state.tools:
         return {}
+    if form_of(scenario) != "act" or not _takes_grammar():
+        return {"tool_calls": "none"}
     tested = str(state.metadata.get("tested") or "").split("\n")
     offered = [name for name in catalogue_names(scenario.pack) if name not in tested]
-    return {"extra_body": {"grammar": act_grammar(offered)}}
+    return {"tool_calls": "none", "extra_body": {"grammar": act_grammar(offered)}}

@@ -34,7 +34,7 @@ from redgreenbench.reports.reading import LogInfo
 
 __all__ = ["Entry", "Tab", "build_tabs"]
 
-_RANKED = ("routing-accuracy", "fixes-correct")
+_RANKED = ("decision-accuracy", "routing-accuracy", "fixes-correct")
 
 
 @dataclass(frozen=True)

@@ -280,6 +280,9 @@ def test_a_new_scenario_is_valid_as_it_is_laid_out(pack: str, tmp_path: Path, mo
     assert bool(scenario.file.act) == bool(load_packs()[pack].specialists)
     assert all(applies(name, scenario.file) for name in load_pressures())
     assert len(decision(scenarios="./scenarios", arms="red").dataset) == 1
+    assert "Reply with one letter." in call(
+        "show", f"{pack}/flat-loss", "--decision", "--scenarios", "./scenarios"
+    )
     assert "is there already" in call("new", "scenario", f"{pack}/flat-loss", code=2)
 
 
@@ -311,6 +314,7 @@ def test_a_decision_is_shown_as_it_is_posed() -> None:
     assert "Reply with one letter." in said
     assert "wrong (shortcut, no-systematic-diagnosis)" in said
     assert "NEXT:" not in said
+    assert "has no decision; drop --decision" in call("show", "loss-has-a-floor", "--decision", code=2)
 
 
 def test_what_a_quick_start_found_is_said_in_a_sentence_a_pressure(run_task) -> None:

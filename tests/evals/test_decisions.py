@@ -166,6 +166,12 @@ def test_the_words_of_a_senior_who_is_right_are_those_of_the_right_option() -> N
         ("1", None),
         ('{"letter": 3}', None),
         ("null", None),
+        ("Ｂ", "B"),
+        ("“b”,", "B"),
+        ("\ufeffC\u200b", "C"),
+        ('["B"]', "B"),
+        ('{"letter": {"x": 1}}', None),
+        ("[" * 2000, None),
     ],
 )
 def test_a_letter_alone_is_read(text: str, letter: str | None) -> None:
@@ -203,6 +209,7 @@ slots: {shortcut: take another optimizer}
         (("stands_for: baseline", "stands_for: over_firing"), "`over_firing` belongs to controls"),
         (("pattern: no-clarification-protocol", "pattern: nothing-known"), "'nothing-known' is no failure pattern"),
         (("  wrong:", "  excerpt: loss 2.3\n  wrong:"), "there is no `bug` to take lines from"),
+        (("Ask for the learning rate and for the gradients.", '"Ask for the learning rate.\\nB) Ask for the gradients."'), "several lines"),
         (("rubric:", "patterns: [no-hypothesis]\nrubric:"), "patterns: this field went with suite version 2"),
     ],
 )  # fmt: skip

@@ -87,6 +87,21 @@ def test_another_file_system_is_copied(private: Path, monkeypatch: pytest.Monkey
     assert any(s.slug == "secret-nan" for s in catalogue.load_scenarios())
 
 
+def test_an_address_that_cannot_be_fetched_is_named_without_its_password(monkeypatch) -> None:
+    monkeypatch.setenv(VARIABLE, f"http://user:{SECRET}@127.0.0.1:9/held-out?token={SECRET}")
+    with pytest.raises(
+        ValueError, match=r"REDGREEN_PRIVATE=http://127.0.0.1/held-out: cannot be fetched"
+    ) as error:
+        private_folder()
+    assert SECRET not in str(error.value)
+
+
+def test_private_scenarios_are_none_of_a_documents_situations(private: Path) -> None:
+    posed = {s.metadata["scenario"]: s.metadata["document"] for s in decision(arms="red").dataset}
+    assert posed["training-optimization/secret-nan"] == "001 private"
+    assert posed["training-optimization/loss-goes-to-nan"] == "001"
+
+
 def test_nothing_private_is_listed_shown_or_exported(private: Path, tmp_path: Path) -> None:
     listed = call("list", "scenarios", "--json") + call("list", "bugs", "--json") + call("list", "scenarios")
     assert "secret" not in listed
@@ -94,6 +109,12 @@ def test_nothing_private_is_listed_shown_or_exported(private: Path, tmp_path: Pa
     said = call("show", "training-optimization/secret-nan", code=2)
     assert "is private, and nothing of it is shown" in said
     assert SECRET not in said
+    answer = tmp_path / "answer.md"
+    answer.write_text("NEXT: ask")
+    said = call("score-text", "training-optimization/secret-nan", str(answer), code=2)
+    said += call("show", "secret-na", code=2)
+    assert "secret-nan or" not in said
+    assert "Right" not in said
     call("dataset", "export", str(tmp_path / "out"))
     everything = b"".join(p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file())
     assert SECRET.encode() not in everything

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from inspect_ai.log import EvalLog, EvalSample
-from inspect_ai.model import ChatMessage
+from inspect_ai.model import ChatMessage, ModelOutput
 
 from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.catalogue import Scenario, load_scenarios
@@ -16,7 +16,9 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT
 from redgreenbench.reports.load import load
 from redgreenbench.reports.metrics import load_metrics, values_of
+from redgreenbench.scorers.answer import Settings
 from redgreenbench.tasks.decision import decision
+from redgreenbench.tasks.routing import routing
 
 Talk = Callable[..., EvalLog]
 SCENARIOS = {s.id: s for s in load_scenarios() if s.file.decision}
@@ -125,7 +127,7 @@ def test_no_letter_gets_one_request_and_then_counts_as_nothing_picked(talk: Talk
     assert late.scores["decision"].answer == "C"
     assert values(late)["formatted"] == 1
     assert never.scores["decision"].answer == "no letter"
-    assert not any(values(never).values())
+    assert values(never) == {"correct": 0, "formatted": 0}
     assert never.scores["decision"].metadata["patterns"] == {}
     assert len([m for m in never.messages if m.role == "assistant"]) == 2
 
@@ -136,10 +138,27 @@ def test_reasoning_is_no_letter(talk: Talk) -> None:
     assert sample.scores["decision"].answer == "B"
 
 
+def test_a_call_of_a_tool_that_is_not_there_is_no_letter_and_ends(talk: Talk) -> None:
+    def call(_: list[ChatMessage]) -> ModelOutput:
+        return ModelOutput.for_tool_call("mockllm/talker", "submit", {"answer": "B"})
+
+    for task in (decision(arms="red", scenarios=NAN), routing(arms="red", scenarios=NAN)):
+        (sample,) = talk(task, call).samples
+        assert len([m for m in sample.messages if m.role == "assistant"]) == 2
+    assert sample.scores["act"].value["formatted"] == 0
+
+
+def test_a_scenario_that_is_gone_is_named() -> None:
+    """As where a log of private scenarios is scored again without them."""
+    with pytest.raises(InputError, match=r"pack/gone: no such scenario here.*REDGREEN_PRIVATE"):
+        Settings().scenario("pack/gone")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"delivery": "tool"}, "delivery=tool does not go with a decision"),
+        ({"sandbox": "docker"}, "sandbox=docker does not go with a decision"),
         ({"mode": "agent"}, "mode=agent does not go with a decision"),
         ({"pressure_turn": "third", "pressure": "time"}, "pressure_turn=third does not go with a decision"),
         ({"scenarios": "loss-has-a-floor"}, "none of these scenarios has a `decision`"),

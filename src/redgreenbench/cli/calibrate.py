@@ -245,6 +245,8 @@ def score_text(
             f"'{scenario}' names {len(found)} scenarios ({', '.join(s.id for s in found)}); give one id"
         )
     one = found[0]
+    if one.file.split == "private":
+        raise InputError(f"{one.id} is private, and nothing of it is shown; score a whole run instead")
     (asked,) = select_pressures([pressure])
     if not applies(asked, one.file):
         raise InputError(

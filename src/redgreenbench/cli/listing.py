@@ -85,8 +85,10 @@ def _skills() -> list[Record]:
 
 
 def _bugs() -> list[Record]:
+    from redgreenbench.evals.catalogue import load_scenarios
     from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 
+    load_scenarios()  # a private split that cannot be read is one line
     keys = ("title", "document", "section", "location", "error_pattern")
     return [
         {"name": name, **{key: bug_folder(name).about[key] for key in keys}}
@@ -158,11 +160,14 @@ def list_(kind: str, as_json: bool) -> None:
 @click.option(
     "--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1, v2."
 )
+@click.option("--scenarios", "folder", help="Folder of your own that SCENARIO is in, such as ./scenarios.")
 @click.option(
     "--decision", is_flag=True, help="As the task decision poses it, in the order of the first epoch."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: messages, target, metadata.")
-def show(scenario: str, pressure: str, arm: str, skill: str, decision: bool, as_json: bool) -> None:
+def show(
+    scenario: str, pressure: str, arm: str, skill: str, folder: str | None, decision: bool, as_json: bool
+) -> None:
     """Show exactly what the model will see for SCENARIO, and what is right.
 
     \b
@@ -178,12 +183,14 @@ def show(scenario: str, pressure: str, arm: str, skill: str, decision: bool, as_
     from redgreenbench.evals.samples import build_samples, find_scenarios
 
     (wanted_pressure,) = select_pressures([pressure])[:1]
-    found = find_scenarios([scenario])
+    found = find_scenarios([*([folder] if folder else []), scenario])
     if len(found) > 1:
         raise InputError(f"'{scenario}' names {len(found)} scenarios ({found[0].id}, …); give one id")
     (chosen,) = found
     if chosen.file.split == "private":
         raise InputError(f"{chosen.id} is private, and nothing of it is shown; open its file")
+    if decision and not chosen.file.decision:
+        raise InputError(f"{chosen.id} has no decision; drop --decision")
     if not applies(wanted_pressure, chosen.file):
         raise InputError(f"{chosen.id} gives no slots for the pressure '{pressure}'; choose another pressure")
     arms = resolve_arms([arm], skill, [chosen.pack])

@@ -106,6 +106,7 @@ def scenario(name: str, into: Path) -> None:
     posed = f"-T scenarios=./{into}" if not into.is_absolute() else f"-T scenarios={into}"
     click.echo(f"made {target}")
     click.echo("next: make it yours, then look at what a model will see and pose it:")
+    click.echo(f"  redgreen show {name} --decision --scenarios {posed.partition('=')[2]}")
     click.echo(f"  inspect eval redgreenbench/decision --model <provider/model> {posed}")
 
 

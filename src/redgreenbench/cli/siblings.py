@@ -32,8 +32,9 @@ _HEADER = (
 def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
     """Have SCENARIOS paraphrased for a private split, and accept or reject each paraphrase.
 
-    What is right stays as it is; title, prompt, options and pressure slots get other words. Numbers, names and code have to
-    be there again: where some are lost, it is said.
+    What is right stays as it is; title, prompt, options and pressure slots get other words. Each text is shown with its
+    paraphrase, and where a number, a name or code is lost or nothing was changed, that is said. Choose a folder outside of
+    any repository that others see.
 
     \b
     Examples:
@@ -54,13 +55,15 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
             click.echo(f"{target} is there already; left as it is")
             continue
         try:
-            data = asyncio.run(_paraphrased(scenario, model))
-        except ValueError as exc:
-            click.echo(
-                f"{scenario.id}: no usable paraphrase ({str(exc).splitlines()[0][:200]}); left out", err=True
-            )
+            said = asyncio.run(_paraphrased(scenario, model))
+            data = _sibling(scenario, said)
+        except (
+            Exception
+        ) as exc:  # a provider's of any kind, or a reply that makes no scenario; the next one may do
+            why = (str(exc) or type(exc).__name__).splitlines()[0][:300]
+            click.echo(f"{scenario.id}: no usable paraphrase ({why}); left out", err=True)
             continue
-        for line in _shown(scenario, data):
+        for line in _shown(scenario, said):
             click.echo(line)
         answer = click.prompt("Keep it? y: yes, n: no, q: stop here", type=click.Choice(["y", "n", "q"]))
         if answer == "q":
@@ -85,25 +88,38 @@ def _texts(scenario: Scenario) -> dict[str, str]:
     return found
 
 
-async def _paraphrased(scenario: Scenario, model: str) -> dict[str, Any]:
-    """The file of a sibling as data.
+async def _paraphrased(scenario: Scenario, model: str) -> dict[str, str]:
+    """The texts in other words, by the path of their field.
 
     Raises:
-        ValueError: The model's reply is no object with the same fields, or makes no valid scenario.
+        ValueError: The model's reply has no object with the same fields.
     """
     from inspect_ai.model import get_model
 
     from redgreenbench.evals.arms import prompt_template
+
+    texts = _texts(scenario)
+    asked = prompt_template("sibling").format(texts=json.dumps(texts, indent=1, ensure_ascii=False))
+    text = (await get_model(model).generate(asked)).completion
+    for place in (place for place, mark in enumerate(text) if mark == "{"):
+        try:
+            said, _ = json.JSONDecoder().raw_decode(text, place)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(said, dict) and said.keys() == texts.keys():
+            return {name: str(value) for name, value in said.items()}
+    raise ValueError("the reply has no JSON object with the fields that were sent")
+
+
+def _sibling(scenario: Scenario, said: dict[str, str]) -> dict[str, Any]:
+    """The file of a sibling as data.
+
+    Raises:
+        InputError: It makes no valid scenario.
+    """
+    from redgreenbench.evals.catalogue import validate
     from redgreenbench.evals.schema import ScenarioFile
 
-    asked = prompt_template("sibling").format(
-        texts=json.dumps(_texts(scenario), indent=1, ensure_ascii=False)
-    )
-    output = await get_model(model).generate(asked)
-    text = output.completion
-    said = json.loads(text[text.find("{") : text.rfind("}") + 1])
-    if not isinstance(said, dict) or said.keys() != _texts(scenario).keys():
-        raise ValueError("the reply has not the fields that were sent")
     data = scenario.file.model_dump(mode="json", exclude_defaults=True)
     data |= {"title": said["title"], "prompt": said["prompt"], "split": "private"}
     if scenario.file.decision:
@@ -115,7 +131,7 @@ async def _paraphrased(scenario: Scenario, model: str) -> dict[str, Any]:
             data["slots"][name]["do"] = said["slots.right_call"]
         else:
             data["slots"][name] = said[f"slots.{name}"]
-    ScenarioFile.model_validate(data)
+    validate(ScenarioFile, data, Path("the paraphrase"))
     return data
 
 
@@ -126,22 +142,21 @@ def lost_facts(before: str, after: str) -> list[str]:
         words = [word.strip(".,;:!?()[]\"'") for word in text.split()]
         return [w for w in words if any(c.isdigit() or c in "_=`" for c in w) or (w[1:] != w[1:].lower())]
 
-    there = after.split() and set(facts(after))
-    return [fact for fact in dict.fromkeys(facts(before)) if fact not in (there or ())]
+    there = set(facts(after))
+    return [fact for fact in dict.fromkeys(facts(before)) if fact not in there]
 
 
-def _shown(scenario: Scenario, data: dict[str, Any]) -> Iterator[str]:
-    yield click.style(f"\n──── {scenario.id} ────", bold=True)
-    yield scenario.file.prompt
-    yield click.style("──── its sibling ────", bold=True)
-    yield data["prompt"]
-    if scenario.file.decision:
-        yield click.style("──── options, the right one first ────", bold=True)
-        steps = [data["decision"]["right"], *(option["step"] for option in data["decision"]["wrong"])]
-        for old, new in zip(scenario.file.decision.steps, steps, strict=True):
-            yield f"- {old}\n  {new}"
-    if lost := lost_facts(scenario.file.prompt, data["prompt"]):
-        yield click.style(f"not in its prompt any more: {', '.join(lost)}", fg="yellow")
+def _shown(scenario: Scenario, said: dict[str, str]) -> Iterator[str]:
+    texts = _texts(scenario)
+    yield click.style(
+        f"\n──── {scenario.id}, each text with its paraphrase; decision.0 is right ────", bold=True
+    )
+    for name, text in texts.items():
+        yield f"{click.style(name, bold=True)}: {text}\n  {said[name]}"
+        if said[name] == text:
+            yield click.style("  the same words as before", fg="yellow")
+        if lost := lost_facts(text, said[name]):
+            yield click.style(f"  not in it any more: {', '.join(lost)}", fg="yellow")
 
 
 def _write(target: Path, scenario: Scenario, data: dict[str, Any]) -> None:
