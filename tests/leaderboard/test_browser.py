@@ -134,6 +134,7 @@ def test_rows_are_filtered_by_pressure_and_tab(browser, address, site) -> None:
     main = next(tab for tab in site.tabs if len(tab.entries) > 2)
     entry = next(e for e in main.entries if e.model == "mockllm/good" and e.label.endswith(" 1"))
     selector = f"tr[id='{entry.id}']"
+    first(browser, f".tabs a[href='#{main.id}']").click()
     before = first(browser, f"{selector} .value").text
     Select(first(browser, "#filter-pressure")).select_by_visible_text("time")
     assert first(browser, f"{selector} .value").text.startswith("75 %") != before.startswith("75 %")
