@@ -7,6 +7,7 @@ command resumes an interrupted run, and a changed skill starts a new one.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -226,6 +227,8 @@ def _bare(task: str) -> str:
 def model_options(graders: Sequence[str], quiet: bool) -> dict[str, Any]:
     """What `run_tasks` is given beside tasks and model: the graders' role and the display."""
     options: dict[str, Any] = {"display": "none"} if quiet else {}
+    if not quiet and not sys.stdout.isatty() and "INSPECT_DISPLAY" not in os.environ:
+        options["display"] = "plain"  # lines of progress, where inspect would draw nothing
     if graders:
         options["model_roles"] = {"grader": list(graders) if len(graders) > 1 else graders[0]}
     return options
