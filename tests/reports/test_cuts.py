@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from scipy import stats
 
+from redgreenbench.cli.quickstart import findings
 from redgreenbench.reports.cuts import cuts_of, gaps_of
 from redgreenbench.reports.evidence import FEWEST, subjects_of
-from redgreenbench.reports.load import COLUMNS
+from redgreenbench.reports.load import COLUMNS, load
+from redgreenbench.reports.write import write_report
+
+ROOT = Path(__file__).parents[2]
 
 
 def table(scenarios: dict[str, dict[str, object]], key: str = "correct") -> pd.DataFrame:
@@ -67,3 +72,16 @@ def test_a_pattern_has_a_rate_from_five_scenarios_on(count: int) -> None:
     (measured,) = (m for m in subject.measured if m.metric == "chosen-no-hypothesis")
     assert bool(measured.arms) is (count >= FEWEST)
     assert ("fewer than 5 scenarios" in measured.reason) is (count < FEWEST)
+
+
+def test_the_recorded_first_run_is_the_result_in_the_readme(tmp_path: Path) -> None:
+    """Its log is shipped, so that a report can be looked at without any model."""
+    table = load([str(ROOT / "docs" / "examples" / "first-run.eval")])
+    assert not table.skipped
+    groups, written = write_report(table, tmp_path)
+    rows = [line for line in written.markdown.read_text().splitlines() if line.startswith("| decision · ")]
+    readme = (ROOT / "README.md").read_text()
+    assert len(rows) == 4
+    assert all(row in readme for row in rows)
+    said = " ".join(readme.replace("\n> ", " ").split())
+    assert all(sentence in said for sentence in findings(groups))
