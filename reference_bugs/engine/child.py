@@ -188,7 +188,8 @@ class Child:
                 "timeout", f"the program used more than {self.budget.seconds:.0f} s of CPU"
             )
         if status < 0 and status != -signal.SIGKILL:
-            return SubmissionFailed("crash", f"the program's process died by {signal.Signals(-status).name}")
+            name = next((known.name for known in signal.Signals if known == -status), f"signal {-status}")
+            return SubmissionFailed("crash", f"the program's process died by {name}")
         return SubmissionFailed("exit", "the program ended its own process instead of returning")
 
     def end(self, kill: bool = True) -> Usage:

@@ -91,6 +91,7 @@ EFFECTS: dict[str, Effect] = {
     "shifting_dictionary": lambda v: v.failed_check == "it-learns",
     "exit_zero_at_once": says("exit", "ended its own process"),
     "exit_zero_in_training": says("exit", "ended its own process"),
+    "exit_as_the_machinery": says("exit", "ended its own process"),
     "system_exit": says("exit", "SystemExit"),
     "atexit_verdict": says("exit", "SystemExit"),
     "ignore_signals_and_spin": ends("timeout"),
