@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -355,3 +356,9 @@ def test_a_child_that_cannot_confine_itself_is_the_machinerys_fault() -> None:
             zygote.fork(Budget())
     finally:
         zygote.close()
+
+
+def test_types_of_what_runs_in_the_sandbox_are_checked() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    untyped = {name for override in project["tool"]["mypy"]["overrides"] for name in override["module"]}
+    assert not untyped & {path.stem for path in host.INSIDE.glob("*.py")}

@@ -15,12 +15,15 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import child
-import confine
-import driver  # noqa: F401 - loaded here so that no child has to
-import wire  # noqa: F401
+if TYPE_CHECKING:
+    from redgreenbench.reference_bugs.engine.inside import child, confine
+else:
+    import child
+    import confine
+    import driver  # noqa: F401 - loaded here so that no child has to
+    import wire  # noqa: F401
 
 _MADV_COLLAPSE = 25
 _CONFINED = b"confined"
