@@ -28,6 +28,7 @@ __all__ = [
     "finite",
     "median",
     "moved",
+    "same_form",
 ]
 
 STAGES = ("runs", "symptom", "behaviour", "cause", "collateral")
@@ -153,18 +154,22 @@ class Grade:
 
 
 _KINDS: dict[str, Callable[[Any], bool]] = {
-    "number": lambda v: isinstance(v, int | float) and not isinstance(v, bool),
+    # Numbers that a float holds, so that no comparison raises.
+    "number": lambda v: (
+        isinstance(v, float) or (isinstance(v, int) and not isinstance(v, bool) and abs(v) < 2**63)
+    ),
     "flag": lambda v: isinstance(v, bool),
     "text": lambda v: isinstance(v, str),
     "numbers": lambda v: isinstance(v, list) and all(_KINDS["number"](item) for item in v),
     "texts": lambda v: isinstance(v, list) and all(isinstance(item, str) for item in v),
     "lists": lambda v: isinstance(v, list) and all(_KINDS["numbers"](item) for item in v),
-    "tensor": lambda v: isinstance(v, torch.Tensor),
-    "float32": lambda v: isinstance(v, torch.Tensor) and v.dtype == torch.float32,
-    "float64": lambda v: isinstance(v, torch.Tensor) and v.dtype == torch.float64,
-    "int64": lambda v: isinstance(v, torch.Tensor) and v.dtype == torch.int64,
-    "bool": lambda v: isinstance(v, torch.Tensor) and v.dtype == torch.bool,
-    "state": lambda v: isinstance(v, dict) and all(isinstance(item, torch.Tensor) for item in v.values()),
+    # A tensor or a state without anything in it would agree with whatever a check loops over.
+    "tensor": lambda v: isinstance(v, torch.Tensor) and v.numel() > 0,
+    "float32": lambda v: _KINDS["tensor"](v) and v.dtype == torch.float32,
+    "float64": lambda v: _KINDS["tensor"](v) and v.dtype == torch.float64,
+    "int64": lambda v: _KINDS["tensor"](v) and v.dtype == torch.int64,
+    "bool": lambda v: _KINDS["tensor"](v) and v.dtype == torch.bool,
+    "state": lambda v: isinstance(v, dict) and bool(v) and all(map(_KINDS["tensor"], v.values())),
     "states": lambda v: isinstance(v, list) and all(_KINDS["state"](item) for item in v),
 }
 
@@ -175,11 +180,11 @@ def _mismatch(answer: dict[str, Any], returns: dict[str, str]) -> str:
     for key, kind in returns.items():
         if not _KINDS[kind](answer[key]):
             value = answer[key]
-            got = (
-                str(value.dtype).removeprefix("torch.")
-                if isinstance(value, torch.Tensor)
-                else type(value).__name__
-            )
+            got = type(value).__name__
+            if isinstance(value, torch.Tensor):
+                got = str(value.dtype).removeprefix("torch.") if value.numel() else "empty"
+            elif isinstance(value, dict | list) and not value:
+                got = "empty"
             return f"{key} is {got} where {kind} is expected"
     return ""
 
@@ -238,18 +243,28 @@ def close(got: Any, want: Any, what: str = "", rtol: float = 1e-4, atol: float =
 
 
 def finite(value: torch.Tensor | State, what: str) -> None:
-    """Raises `Failed` where a tensor, or one of a state, holds NaN or infinity."""
+    """Raises `Failed` where a tensor, or one of a state, holds NaN or infinity, or where there is nothing to look at."""
+    expect(len(value) > 0 if isinstance(value, dict) else value.numel() > 0, f"{what} is empty")
     for name, tensor in value.items() if isinstance(value, dict) else [("", value)]:
         if not bool(torch.isfinite(tensor.double()).all()):
             raise Failed(f"{what}{' ' + name if name else ''} is not finite")
 
 
+def same_form(got: State, want: State, message: str) -> None:
+    """Raises `Failed` unless two states have tensors of the same names, shapes and types."""
+    form, other = ({name: (t.shape, t.dtype) for name, t in state.items()} for state in (got, want))
+    expect(form == other, message)
+
+
 def moved(before: State, after: State, what: str = "training") -> None:
-    """Raises `Failed` unless every parameter changed between two states of the same form."""
+    """Raises `Failed` unless every parameter changed to finite values between two states of the same form."""
+    expect(bool(before), "there are no parameters")
     for name, tensor in before.items():
         if name not in after or after[name].shape != tensor.shape:
             raise Failed(f"{name} is missing or has another shape after {what}")
-        if torch.equal(after[name], tensor):
+        finite(after[name], f"{name} after {what}")
+        # Another type of the same values would not be a move.
+        if torch.equal(after[name].double(), tensor.double()):
             raise Failed(f"{name} does not change in {what}")
 
 

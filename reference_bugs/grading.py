@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from redgreenbench.reference_bugs.checking import STAGES, Check, Failed, Grade, Program
 from redgreenbench.reference_bugs.engine.inside import driver, probing
-from redgreenbench.reference_bugs.engine.outcome import SubmissionFailed
+from redgreenbench.reference_bugs.engine.outcome import EngineError, SubmissionFailed
 from redgreenbench.reference_bugs.folder import BugFolder
 from redgreenbench.reference_bugs.submission import apply_patch
 
@@ -96,16 +98,17 @@ class Trusted:
             )
         except driver.ProgramError as error:
             raise SubmissionFailed("raises", f"it raises {error}", fatal=False) from error
-        cpu: dict[str, Any] = driver.to_device(answer, "cpu") if self._device == "cpu" else _to_cpu(answer)
-        return cpu
+        copy: dict[str, Any] = _copied(answer)
+        return copy
 
 
-def _to_cpu(value: Any) -> Any:
-    if hasattr(value, "cpu"):
-        return value.cpu()
+def _copied(value: Any) -> Any:
+    """Tensors of an answer on the CPU, each in memory of its own, as those of a submission are."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):
-        return {key: _to_cpu(item) for key, item in value.items()}
-    return [_to_cpu(item) for item in value] if isinstance(value, list) else value
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def patched(bug: BugFolder, patch: str) -> str:
@@ -149,6 +152,8 @@ def judge(
 ) -> Findings:
     """Runs the checks of a bug on a submission.
 
+    A check that raises something unforeseen is failed where it raises nothing for the reference with the same draws.
+
     Args:
         bug: The bug.
         submission: Loads the submission; called once.
@@ -176,7 +181,8 @@ def judge(
         if findings.message or (brief and failed and STAGES.index(check.stage) > STAGES.index("symptom")):
             findings.checks.append(CheckResult(check.id, check.stage, check.title, "not run"))
             continue
-        grade = Grade(program, reference, reference.returns, f"{key}:{bug.name}:{check.id}", device)
+        key_of_check = f"{key}:{bug.name}:{check.id}"
+        grade = Grade(program, reference, reference.returns, key_of_check, device)
         outcome, message = "pass", ""
         try:
             check.run(grade)
@@ -188,6 +194,12 @@ def judge(
                 findings.outcome = failure.kind
             if failure.fatal:
                 findings.message = message
+        except EngineError:
+            raise
+        except Exception as error:
+            # An answer that a check cannot digest is a wrong one, unless the reference's is indigestible as well.
+            check.run(Grade(reference, reference, reference.returns, key_of_check, device))
+            outcome, message = "fail", f"its answer cannot be used: {type(error).__name__}: {error}"
         findings.checks.append(CheckResult(check.id, check.stage, check.title, outcome, message))
     if findings.outcome == "pass" and not findings.correct:
         findings.outcome = "fail"

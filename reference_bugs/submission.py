@@ -18,18 +18,19 @@ from markdown_it import MarkdownIt
 from whatthepatch.exceptions import WhatThePatchException
 
 __all__ = [
-    "MAX_CHARACTERS",
+    "MAX_BYTES",
     "PatchError",
     "Submission",
     "apply_patch",
     "code_blocks",
     "gone",
     "read_submission",
+    "too_long",
     "without_reasoning",
 ]
 
-MAX_CHARACTERS = 1_000_000
-"""A longer reply is not read."""
+MAX_BYTES = 1_000_000
+"""A longer reply or program, in UTF-8, is not read."""
 _PYTHON = ("", "python", "py", "python3", "py3")
 _DIFF = ("diff", "patch", "udiff")
 _LANGUAGE = re.compile(r"[\s{.]*(\w*)")
@@ -65,6 +66,11 @@ class _Block:
     language: str
     text: str
     closed: bool
+
+
+def too_long(text: str) -> bool:
+    """Whether a text is longer than `MAX_BYTES`."""
+    return len(text) > MAX_BYTES or len(text.encode(errors="surrogatepass")) > MAX_BYTES
 
 
 def without_reasoning(reply: str) -> str:
@@ -109,8 +115,8 @@ def read_submission(reply: str, original: str, kept: Sequence[str] = ()) -> Subm
         original: The program that it was asked about.
         kept: Names that a whole program has to keep; none: those of all functions and classes.
     """
-    if len(reply) > MAX_CHARACTERS:
-        return Submission(problem=f"the reply is longer than {MAX_CHARACTERS:,} characters")
+    if too_long(reply):
+        return Submission(problem=f"the reply is longer than {MAX_BYTES:,} bytes")
     blocks = code_blocks(reply)
     if not blocks:
         return Submission(problem="the reply has no code block")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from redgreenbench.reference_bugs.edit_size import EditSize
 from redgreenbench.reference_bugs.engine.pool import Relay
 from redgreenbench.reference_bugs.folder import BugFolder
-from redgreenbench.reference_bugs.submission import gone, read_submission
+from redgreenbench.reference_bugs.submission import MAX_BYTES, gone, read_submission, too_long
 
 __all__ = ["QUALITIES", "STEPS", "Grader", "Verdict", "grade_program", "grade_reply", "no_program"]
 
@@ -186,6 +186,8 @@ def grade_program(
     Raises:
         GraderError: The grader failed; there is no verdict.
     """
+    if too_long(source):
+        return no_program(bug, f"it is longer than {MAX_BYTES:,} bytes")
     verdict = Verdict(bug.name, how="whole")
     _fill(verdict, grader.grade(str(bug.path), source, seed=seed, relay=relay, brief=brief))
     lost = [] if verdict.correct else gone(source, bug.entry_points)

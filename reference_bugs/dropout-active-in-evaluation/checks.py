@@ -50,10 +50,17 @@ def _accuracy_case(grade: Grade, share: float) -> tuple[dict[str, object], float
     return {"state": state, "features": features, "targets": targets}, accuracy
 
 
+def _evaluated(grade: Grade, times: int, **inputs: object) -> list[float]:
+    got: list[float] = grade.ask("evaluate", times=times, **inputs)["accuracies"]
+    expect(len(got) == times, f"{times} evaluations give {len(got)} accuracies")
+    expect(all(0 <= value <= 1 for value in got), "an accuracy is not between 0 and 1")
+    return got
+
+
 @check("symptom", "evaluating the same weights on the same data gives the same accuracy every time")
 def evaluation_repeats(grade: Grade) -> None:
     inputs, _ = _accuracy_case(grade, 0.9)
-    got = grade.ask("evaluate", batch_size=32, times=5, **inputs)["accuracies"]
+    got = _evaluated(grade, 5, batch_size=32, **inputs)
     expect(max(got) - min(got) < 1e-6, f"the same evaluation gives {min(got):.3f} to {max(got):.3f}")
 
 
@@ -62,8 +69,7 @@ def accuracy_is_right(grade: Grade) -> None:
     for share in (1.0, 0.6):
         inputs, want = _accuracy_case(grade, share)
         for batch_size in (32, 50):
-            got = grade.ask("evaluate", batch_size=batch_size, times=2, **inputs)["accuracies"]
-            for value in got:
+            for value in _evaluated(grade, 2, batch_size=batch_size, **inputs):
                 expect(abs(value - want) < 1e-4, f"the accuracy is given as {value:.3f}, but is {want:.3f}")
 
 

@@ -85,8 +85,8 @@ def _train_again(grade: Grade, strangers: int) -> None:
     rows = {int(row): i for i, row in enumerate(answer["known"])}
     for batch, ids in zip(batches, steps, strict=True):
         expect(
-            tuple(ids.shape) == (len(batch), WORDS),
-            f"{len(batch)} reviews of {WORDS} words reach the network as {tuple(ids.shape)}",
+            tuple(ids.shape) == (len(batch), WORDS) and ids.dtype == torch.int64,
+            f"{len(batch)} reviews of {WORDS} words reach the network as {ids.dtype} of shape {tuple(ids.shape)}",
         )
         for line, numbers in zip(batch, ids.tolist(), strict=True):
             for word, number in zip(line, numbers, strict=True):
@@ -106,7 +106,7 @@ def _train_again(grade: Grade, strangers: int) -> None:
     finite(start, "before training")
     spread = float(start["embedding.weight"].std())
     expect(0.5 < spread < 2.0, f"fresh rows of the embedding table have the standard deviation {spread:.3g}")
-    w = {name: tensor.double().requires_grad_() for name, tensor in start.items()}
+    w = {name: tensor.to(torch.float64, copy=True).requires_grad_() for name, tensor in start.items()}
     optimizer = torch.optim.Adam(w.values(), lr=1e-3)
     loss = torch.zeros(())
     for index, ids in enumerate(steps):

@@ -173,7 +173,10 @@ class Checker:
         """Sends a frame out to be run elsewhere; returns how that went and what came back."""
         self._write({"relay": True, "seconds": seconds, "bytes": len(frame)})
         wire.send(self._sink, frame)
-        answer = wire.unpack(wire.receive(self._source))
+        try:
+            answer = wire.unpack(wire.receive(self._source))
+        except wire.WireError as error:
+            raise EngineError(f"the caller is gone: {error}") from error
         if "infrastructure" in answer:
             raise EngineError(str(answer["infrastructure"]))
         size = int(answer["bytes"])

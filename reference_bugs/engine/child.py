@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from redgreenbench.reference_bugs.engine.inside import wire
+from redgreenbench.reference_bugs.engine.inside.limits import MAX_ANSWER
 from redgreenbench.reference_bugs.engine.outcome import Budget, SubmissionFailed, Usage, raised
 
 __all__ = ["Child", "Parent"]
@@ -91,7 +92,7 @@ class Child:
             if self._readable():
                 raise wire.WireError("an answer before it was asked")
             self._write(wire.pack(message))
-            answer = wire.unpack(self._read())
+            answer = wire.unpack(self._read(), MAX_ANSWER)
             if answer.get("nonce") != message["nonce"] or set(answer) not in (
                 {"nonce", "value"},
                 {"nonce", "error"},
@@ -161,7 +162,7 @@ class Child:
 
     def _read(self) -> bytes:
         header = self._exactly(wire.HEADER.size)
-        return header + self._exactly(sum(wire.sizes(header)))
+        return header + self._exactly(sum(wire.sizes(header, MAX_ANSWER)))
 
     def _exactly(self, size: int) -> bytes:
         parts = []
@@ -188,7 +189,8 @@ class Child:
                 "timeout", f"the program used more than {self.budget.seconds:.0f} s of CPU"
             )
         if status < 0 and status != -signal.SIGKILL:
-            return SubmissionFailed("crash", f"the program's process died by {signal.Signals(-status).name}")
+            name = next((known.name for known in signal.Signals if known == -status), f"signal {-status}")
+            return SubmissionFailed("crash", f"the program's process died by {name}")
         return SubmissionFailed("exit", "the program ended its own process instead of returning")
 
     def end(self, kill: bool = True) -> Usage:

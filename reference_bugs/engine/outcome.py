@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redgreenbench.reference_bugs.engine.inside import wire
+from redgreenbench.reference_bugs.engine.inside.limits import MAX_ANSWER
 
 __all__ = ["Budget", "EngineError", "SubmissionFailed", "Usage", "answered", "raised"]
 
@@ -69,7 +70,7 @@ def answered(outcome: str, frame: bytes, nonce: str, seconds: float) -> dict[str
     if outcome == "large":
         raise SubmissionFailed("protocol", "the program answered with more bytes than are allowed")
     try:
-        answer = wire.unpack(frame)
+        answer = wire.unpack(frame, MAX_ANSWER)
     except wire.WireError as error:
         raise SubmissionFailed("protocol", f"the program tampered with its channel: {error}") from None
     if answer.get("nonce") != nonce or len(answer) != 2:
@@ -88,14 +89,11 @@ def raised(error: Any) -> SubmissionFailed:
     """What a submission says that it raised, as a failure; believed for the words alone."""
     if not isinstance(error, dict) or not isinstance(error.get("type"), str):
         return SubmissionFailed("protocol", "the program tampered with its channel: not an error")
-    kind, message = error["type"], str(error.get("message", ""))
-    line = error.get("line") if isinstance(error.get("line"), int) else 0
-    where = f" (line {line}: {error.get('text', '')})" if line else ""
+    kind, message, text = (str(error.get(key, ""))[:600] for key in ("type", "message", "text"))
+    line = error["line"] if isinstance(error.get("line"), int) and 0 < error["line"] < 1_000_000 else 0
+    where = f" (line {line}: {text[:200]})" if line else ""
     if kind == "MemoryError" or "can't allocate memory" in message or "out of memory" in message:
-        return SubmissionFailed(
-            "memory", f"the program ran out of memory{where}", fatal=False, line=line or 0
-        )
+        return SubmissionFailed("memory", f"the program ran out of memory{where}", fatal=False, line=line)
     if kind in ("SystemExit", "KeyboardInterrupt"):
         return SubmissionFailed("exit", f"the program ends itself with {kind}{where}", fatal=False)
-    text = f"it raises {kind}: {message}"[:600] + where
-    return SubmissionFailed("raises", text, fatal=False, line=line or 0)
+    return SubmissionFailed("raises", f"it raises {kind}: {message}"[:600] + where, fatal=False, line=line)

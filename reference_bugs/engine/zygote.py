@@ -189,7 +189,8 @@ class Zygote:
         }
         try:
             self._tell(limits, theirs.fileno(), write)
-            self._hear(_CONTROL_SECONDS)
+            if "error" in (answer := self._hear(_CONTROL_SECONDS)):
+                raise EngineError(f"a child could not confine itself: {answer['error']}")
         except BaseException:
             ours.close()
             os.close(read)
@@ -203,8 +204,6 @@ class Zygote:
         """Ends the child, waits for it, empties the scratch folder, and says what it used."""
         self._tell({"do": "end", "kill": kill})
         answer = self._hear(_CONTROL_SECONDS)
-        if answer["status"] == 70:
-            raise EngineError(f"a child could not confine itself: {self.errors()}")
         return Usage(answer["cpu"], answer["peak"], answer["status"])
 
     def scratch_bytes(self) -> int:

@@ -123,6 +123,7 @@ def gradients_are_right(grade: Grade) -> None:
         data, target = _batch(grade, state, alive, 24), grade.normal(24, 128)
         inputs = {"state": state, "rate": rate, "training": True, "data": data, "target": target, "count": 2}
         answer = grade.ask("passes", **inputs)
+        expect(tuple(answer["outputs"].shape) == (2, 24, 128), "two passes do not give two outputs")
         for output, got in zip(answer["outputs"], answer["gradients"], strict=True):
             mask = _mask(output, state, alive, data, rate)
             _same_gradients(got, _gradients(state, data, target, mask, rate))

@@ -6,7 +6,7 @@ Training that may diverge is chaotic; several seeds are judged together, with wi
 
 import torch
 
-from redgreenbench.reference_bugs.checking import Grade, check, expect, finite, median, moved
+from redgreenbench.reference_bugs.checking import Grade, check, expect, finite, median, moved, same_form
 
 CLASSES, STEPS = 4, 60
 BATCH = 32
@@ -108,9 +108,9 @@ def all_data_count(grade: Grade) -> None:
     for what, (labels, epochs) in runs.items():
         weights = grade.ask("train", seed, data=data, targets=labels, epochs=epochs, **base)["weights"]
         finite(weights, "after a few steps")
-        same = [
-            all(torch.equal(weights[n], old[n]) for n in weights) for old in seen if set(old) == set(weights)
-        ]
+        for old in seen:
+            same_form(weights, old, "another run of training gives another network")
+        same = [all(torch.equal(weights[n], old[n]) for n in weights) for old in seen]
         expect(not any(same), f"{what} changes no weight")
         seen.append(weights)
 
@@ -122,7 +122,9 @@ def logits_are_unbounded(grade: Grade) -> None:
         grade.ask("logits", seed, torch_seed=seed, data=data, gain=g)["logits"] for g in (1.0, 1000.0)
     )
     expect(
-        torch.allclose(scaled, 1000 * plain, rtol=1e-3, atol=1e-2),
+        scaled.shape == plain.shape == (6, CLASSES)
+        and bool(plain.any())
+        and torch.allclose(scaled, 1000 * plain, rtol=1e-3, atol=1e-2),
         "a last layer with 1,000 times the weights does not give 1,000 times the logits",
     )
 
@@ -137,4 +139,6 @@ def same_interface(grade: Grade) -> None:
         other = data.clone()
         other[:, -5:] += 1.0
         changed = grade.ask("logits", torch_seed=seed, data=other, gain=1.0)["logits"]
+        expect(changed.shape == logits.shape, "the shape of the logits depends on what is in a sequence")
+        finite(changed, "the logits")
         expect(not torch.allclose(logits, changed), "the end of a sequence does not reach the logits")

@@ -51,6 +51,10 @@ def all_weights_train(grade: Grade) -> None:
     answer = grade.ask("step", images=grade.normal(16, 3, 32, 32), labels=grade.integers(0, CLASSES, 16))
     moved(answer["before"], answer["after"], "a training step")
     finite(answer["gradients"], "the gradient of")
+    expect(
+        set(answer["gradients"]) <= set(answer["before"]),
+        "gradients are of other weights than those that moved",
+    )
 
 
 @check("collateral", "the convolution and the last layer are as they were")

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from redgreenbench.evals.act_line import Act, read_act
-from redgreenbench.reference_bugs.submission import MAX_CHARACTERS, Submission, read_submission
+from redgreenbench.reference_bugs.submission import MAX_BYTES, Submission, read_submission
 from redgreenbench.scorers.tool_use import tools_in
 
 PROGRAM = "import math\n\n\ndef double(x):\n    return x + x\n\n\nif __name__ == '__main__':\n    double(1)\n"
@@ -98,9 +98,9 @@ def test_an_odd_reply_is_read_at_once(reader: str, reply: str) -> None:
 
 
 def test_what_is_too_long_is_said_to_be() -> None:
-    found = read_submission(returns("x + x") + " " * MAX_CHARACTERS, PROGRAM)
+    found = read_submission(returns("x + x") + " " * MAX_BYTES, PROGRAM)
     assert found.source is None
-    assert "longer than 1,000,000 characters" in found.problem
+    assert "longer than 1,000,000 bytes" in found.problem
 
 
 def test_the_tools_in_an_odd_program_are_found_without_an_error() -> None:

@@ -107,3 +107,23 @@ def test_a_program_is_one_thing(correct: bool, minimal: bool | None, steps: dict
 
 def test_no_program_fails_every_step() -> None:
     assert no_program(BUG, "why").steps == dict.fromkeys(STEPS, False)
+
+
+def test_what_is_longer_than_a_megabyte_is_refused_in_words() -> None:
+    for filling in ("x" * 1_000_001, "🔥" * 260_000, "\ud800" * 340_000):
+        program = f"{BUG.program}\n# {filling}"
+        for verdict in (
+            grade_program(BUG, program, Nobody()),
+            grade_reply(BUG, f"```python\n{program}\n```", Nobody()),
+        ):
+            assert not verdict.correct
+            assert "longer than 1,000,000 bytes" in verdict.reason
+
+
+@confined
+@pytest.mark.parametrize("filling", ["\x01", "🔥", "ü"])
+def test_a_program_of_nearly_a_megabyte_is_run(pool: Pool, filling: str) -> None:
+    program = apply_patch(BUG.program, BUG.reference.text)
+    assert grade_program(
+        BUG, f"{program}\nFILL = '{filling * (990_000 // len(filling.encode()))}'\n", pool
+    ).correct

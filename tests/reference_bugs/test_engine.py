@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,9 @@ import pytest
 
 from redgreenbench.reference_bugs.engine import host
 from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine, python_paths
+from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Worker
+from redgreenbench.reference_bugs.engine.zygote import Zygote
 from redgreenbench.reference_bugs.folder import bug_folder, read_folder
 from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import grade_program
@@ -332,3 +335,30 @@ def test_a_missing_file_is_named(tmp_path: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(ValueError, match=f"{file} is missing"):
         read_folder(folder)
+
+
+@confined
+@pytest.mark.parametrize("status", [1, 69, 70, 71, 255])
+def test_no_exit_status_of_a_program_is_the_machinerys_fault(worker: Worker, status: int) -> None:
+    for when in ("", "def train(*_, **__):\n    "):
+        verdict = grade_program(
+            bug_folder(BUG), f"{reference()}\n{when}__import__('os')._exit({status})\n", worker
+        )
+        assert (verdict.correct, verdict.outcome) == (False, "exit")
+
+
+@confined
+def test_a_child_that_cannot_confine_itself_is_the_machinerys_fault() -> None:
+    zygote = Zygote("landlock")
+    try:
+        zygote.address_space = 1 << 70  # no limit that the kernel takes
+        with pytest.raises(EngineError, match="could not confine itself"):
+            zygote.fork(Budget())
+    finally:
+        zygote.close()
+
+
+def test_types_of_what_runs_in_the_sandbox_are_checked() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    untyped = {name for override in project["tool"]["mypy"]["overrides"] for name in override["module"]}
+    assert not untyped & {path.stem for path in host.INSIDE.glob("*.py")}

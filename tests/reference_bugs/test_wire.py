@@ -1,6 +1,7 @@
 """Messages: what is written comes back, and nothing else is believed."""
 
 import contextlib
+import json
 import os
 import struct
 
@@ -10,11 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redgreenbench.reference_bugs.engine.inside import wire
-from redgreenbench.reference_bugs.engine.inside.limits import MAX_DEPTH, MAX_JSON, MAX_TENSORS
+from redgreenbench.reference_bugs.engine.inside.limits import (
+    MAX_ANSWER,
+    MAX_COUNT,
+    MAX_DEPTH,
+    MAX_HEADER,
+    MAX_JSON,
+    MAX_TENSORS,
+)
 
 
 def frame(text: bytes, blob: bytes = b"") -> bytes:
     return struct.pack(">4sIQ", b"RGB1", len(text), len(blob)) + text + blob
+
+
+def tensors(header: dict, data: bytes = b"", padding: int = 0) -> bytes:
+    text = json.dumps(header).encode() + b" " * padding
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def empty(count: int, shape: list[int]) -> dict:
+    return {f"t{i}": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for i in range(count)}
 
 
 def test_a_message_survives_the_way() -> None:
@@ -63,6 +80,15 @@ def test_what_cannot_be_sent_is_named(value: object) -> None:
         frame(b'{"a":' + b"9" * 5000 + b"}"),
         frame(b"[" * 10000 + b"]" * 10000),
         frame(b'{"a":' * (MAX_DEPTH + 2) + b"1" + b"}" * (MAX_DEPTH + 2)),
+        frame(b'{"a":{"$tensor":"t0"},"b":{"$tensor":"t0"}}', wire.save({"t0": torch.ones(1)})),
+        frame(b"{}", tensors(empty(MAX_COUNT + 1, [0]))),
+        frame(b'{"a":{"$tensor":"t0"}}', tensors(empty(1, [0]), padding=MAX_HEADER)),
+        frame(b'{"a":{"$tensor":"t0"}}', tensors(empty(1, [0] * 100))),
+        frame(b'{"a":{"$tensor":"t0"}}', tensors(empty(1, [0, 2**70]))),
+        frame(b'{"a":{"$tensor":"t0"}}', tensors([1])),
+        frame(b'{"a":{"$tensor":"t0"}}', b"[" * 100_000),
+        frame(b'{"a":1}')[:-1],
+        frame(b'{"a":1}') + b"more",
         struct.pack(">4sIQ", b"RGB1", MAX_JSON + 1, 0),
         struct.pack(">4sIQ", b"RGB1", 1, MAX_TENSORS + 1),
     ],
@@ -70,6 +96,20 @@ def test_what_cannot_be_sent_is_named(value: object) -> None:
 def test_what_is_no_message_is_refused(data: bytes) -> None:
     with pytest.raises(wire.WireError):
         wire.unpack(data)
+
+
+def test_too_many_tensors_are_refused_before_one_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "load", lambda _: pytest.fail("it was built"))
+    for blob in (tensors(empty(MAX_COUNT + 1, [0])), tensors({}, padding=MAX_HEADER)):
+        with pytest.raises(wire.WireError, match="more than"):
+            wire.unpack(frame(b"{}", blob))
+
+
+def test_an_answer_may_be_shorter_than_a_question_alone() -> None:
+    message = frame(json.dumps({"a": "x" * MAX_ANSWER}).encode())
+    assert wire.unpack(message)
+    with pytest.raises(wire.WireError, match="more than is allowed"):
+        wire.unpack(message, MAX_ANSWER)
 
 
 @given(st.binary(max_size=200), st.binary(max_size=60))

@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import driver
 import torch
-import wire
+
+if TYPE_CHECKING:
+    from redgreenbench.reference_bugs.engine.inside import driver, wire
+else:
+    import driver
+    import wire
 
 CHANNEL = 3
 

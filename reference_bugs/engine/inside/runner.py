@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import driver
-import wire
+if TYPE_CHECKING:
+    from redgreenbench.reference_bugs.engine.inside import driver, wire
+else:
+    import driver
+    import wire
 
 
 def main(request: str, answer: str) -> None:

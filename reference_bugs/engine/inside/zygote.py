@@ -15,15 +15,18 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import child
-import confine
-import driver  # noqa: F401 - loaded here so that no child has to
-import wire  # noqa: F401
+if TYPE_CHECKING:
+    from redgreenbench.reference_bugs.engine.inside import child, confine
+else:
+    import child
+    import confine
+    import driver  # noqa: F401 - loaded here so that no child has to
+    import wire  # noqa: F401
 
 _MADV_COLLAPSE = 25
-_OUT_OF_CHILD = 70  # exit status of a child that could not confine itself: the machinery's fault
+_CONFINED = b"confined"
 
 
 def warm() -> None:
@@ -103,10 +106,10 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
             return
         command = json.loads(data)
         if command["do"] == "fork":
-            pid = _fork(wall, plan, command, *descriptors)
+            pid, problem = _fork(wall, plan, command, *descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
-            _say(control, {"pid": pid})
+            _say(control, {"error": problem} if problem else {"pid": pid})
         elif command["do"] == "collapse":
             _say(control, {"collapsed": _collapse(command["ranges"])})
         elif command["do"] == "end":
@@ -123,16 +126,28 @@ def _collapse(ranges: list[list[int]]) -> int:
 
 def _fork(
     wall: confine.Wall | None, plan: dict[str, Any], command: dict[str, Any], channel: int, output: int
-) -> int:
+) -> tuple[int, str]:
+    """A new child, and why it could not confine itself; empty where it could.
+
+    It says so on a pipe that is closed before it sees a byte of a submission: nothing that a submission does later,
+    its exit status included, can be taken for it.
+    """
+    heard, said = os.pipe()
     pid = os.fork()
     if pid:
-        return pid
+        os.close(said)
+        with os.fdopen(heard, "rb") as words:
+            answer = words.read()
+        if answer == _CONFINED:
+            return pid, ""
+        os.waitpid(pid, 0)
+        return 0, answer.decode(errors="replace") or "the child died while it confined itself"
     # From here on this is the child, and it never returns.
     try:
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.dup2(channel, child.CHANNEL)
-        confine.only(0, 1, 2, child.CHANNEL, *([wall.descriptor] if wall else []))
+        confine.only(0, 1, 2, child.CHANNEL, said, *([wall.descriptor] if wall else []))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         limits = confine.Limits(command["address_space"], command["cpu_seconds"])
@@ -140,11 +155,12 @@ def _fork(
             wall.enter(limits)
         else:
             os.chdir(plan["scratch"])
+        os.write(said, _CONFINED)
+        os.close(said)
     except BaseException as error:
-        os.write(2, f"cannot confine: {error!r}".encode())
-        os._exit(_OUT_OF_CHILD)
+        os.write(said, repr(error).encode(errors="replace")[:1000])
+        os._exit(1)
     child.serve()
-    os._exit(_OUT_OF_CHILD)
 
 
 def _end(pid: int, scratch: str, kill: bool) -> dict[str, Any]:

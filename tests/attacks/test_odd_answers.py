@@ -1,0 +1,71 @@
+"""Answers that no check foresaw, from programs that are right otherwise: failed checks, never unscored, never passed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from redgreenbench.reference_bugs.engine.host import choose_mode
+from redgreenbench.reference_bugs.engine.pool import Worker
+from redgreenbench.reference_bugs.folder import bug_folder, bug_names
+from redgreenbench.reference_bugs.submission import apply_patch
+from redgreenbench.reference_bugs.verdict import Verdict, grade_program
+
+ANSWERS = Path(__file__).parent / "answers"
+# What holds none of the values that the answer changes stays right.
+UNTOUCHED = {
+    "huge_numbers": lambda returns: not {"number", "numbers"} & returns,
+    "empty_lists": lambda returns: not {"numbers", "lists", "states"} & returns,
+    "empty_states": lambda returns: not {"state", "states"} & returns,
+    "other_names": lambda returns: not {"state", "states"} & returns,
+}
+EVERYWHERE = (
+    "empty_lists", "empty_states", "empty_tensors", "huge_numbers", "nothing_but_nan", "other_names", "other_shapes",
+    "other_types", "text_for_values",
+)  # fmt: skip
+BUGS = [name for name in bug_names() if not bug_folder(name).needs_cuda]
+
+pytestmark = pytest.mark.needs("landlock")
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    there = Worker(choose_mode())
+    yield there
+    there.close()
+
+
+def graded(name: str, answer: str, worker: Worker) -> Verdict:
+    bug = bug_folder(name)
+    program = apply_patch(bug.program, bug.reference.text)
+    return grade_program(bug, f"{program}\n{(ANSWERS / f'{answer}.py').read_text()}", worker)
+
+
+def kinds(name: str) -> set[str]:
+    probe: dict = {}
+    text = (bug_folder(name).path / "probe.py").read_text()
+    exec(text[text.index("RETURNS = ") :].split("\n\n")[0], probe)
+    return {kind for returned in probe["RETURNS"].values() for kind in returned.values()}
+
+
+@pytest.mark.parametrize("answer", EVERYWHERE)
+@pytest.mark.parametrize("name", BUGS)
+def test_an_odd_answer_is_a_failed_check(name: str, answer: str, worker: Worker) -> None:
+    if UNTOUCHED.get(answer, lambda _: False)(kinds(name)):
+        return
+    verdict = graded(name, answer, worker)
+    assert not verdict.correct
+    assert verdict.failed_check not in ("", "imports")
+
+
+def test_nothing_is_no_accuracy(worker: Worker) -> None:
+    bug = bug_folder("dropout-active-in-evaluation")
+    verdict = grade_program(bug, f"{bug.program}\n{(ANSWERS / 'vacuous_dropout.py').read_text()}", worker)
+    assert verdict.failed_check == "accuracy-is-right"
+    assert "2 evaluations give 0 accuracies" in verdict.reason
+
+
+def test_weights_before_and_after_training_are_not_one_tensor(worker: Worker) -> None:
+    verdict = graded("embedding-index-out-of-range", "start_is_end", worker)
+    assert (verdict.correct, verdict.outcome) == (False, "protocol")
+    assert "stands at two places" in verdict.reason
