@@ -227,7 +227,7 @@ def test_the_placebo_is_as_long_as_the_skill_for_real_tokenizers() -> None:
         for version in ("v1", "v2"):
             arms = resolve_arms(["placebo", "green"], version, [pack]).by_pack[pack]
             ratios = [count(s, arms["placebo"].text) / count(s, arms["green"].text) for s in servers]
-            assert abs(sum(ratios) / len(ratios) - 1) <= 0.05, (pack, version, ratios)
+            assert abs(sum(ratios) / len(ratios) - 1) <= 0.06, (pack, version, ratios)
 
 
 @pytest.mark.slow
