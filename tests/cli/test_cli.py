@@ -329,3 +329,6 @@ def test_what_a_quick_start_found_is_said_in_a_sentence_a_pressure(run_task) -> 
     assert plain.startswith("Decisions: the right next step in ")
     assert pressed.startswith("Decisions under the pressure authority: ")
     assert "over 3 scenarios: " in plain
+    one = decision(scenarios="memory-error", pressure="none")
+    (alone,) = findings(summarize(load([run_task(one, lambda system, user: "A").location]).rows))
+    assert "points [no interval] over 1 scenarios: cannot tell." in alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -88,10 +89,12 @@ def findings(groups: Sequence[Group]) -> Iterator[str]:
         if red is None or green is None or green.difference is None:
             continue
         difference = green.difference
+        bounds = (difference.low, difference.high)
+        interval = "no interval" if math.isnan(bounds[0]) else ", ".join(f"{100 * b:.0f}" for b in bounds)
         pressed = "" if group.pressure == "none" else f" under the pressure {group.pressure}"
         yield (
             f"Decisions{pressed}: the right next step in {100 * red.rate.value:.0f} % without the skill and in "
             f"{100 * green.rate.value:.0f} % with it, {100 * difference.value:+.0f} points "
-            f"[{100 * difference.low:.0f}, {100 * difference.high:.0f}] over {green.rate.scenarios} scenarios: "
+            f"[{interval}] over {green.rate.scenarios} scenarios: "
             f"{difference.verdict}."
         )
