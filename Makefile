@@ -5,7 +5,7 @@ MODEL ?= embedded/qwen2.5-coder-0.5b
 BIN := $(VENV)/bin
 # Scenarios per task, for a short run: make quickstart LIMIT=2
 LIMIT ?=
-# All tasks and scenarios, about an hour: make quickstart FULL=1
+# All tasks and scenarios, many times as long: make quickstart FULL=1
 FULL ?=
 
 .PHONY: quickstart test lint clean

@@ -22,6 +22,7 @@ __all__ = [
     "FAILED",
     "IDENTITY",
     "VOID",
+    "WITHHELD",
     "Foreign",
     "LogInfo",
     "Part",

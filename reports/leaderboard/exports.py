@@ -26,6 +26,7 @@ from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.results import Slice
 from redgreenbench.reports.load import COLUMNS
 from redgreenbench.reports.metrics import load_metrics
+from redgreenbench.reports.reading import WITHHELD
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -226,7 +227,7 @@ def withheld_reasons(rows: pd.DataFrame, private: Collection[str]) -> pd.DataFra
     hidden = rows["scenario"].isin(list(private)) & rows["reason"].ne("")
     if not hidden.any():
         return rows
-    reason = rows["reason"].astype(object).where(~hidden, "withheld: private scenario")
+    reason = rows["reason"].astype(object).where(~hidden, WITHHELD)
     return rows.assign(reason=pd.Categorical(reason))
 
 

@@ -135,15 +135,20 @@ def test_the_rule_finds_what_gives_the_remedy_away() -> None:
 
 
 def test_the_words_of_a_senior_who_is_right_are_those_of_the_right_option() -> None:
-    """In every scenario they share what is not common to English."""
-    common = {"which", "before", "after", "every", "first", "their", "there", "other", "training"}
+    """In every scenario they share the stem of a word that is not common to all; the sense was read by people."""
+    common = {
+        word[:5] for word in ("which", "before", "after", "every", "first", "their", "other", "training")
+    }
     apart = [
         s.id
         for s in POSED
-        if s.file.slots.right_call
-        and not (_words(s.file.slots.right_call.do) & _words(decision_of(s).right)) - common
+        if not (_stems(s.file.slots.right_call.do) & _stems(decision_of(s).right)) - common
     ]
-    assert len(apart) <= len(POSED) // 4, apart
+    assert apart == []
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:5] for word in _words(text)}
 
 
 # The letter.
