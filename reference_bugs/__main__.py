@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     grade.add_argument(
         "file", nargs="+", help="a reply (.md, .txt), a program (.py), or - for standard input"
     )
-    grade.add_argument("--seed", type=int, default=0, help="seed of the inputs (default 0)")
+    grade.add_argument("--seed", type=int, help="seed of the inputs (default: a new one for each grade)")
     grade.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")
 
     for command in (prove, grade):

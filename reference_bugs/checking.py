@@ -84,8 +84,9 @@ def check(stage: str, title: str) -> Callable[[Callable[[Grade], None]], Check]:
 class Grade:
     """One submission under one check: its questions and its random numbers.
 
-    The numbers depend on the seed, the bug, the check, and the submission's own text, so that a submission
-    cannot carry answers that were computed beforehand.
+    The numbers depend on the seed, the bug and the check. The checker draws a seed for each grade, so that a submission
+    cannot carry answers that were computed beforehand, and they do not depend on the submission, so that no comment in
+    it draws others.
 
     Args:
         submission: What is judged.

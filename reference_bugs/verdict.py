@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from redgreenbench.reference_bugs.edit_size import EditSize
 from redgreenbench.reference_bugs.engine.pool import Relay
 from redgreenbench.reference_bugs.folder import BugFolder
+from redgreenbench.reference_bugs.printable import printable
 from redgreenbench.reference_bugs.submission import MAX_BYTES, gone, read_submission, too_long
 
 __all__ = ["QUALITIES", "STEPS", "Grader", "Verdict", "grade_program", "grade_reply", "no_program"]
@@ -42,7 +43,7 @@ class Grader(Protocol):
         self,
         bug: str,
         source: str,
-        seed: int = 0,
+        seed: int | None = None,
         threads: int = 1,
         seconds: float = 300.0,
         relay: Relay | None = None,
@@ -132,7 +133,7 @@ class Verdict:
 
 
 def grade_reply(
-    bug: BugFolder, reply: str, grader: Grader, seed: int = 0, relay: Relay | None = None
+    bug: BugFolder, reply: str, grader: Grader, seed: int | None = None, relay: Relay | None = None
 ) -> Verdict:
     """Grades the program that a reply gives.
 
@@ -140,7 +141,7 @@ def grade_reply(
         bug: The bug that it answers.
         reply: Its text.
         grader: Who runs the program.
-        seed: For the inputs.
+        seed: For the inputs; none: one that the checker draws for this grade.
         relay: Runs programs in another sandbox, where the grader is of that kind.
 
     Raises:
@@ -161,14 +162,14 @@ def no_program(bug: BugFolder, problem: str) -> Verdict:
         bug: The bug.
         problem: Why there is none, in one line.
     """
-    return Verdict(bug.name, failed_check="program", reason=f"no program: {problem}")
+    return Verdict(bug.name, failed_check="program", reason=f"no program: {printable(problem)}")
 
 
 def grade_program(
     bug: BugFolder,
     source: str,
     grader: Grader,
-    seed: int = 0,
+    seed: int | None = None,
     relay: Relay | None = None,
     brief: bool = False,
 ) -> Verdict:
@@ -178,7 +179,7 @@ def grade_program(
         bug: The bug.
         source: The program.
         grader: Who runs it.
-        seed: For the inputs.
+        seed: For the inputs; none: one that the checker draws for this grade.
         relay: Runs programs in another sandbox, where the grader is of that kind.
         brief: Whether only `Verdict.correct` and the steps up to ``symptom_gone`` are wanted; the others are then False
             where an earlier one is.
@@ -200,12 +201,13 @@ def grade_program(
 
 def _fill(verdict: Verdict, graded: dict[str, Any]) -> None:
     findings = graded["findings"]
-    checks = findings["checks"]
+    message = printable(findings["message"])
+    checks = [{**check, "message": printable(check["message"])} for check in findings["checks"]]
     verdict.steps["program"] = True
     verdict.checks = checks
     verdict.engine = graded["engine"]
     verdict.usage = graded.get("usage", {})
-    verdict.output = graded.get("output", "")
+    verdict.output = printable(graded.get("output", ""), kept="\n\t")
     verdict.outcome = findings["outcome"]
     verdict.steps["imports"] = findings["imports"]
     for step, stage in _STAGES.items():
@@ -217,7 +219,7 @@ def _fill(verdict: Verdict, graded: dict[str, Any]) -> None:
     failed = next((check for check in checks if check["outcome"] == "fail"), None)
     if not findings["imports"]:
         verdict.failed_check = "imports"
-        verdict.reason = f"the program cannot be loaded: {findings['message']}"
+        verdict.reason = f"the program cannot be loaded: {message}"
     elif failed:
         verdict.failed_check = failed["id"]
         verdict.reason = f"{failed['message']} (checked: {failed['title']})"

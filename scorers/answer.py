@@ -43,7 +43,7 @@ class Settings(BaseModel):
         device: Where programs are run: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         exec_sandbox: An inspect sandbox to run programs in, such as ``docker``; none: the engine's own.
         exec_workers: Programs run at a time; none: one per core, at most 8, and one on a GPU.
-        seed: For the inputs of the checks.
+        seed: For the inputs of the checks; none: a new one for each grade, which stands in its score.
         reverse: Whether statements are put to graders in the reverse order.
         fresh: Whether graders are asked anew in every epoch.
     """
@@ -55,7 +55,7 @@ class Settings(BaseModel):
     device: str = "auto"
     exec_sandbox: str | None = None
     exec_workers: int | None = None
-    seed: int = 0
+    seed: int | None = None
     reverse: bool = False
     fresh: bool = False
 

@@ -67,7 +67,7 @@ class Runner:
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         exec_sandbox: An inspect sandbox to run fixes in, such as ``docker``; none: the engine's own.
         exec_workers: Grades at a time; none: one per core, at most 8, and one on a GPU.
-        seed: For the inputs of the checks.
+        seed: For the inputs of the checks; none: a new one for each grade, which stands in its score.
 
     Raises:
         InputError: There is no such device.
@@ -78,7 +78,7 @@ class Runner:
         device: str = "auto",
         exec_sandbox: str | None = None,
         exec_workers: int | None = None,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         if device not in DEVICES:
             raise InputError(f"no device '{device}'; take one of {', '.join(DEVICES)}")
@@ -130,7 +130,7 @@ class Runner:
 
 
 @functools.cache
-def runner_for(device: str, exec_sandbox: str | None, exec_workers: int | None, seed: int) -> Runner:
+def runner_for(device: str, exec_sandbox: str | None, exec_workers: int | None, seed: int | None) -> Runner:
     """The runner of these settings, the same one for all scorers.
 
     Raises:

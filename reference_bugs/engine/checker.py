@@ -6,8 +6,8 @@ Requests and answers are frames of `inside.wire` on its standard input and outpu
 
 from __future__ import annotations
 
-import hashlib
 import os
+import secrets
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +23,7 @@ from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, ans
 from redgreenbench.reference_bugs.engine.zygote import Zygote
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, read_folder
 from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks, patched
+from redgreenbench.reference_bugs.printable import printable
 
 __all__ = ["Checker", "main"]
 
@@ -118,7 +119,7 @@ class Checker:
         """Grades one program.
 
         Args:
-            request: bug (a name or a folder), source, seed, threads, and brief where not all is asked.
+            request: bug (a name or a folder), source, seed (None: its own), threads, and brief where not all is asked.
 
         Raises:
             EngineError: The machinery failed.
@@ -132,7 +133,8 @@ class Checker:
         threads = int(request["threads"])
         torch.set_num_threads(threads)
         reference = Trusted(patched(bug, bug.reference.text), bug.probe, threads, self._device)
-        digest = hashlib.sha256(source.encode(errors="replace")).hexdigest()
+        # Drawn here, so that nobody knows the inputs beforehand; a grade can be repeated with what it was.
+        seed = secrets.randbits(53) if request["seed"] is None else int(request["seed"])
         submission: _Confined | _Relayed
         if self._zygote is None:
             submission = _Relayed(self, source, bug, threads, self._device)
@@ -145,7 +147,7 @@ class Checker:
                 start,
                 reference,
                 self._checks[where],
-                f"{request['seed']}:{digest}",
+                str(seed),
                 self._device,
                 bool(request.get("brief")),
             )
@@ -161,7 +163,7 @@ class Checker:
                 "device": self._device,
                 "torch": torch.__version__,
                 "threads": threads,
-                "seed": int(request["seed"]),
+                "seed": seed,
             },
         }
         if isinstance(submission, _Confined):
@@ -212,7 +214,7 @@ class Checker:
             except EngineError as error:
                 answer = {"infrastructure": str(error)}
             except Exception as error:  # a flaw in a check or a folder must not be taken for a wrong fix
-                answer = {"flaw": f"{type(error).__name__}: {error}"}
+                answer = {"flaw": printable(f"{type(error).__name__}: {error}")}
             self._write(answer)
         if self._zygote is not None:
             self._zygote.close()

@@ -76,7 +76,7 @@ class Worker:
         self,
         bug: str,
         source: str,
-        seed: int = 0,
+        seed: int | None = None,
         threads: int = 1,
         seconds: float = 300.0,
         relay: Relay | None = None,
@@ -87,7 +87,7 @@ class Worker:
         Args:
             bug: Name of a bug, or path of a folder of that form.
             source: The program.
-            seed: For the inputs.
+            seed: For the inputs; none: one that the checker draws for this grade.
             threads: Threads of torch, on both sides.
             seconds: Time limit of the grader itself.
             relay: Runs what the checker sends out, in the mode ``relay``.
@@ -193,7 +193,7 @@ class Pool:
         self,
         bug: str,
         source: str,
-        seed: int = 0,
+        seed: int | None = None,
         threads: int = 1,
         seconds: float = 300.0,
         relay: Relay | None = None,

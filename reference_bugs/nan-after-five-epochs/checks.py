@@ -45,12 +45,10 @@ def _accuracy(grade: Grade, growth: float, drift: float, count: int, epochs: int
 
 @check("symptom", "training does not end in NaN, also where the recurrent weights have already grown")
 def stays_finite(grade: Grade) -> None:
-    runs = 5
-    bad = 0
-    for _ in range(runs):
+    # More than every second run of the buggy program diverges; the worst of so many decides.
+    for run in range(12):
         accuracy = _accuracy(grade, growth=1.7, drift=0.5, count=96, epochs=8)
-        bad += accuracy < 0
-    expect(not bad, f"{bad} of {runs} training runs end in logits that are not finite")
+        expect(accuracy >= 0, f"training run {run + 1} of 12 ends in logits that are not finite")
 
 
 @check("behaviour", "an ordinary training run classifies fresh sequences much better than chance")

@@ -8,6 +8,7 @@ import pytest
 from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import Worker
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
+from redgreenbench.reference_bugs.printable import MOST, printable
 from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program
 
@@ -69,3 +70,30 @@ def test_weights_before_and_after_training_are_not_one_tensor(worker: Worker) ->
     verdict = graded("embedding-index-out-of-range", "start_is_end", worker)
     assert (verdict.correct, verdict.outcome) == (False, "protocol")
     assert "stands at two places" in verdict.reason
+
+
+def test_the_words_of_an_error_are_shown_and_steer_nothing(worker: Worker) -> None:
+    verdict = graded("missing-optimizer-step", "words_of_an_error", worker)
+    shown = "\n".join([verdict.reason, *verdict.lines()])
+    assert not verdict.correct
+    assert "owned" in shown
+    assert all(c.isprintable() or c == "\n" for c in shown)
+    shown.encode()
+
+
+def test_a_name_of_any_length_is_cut(worker: Worker) -> None:
+    bug = bug_folder("missing-optimizer-step")
+    program = apply_patch(bug.program, bug.reference.text)
+    verdict = grade_program(bug, f"{program}\nraise ValueError('\x1b' * 100_000)\n", worker)
+    assert len(verdict.reason) < 2200
+    assert "\x1b" not in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800", "\x1b[2J", "\u202e", "a\r\nb", "\x00", "\u2028", "\x9b", "\x1b" * 10**6]
+)
+def test_what_is_printable_is_short_and_can_be_written(text: str) -> None:
+    shown = printable(text)
+    assert len(shown) <= MOST + 2
+    assert shown.isprintable()
+    assert shown.encode()

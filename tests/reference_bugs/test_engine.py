@@ -83,7 +83,7 @@ def test_a_brief_grade_says_the_same_of_the_symptom_and_of_being_right(worker: W
         *(apply_patch(bug.program, p.text) for p in (bug.reference, *bug.workarounds[:3])),
     ]
     for source in sources:
-        full, brief = (grade_program(bug, source, worker, brief=brief) for brief in (False, True))
+        full, brief = (grade_program(bug, source, worker, 1, brief=brief) for brief in (False, True))
         assert brief.correct == full.correct
         assert [brief.steps[s] for s in ("imports", "runs", "symptom_gone")] == [
             full.steps[s] for s in ("imports", "runs", "symptom_gone")
@@ -93,8 +93,20 @@ def test_a_brief_grade_says_the_same_of_the_symptom_and_of_being_right(worker: W
 
 @confined
 def test_the_same_seed_gives_the_same_verdict(worker: Worker) -> None:
-    one, two = (worker.grade(BUG, reference(), seed=3) for _ in range(2))
+    bug = bug_folder(BUG).program
+    one, two = (worker.grade(BUG, bug, seed=3) for _ in range(2))
     assert one["findings"] == two["findings"]
+
+
+@confined
+def test_a_comment_draws_no_other_inputs_and_each_grade_draws_its_own(worker: Worker) -> None:
+    source = f"{reference()}\n_logits = Classifier.forward\nClassifier.forward = lambda s, x: print(float(x.sum())) or _logits(s, x)\n"
+    given = [worker.grade(BUG, f"{source}#{comment}", seed=3)["output"] for comment in ("a", "b")]
+    assert given[0] == given[1]
+    drawn = [worker.grade(BUG, source) for _ in range(2)]
+    assert drawn[0]["output"] != drawn[1]["output"]
+    again = worker.grade(BUG, source, seed=drawn[0]["engine"]["seed"])
+    assert again["output"] == drawn[0]["output"]
 
 
 @confined
