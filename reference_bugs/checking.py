@@ -108,23 +108,30 @@ class Grade:
         self._reference = reference
         self._returns = returns
         self.device = device
-        self.generator = torch.Generator().manual_seed(int(hashlib.sha256(key.encode()).hexdigest()[:15], 16))
+        self._key = key
+        self._draws = 0
+
+    def generator(self) -> torch.Generator:
+        """A fresh generator for one draw; what a submission sees of one draw tells nothing of the next."""
+        self._draws += 1
+        digest = hashlib.sha256(f"{self._key}:{self._draws}".encode()).hexdigest()
+        return torch.Generator().manual_seed(int(digest[:15], 16))
 
     def normal(self, *shape: int, std: float = 1.0) -> torch.Tensor:
         """Normal numbers, float32, of a shape."""
-        return torch.randn(*shape, generator=self.generator) * std
+        return torch.randn(*shape, generator=self.generator()) * std
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
         """Uniform numbers in [low, high), float32, of a shape."""
-        return low + (high - low) * torch.rand(*shape, generator=self.generator)
+        return low + (high - low) * torch.rand(*shape, generator=self.generator())
 
     def integers(self, low: int, high: int, *shape: int) -> torch.Tensor:
         """Integers in [low, high), int64, of a shape."""
-        return torch.randint(low, high, shape, generator=self.generator)
+        return torch.randint(low, high, shape, generator=self.generator())
 
     def seed(self) -> int:
         """A fresh seed."""
-        return int(torch.randint(2**31, (), generator=self.generator))
+        return int(torch.randint(2**31, (), generator=self.generator()))
 
     def ask(self, probe: str, seed: int | None = None, /, **inputs: Any) -> dict[str, Any]:
         """Runs a probe on the submission.

@@ -24,7 +24,7 @@ def _state(grade: Grade) -> State:
 
 def _numbers(grade: Grade, *shape: int) -> torch.Tensor:
     # Float64 numbers that use their digits.
-    return torch.randn(*shape, generator=grade.generator, dtype=torch.float64)
+    return torch.randn(*shape, generator=grade.generator(), dtype=torch.float64)
 
 
 def _prices(w: State, features: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ State = dict[str, torch.Tensor]
 
 def _setup(grade: Grade) -> tuple[State, torch.Tensor]:
     """Weights of the model, and the 128 hidden units that are alive."""
-    alive = torch.randperm(256, generator=grade.generator)[:128]
+    alive = torch.randperm(256, generator=grade.generator())[:128]
     bias = torch.full((256,), -50.0)
     bias[alive] = grade.normal(128, std=0.3)
     weight = grade.normal(128, 256, std=0.1)

@@ -25,7 +25,7 @@ def _state(grade: Grade) -> State:
 
 
 def _mails(grade: Grade, count: int) -> torch.Tensor:
-    return torch.poisson(torch.full((count, WORDS), 1.5), generator=grade.generator)
+    return torch.poisson(torch.full((count, WORDS), 1.5), generator=grade.generator())
 
 
 def _scores(state: State, mails: torch.Tensor) -> torch.Tensor:
@@ -78,7 +78,7 @@ def ordinary_training(grade: Grade) -> None:
 def _follows(grade: Grade, low: float, high: float, wrong: float) -> None:
     state, mails = _sure(grade, 32, low, high)
     right = (_scores(state, mails) > 0).float()
-    flip = torch.rand(len(mails), generator=grade.generator) < wrong
+    flip = torch.rand(len(mails), generator=grade.generator()) < wrong
     labels = torch.where(flip, 1 - right, right)
     labels[0] = 1 - right[0]
     inputs = {"state": state, "mails": mails, "labels": labels, "epochs": 1, "batch_size": len(mails)}

@@ -55,7 +55,7 @@ def _improving(grade: Grade) -> dict[str, torch.Tensor]:
 def _stagnant(grade: Grade) -> dict[str, torch.Tensor]:
     """Data that say nothing about their classes, which are equally frequent."""
     count = BATCHES * BATCH - BATCHES * BATCH % 5
-    y = torch.arange(count)[torch.randperm(count, generator=grade.generator)] % 5
+    y = torch.arange(count)[torch.randperm(count, generator=grade.generator())] % 5
     val = torch.arange(500) % 5
     return {
         "features": torch.zeros(count, 20),
