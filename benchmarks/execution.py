@@ -29,7 +29,7 @@ import torch
 
 from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.outcome import Budget
-from redgreenbench.reference_bugs.engine.pool import Pool, Worker
+from redgreenbench.reference_bugs.engine.pool import Pool, Request, Worker
 from redgreenbench.reference_bugs.engine.zygote import Zygote
 
 BUG, SCENARIO = "missing-optimizer-step", "debugging-techniques/model-not-learning"
@@ -231,7 +231,7 @@ def in_an_eval(answers: int, mode: str) -> dict[str, float]:
     def alone(pool: Pool) -> float:
         start = time.perf_counter()
         with ThreadPoolExecutor(2) as threads:
-            list(threads.map(lambda _: pool.grade(str(bug.path), fix), range(answers)))
+            list(threads.map(lambda _: pool.grade(Request(str(bug.path), fix)), range(answers)))
         return time.perf_counter() - start
 
     async def ticking(lags: list[float]) -> None:
@@ -341,7 +341,7 @@ def main() -> None:
         program_cpu = 1000 * (time.process_time() - cpu_start) / count
 
         worker = Worker(mode)
-        whole = timed(lambda: worker.grade(str(bug), PROGRAM), options.rounds)
+        whole = timed(lambda: worker.grade(Request(str(bug), PROGRAM)), options.rounds)
         worker.close()
 
         child = first.fork(Budget())
@@ -361,7 +361,7 @@ def main() -> None:
                 with ThreadPoolExecutor(count) as threads:
                     list(
                         threads.map(
-                            lambda seed: pool.grade(str(bug), PROGRAM, seed=seed), range(grades * count)
+                            lambda seed: pool.grade(Request(str(bug), PROGRAM, seed)), range(grades * count)
                         )
                     )
                 return grades * count / (time.perf_counter() - begin)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from redgreenbench.reference_bugs.edit_size import EditSize
-from redgreenbench.reference_bugs.engine.pool import Relay
+from redgreenbench.reference_bugs.engine.pool import Relay, Request
 from redgreenbench.reference_bugs.folder import BugFolder
 from redgreenbench.reference_bugs.printable import printable
 from redgreenbench.reference_bugs.submission import MAX_BYTES, gone, read_submission, too_long
@@ -39,16 +39,7 @@ _GENEROSITY, _ALLOWANCE = 2, 12
 class Grader(Protocol):
     """Whatever grades programs: a pool or a worker."""
 
-    def grade(
-        self,
-        bug: str,
-        source: str,
-        seed: int | None = None,
-        threads: int = 1,
-        seconds: float = 300.0,
-        relay: Relay | None = None,
-        brief: bool = False,
-    ) -> dict[str, Any]:
+    def grade(self, request: Request, relay: Relay | None = None) -> dict[str, Any]:
         """See `redgreenbench.reference_bugs.engine.pool.Worker.grade`."""
 
 
@@ -190,7 +181,7 @@ def grade_program(
     if too_long(source):
         return no_program(bug, f"it is longer than {MAX_BYTES:,} bytes")
     verdict = Verdict(bug.name, how="whole")
-    _fill(verdict, grader.grade(str(bug.path), source, seed=seed, relay=relay, brief=brief))
+    _fill(verdict, grader.grade(Request(str(bug.path), source, seed, brief=brief), relay))
     lost = [] if verdict.correct else gone(source, bug.entry_points)
     if lost:
         verdict.failed_check = "names"

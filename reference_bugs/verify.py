@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
+from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Request
 from redgreenbench.reference_bugs.folder import BugFolder, record_symptom
 from redgreenbench.reference_bugs.submission import PatchError, apply_patch
 
@@ -162,7 +162,7 @@ def _grade(
 ) -> tuple[float, dict[str, Any] | str]:
     start = time.monotonic()
     try:
-        answer: dict[str, Any] | str = pool.grade(str(bug.path), program.source, seed=seed, threads=threads)
+        answer: dict[str, Any] | str = pool.grade(Request(str(bug.path), program.source, seed, threads))
     except GraderError as error:
         answer = str(error)
     return time.monotonic() - start, answer

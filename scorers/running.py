@@ -126,6 +126,8 @@ class Runner:
                 functools.partial(work, pool, self._seed, relay), limiter=self._limiter
             )
         except GraderError as error:
+            if error.busy:
+                raise CannotRun("machine_busy", str(error)) from error
             raise CannotRun("engine_failed", f"the engine that runs programs failed: {error}") from error
 
 

@@ -14,12 +14,13 @@ import anyio.from_thread
 from inspect_ai.util import OutputLimitExceededError, SandboxEnvironment, sandbox
 
 from redgreenbench.reference_bugs.engine.host import INSIDE
-from redgreenbench.reference_bugs.engine.inside.limits import MAX_FRAME
+from redgreenbench.reference_bugs.engine.inside.accounting import STATUS
+from redgreenbench.reference_bugs.engine.inside.framing import MAX_FRAME
 from redgreenbench.reference_bugs.engine.pool import Relay
 
 __all__ = ["sandbox_relay"]
 
-_FILES = ("driver.py", "probing.py", "limits.py", "runner.py", "wire.py")
+_FILES = ("accounting.py", "child.py", "driver.py", "framing.py", "probing.py", "runner.py", "wire.py")
 # Importing torch in a fresh process takes its time, the more on a busy node.
 _START_SECONDS = 60
 
@@ -59,19 +60,21 @@ async def _run(environment: SandboxEnvironment, frame: bytes, seconds: float) ->
                 env={"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "0"},
             )
         except TimeoutError:
-            return "timeout", b""
+            return "busy", b""
         except (OutputLimitExceededError, UnicodeDecodeError):
             return "large", b""
-        if done.returncode != 0 and "No module named 'torch'" in done.stderr:
+        outcome = next((word for word, status in STATUS.items() if status == done.returncode), "gone")
+        if outcome == "no torch":
             raise RuntimeError(
-                "the sandbox has no torch; build it from reference_bugs/engine/images/Dockerfile"
+                f"the sandbox cannot run programs ({done.stderr.strip()[-200:]}); build it from "
+                "reference_bugs/engine/images/Dockerfile"
             )
         try:
             answer = await environment.read_file(str(folder / "answer.bin"), text=False)
         except FileNotFoundError:
-            return "gone", b""
+            return ("gone" if outcome == "done" else outcome), b""
         except OutputLimitExceededError:
             return "large", b""
-        return ("done", answer) if len(answer) <= MAX_FRAME else ("large", b"")
+        return (outcome, answer) if len(answer) <= MAX_FRAME else ("large", b"")
     finally:
         await environment.exec(["rm", "-rf", str(folder)], timeout=30, timeout_retry=False)

@@ -6,9 +6,12 @@ Requests and answers are frames of `inside.wire` on its standard input and outpu
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
+import select
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,9 @@ import torch
 from redgreenbench.reference_bugs.checking import Check
 from redgreenbench.reference_bugs.edit_size import edit_size
 from redgreenbench.reference_bugs.engine.child import Child
-from redgreenbench.reference_bugs.engine.inside import wire
-from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, answered
+from redgreenbench.reference_bugs.engine.inside import framing, wire
+from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, MachineBusy, answered
+from redgreenbench.reference_bugs.engine.pool import Request
 from redgreenbench.reference_bugs.engine.zygote import Zygote
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, read_folder
 from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks, patched
@@ -34,7 +38,7 @@ class _Confined:
     def __init__(self, zygote: Zygote, source: str, bug: BugFolder, threads: int, device: str) -> None:
         self._zygote = zygote
         self._load = (source, bug.probe, threads, device)
-        self._budget = Budget(float(bug.about["seconds"]), int(bug.about["memory_mb"]) << 20)
+        self._budget = _budget(bug)
         self._child: Child | None = None
         self.cpu = 0.0
         self.peak = 0
@@ -63,28 +67,72 @@ class _Confined:
             self._child = None
 
 
-class _Relayed:
-    """A submission that somebody else runs, in a sandbox of theirs: questions go out, answers come in."""
+class _Asked:
+    """The reference in the place of a submission; keeps what it is asked."""
 
-    def __init__(self, checker: Checker, source: str, bug: BugFolder, threads: int, device: str) -> None:
+    def __init__(self, reference: Trusted) -> None:
+        self._reference = reference
+        self.questions: list[dict[str, Any]] = []
+
+    def ask(self, probe: str, inputs: dict[str, Any], seed: int) -> dict[str, Any]:
+        """Runs a probe here."""
+        self.questions.append({"probe": probe, "inputs": inputs, "seed": seed})
+        return self._reference.ask(probe, inputs, seed)
+
+
+class _Relayed:
+    """A submission that somebody else runs, in a sandbox of theirs: questions go out, answers come in.
+
+    All questions go out at once, so that torch starts once there. They are those that the reference is asked with the
+    same random numbers; one that hangs on an earlier answer goes out by itself.
+    """
+
+    def __init__(
+        self, checker: Checker, source: str, bug: BugFolder, threads: int, device: str, asked: _Asked
+    ) -> None:
         self._checker = checker
-        self._load = {"program": source, "probe_source": bug.probe, "threads": threads, "device": device}
-        self._seconds = float(bug.about["seconds"])
+        self._load = {"program": source, "probe": bug.probe, "threads": threads, "device": device}
+        self._budget = _budget(bug)
+        self._asked = asked.questions
+        self._answers: list[bytes] = []
+        self._next = 0
 
     def start(self) -> _Relayed:
-        """Loads the submission once, to see whether it can be."""
-        self._exchange({})
+        """Has the submission loaded, and all questions asked of it."""
+        self._answers = self._send(self._asked)
+        self._take(0)
         return self
 
     def ask(self, probe: str, inputs: dict[str, Any], seed: int) -> dict[str, Any]:
-        """Has a probe run elsewhere."""
-        return self._exchange({"probe": probe, "inputs": inputs, "seed": seed})
+        """What came back for a question."""
+        question = {"probe": probe, "inputs": inputs, "seed": seed}
+        self._next += 1
+        known = self._asked[self._next - 1 : self._next]
+        if known and wire.pack(known[0]) == wire.pack(question):
+            return self._take(self._next)
+        self._answers = self._send([question])
+        self._take(0)
+        return self._take(1)
 
-    def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
-        nonce = os.urandom(8).hex()
-        frame = wire.pack({**self._load, **request, "nonce": nonce})
-        outcome, answer = self._checker.relay(frame, self._seconds)
-        return answered(outcome, answer, nonce, self._seconds)
+    def _send(self, questions: list[dict[str, Any]]) -> list[bytes]:
+        self._nonce = os.urandom(8).hex()
+        limits = {"seconds": self._budget.seconds, "rest": self._budget.rest, "wall": self._budget.wall}
+        frame = wire.pack({**self._load, **limits, "questions": questions, "nonce": self._nonce})
+        self._outcome, answer = self._checker.relay(frame, self._budget)
+        return framing.split(answer)
+
+    def _take(self, number: int) -> dict[str, Any]:
+        """The answer of so many: 0 that the program is loaded, then one for each question."""
+        outcome, frame = self._outcome, b""
+        if number < len(self._answers):
+            outcome, frame = "done", self._answers[number]
+        elif outcome == "done":
+            outcome = "gone"
+        return answered(outcome, frame, f"{self._nonce}:{number}", self._budget)
+
+
+def _budget(bug: BugFolder) -> Budget:
+    return Budget(math.ceil(bug.about["seconds"]), int(bug.about["memory_mb"]) << 20)
 
 
 def _edit(before: str, after: str) -> dict[str, int] | None:
@@ -115,54 +163,44 @@ class Checker:
         if self._mode != "relay" and self._zygote is None:
             self._zygote = Zygote(self._mode, cuda=self._device == "cuda")
 
-    def grade(self, request: dict[str, Any]) -> dict[str, Any]:
+    def grade(self, request: Request) -> dict[str, Any]:
         """Grades one program.
-
-        Args:
-            request: bug (a name or a folder), source, seed (None: its own), threads, and brief where not all is asked.
 
         Raises:
             EngineError: The machinery failed.
         """
-        name = str(request["bug"])
-        bug = read_folder(Path(name)) if os.sep in name else bug_folder(name)
-        source = str(request["source"])
+        bug = read_folder(Path(request.bug)) if os.sep in request.bug else bug_folder(request.bug)
         where = str(bug.path)
         if where not in self._checks:
             self._checks[where] = load_checks(bug.checks)
-        threads = int(request["threads"])
-        torch.set_num_threads(threads)
-        reference = Trusted(patched(bug, bug.reference.text), bug.probe, threads, self._device)
+        checks = self._checks[where]
+        torch.set_num_threads(request.threads)
+        reference = Trusted(patched(bug, bug.reference.text), bug.probe, request.threads, self._device)
         # Drawn here, so that nobody knows the inputs beforehand; a grade can be repeated with what it was.
-        seed = secrets.randbits(53) if request["seed"] is None else int(request["seed"])
+        seed = secrets.randbits(53) if request.seed is None else request.seed
         submission: _Confined | _Relayed
+        loaded = (request.source, bug, request.threads, self._device)
         if self._zygote is None:
-            submission = _Relayed(self, source, bug, threads, self._device)
+            asked = _Asked(reference)
+            judge(bug, lambda: asked, reference, checks, str(seed), self._device)
+            submission = _Relayed(self, *loaded, asked)
         else:
-            submission = _Confined(self._zygote, source, bug, threads, self._device)
+            submission = _Confined(self._zygote, *loaded)
         start: Any = submission.start
         try:
-            findings = judge(
-                bug,
-                start,
-                reference,
-                self._checks[where],
-                str(seed),
-                self._device,
-                bool(request.get("brief")),
-            )
+            findings = judge(bug, start, reference, checks, str(seed), self._device, request.brief)
         finally:
             if isinstance(submission, _Confined):
                 submission.end()
         answer: dict[str, Any] = {
             "findings": findings.as_dict(),
-            "edit": _edit(bug.program, source),
+            "edit": _edit(bug.program, request.source),
             "reference_edit": _edit(bug.program, patched(bug, bug.reference.text)),
             "engine": {
                 "mode": self._mode,
                 "device": self._device,
                 "torch": torch.__version__,
-                "threads": threads,
+                "threads": request.threads,
                 "seed": seed,
             },
         }
@@ -171,27 +209,20 @@ class Checker:
             answer["output"] = submission.output[-2000:].decode(errors="replace")
         return answer
 
-    def relay(self, frame: bytes, seconds: float) -> tuple[str, bytes]:
+    def relay(self, frame: bytes, budget: Budget) -> tuple[str, bytes]:
         """Sends a frame out to be run elsewhere; returns how that went and what came back."""
-        self._write({"relay": True, "seconds": seconds, "bytes": len(frame)})
-        wire.send(self._sink, frame)
+        self._write({"relay": len(frame), "seconds": budget.wall})
+        framing.send(self._sink, frame)
         try:
-            answer = wire.unpack(wire.receive(self._source))
-        except wire.WireError as error:
+            answer = wire.unpack(framing.receive(self._source))
+            if "infrastructure" in answer:
+                raise EngineError(str(answer["infrastructure"]))
+            return str(answer["outcome"]), framing.exactly(self._source, int(answer["bytes"]))
+        except framing.WireError as error:
             raise EngineError(f"the caller is gone: {error}") from error
-        if "infrastructure" in answer:
-            raise EngineError(str(answer["infrastructure"]))
-        size = int(answer["bytes"])
-        data = b""
-        while len(data) < size:
-            part = os.read(self._source, min(size - len(data), 1 << 20))
-            if not part:
-                raise EngineError("the caller is gone")
-            data += part
-        return str(answer["outcome"]), data
 
     def _write(self, message: dict[str, Any]) -> None:
-        wire.send(self._sink, wire.pack(message))
+        framing.send(self._sink, wire.pack(message))
 
     def serve(self) -> None:
         """Answers requests until standard input closes."""
@@ -204,20 +235,30 @@ class Checker:
             self._write({"infrastructure": str(error)})
             return
         self._write({"ready": True, "zygote": self._zygote.pid if self._zygote else 0})
+        threading.Thread(target=self._end_with_caller, daemon=True).start()
         while True:
             try:
-                request = wire.unpack(wire.receive(self._source))
-            except wire.Closed:
+                request = wire.unpack(framing.receive(self._source))
+            except framing.Closed:
                 break
             try:
-                answer = self.grade(request)
+                answer = self.grade(Request(**request))
             except EngineError as error:
-                answer = {"infrastructure": str(error)}
+                answer = {"infrastructure": str(error), "busy": isinstance(error, MachineBusy)}
             except Exception as error:  # a flaw in a check or a folder must not be taken for a wrong fix
                 answer = {"flaw": printable(f"{type(error).__name__}: {error}")}
             self._write(answer)
         if self._zygote is not None:
             self._zygote.close()
+
+    def _end_with_caller(self) -> None:
+        """Ends this process in the middle of a grade when its caller is gone, killed perhaps."""
+        poll = select.poll()
+        poll.register(self._source, 0)  # hang-ups alone
+        poll.poll()
+        if self._zygote is not None:
+            self._zygote.close()
+        os._exit(1)
 
 
 def main() -> None:

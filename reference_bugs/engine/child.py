@@ -12,22 +12,33 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from redgreenbench.reference_bugs.engine.inside import wire
-from redgreenbench.reference_bugs.engine.inside.limits import MAX_ANSWER
-from redgreenbench.reference_bugs.engine.outcome import Budget, SubmissionFailed, Usage, raised
+from redgreenbench.reference_bugs.engine.inside.framing import HEADER, MAX_ANSWER, Closed, WireError, sizes
+from redgreenbench.reference_bugs.engine.outcome import (
+    Budget,
+    EngineError,
+    MachineBusy,
+    SubmissionFailed,
+    Usage,
+    raised,
+)
 
 __all__ = ["Child", "Parent"]
 
 OUTPUT_KEPT = 8192
+_GRACE = 1.0
 
 
 class Parent(Protocol):
     """The zygote that forked the child."""
 
-    def end(self, kill: bool) -> Usage:
-        """Ends the child and says what it used."""
+    def end(self, grace: float) -> Usage:
+        """Ends the child, after so many seconds in which it may end by itself, and says what it used."""
 
     def scratch_bytes(self) -> int:
         """Bytes that it has written to disk."""
+
+    def own_seconds(self) -> float | None:
+        """Seconds that its busiest thread ran or waited for a processor; None where the kernel does not say."""
 
 
 @dataclass
@@ -56,7 +67,7 @@ class Child:
     def __post_init__(self) -> None:
         self.channel.setblocking(False)
         os.set_blocking(self.pipe, False)
-        self._deadline = time.monotonic() + self.budget.seconds
+        self._waited = 0.0
 
     def load(self, program: str, probe: str, threads: int, device: str) -> None:
         """Sends the submission, and waits until it is loaded.
@@ -71,7 +82,6 @@ class Child:
             "probe": probe,
             "threads": threads,
             "device": device,
-            "memory_fraction": 0.2,
         }
         self._exchange(message)
 
@@ -90,28 +100,24 @@ class Child:
             raise SubmissionFailed("crash", "its process is gone")
         try:
             if self._readable():
-                raise wire.WireError("an answer before it was asked")
+                raise WireError("an answer before it was asked")
             self._write(wire.pack(message))
             answer = wire.unpack(self._read(), MAX_ANSWER)
             if answer.get("nonce") != message["nonce"] or set(answer) not in (
                 {"nonce", "value"},
                 {"nonce", "error"},
             ):
-                raise wire.WireError("an answer to another question")
-        except wire.Late:
-            self.end(kill=True)
-            limit = f"{self.budget.seconds:.0f} s"
-            raise SubmissionFailed("timeout", f"the program was not done after {limit}") from None
-        except wire.Closed:
+                raise WireError("an answer to another question")
+        except Closed:
             raise self._died() from None
-        except wire.WireError as error:
-            self.end(kill=True)
+        except WireError as error:
+            self.end()
             raise SubmissionFailed("protocol", f"the program tampered with its channel: {error}") from None
         if "error" in answer:
             raise raised(answer["error"])
         value = answer["value"]
         if not isinstance(value, dict):
-            self.end(kill=True)
+            self.end()
             raise SubmissionFailed("protocol", "the program tampered with its channel: not an answer")
         return value
 
@@ -121,25 +127,47 @@ class Child:
         except BlockingIOError:
             return False
         except OSError as error:
-            raise wire.Closed("the child is gone") from error
+            raise Closed("the child is gone") from error
 
     def _wait(self, event: int) -> None:
-        """Waits for the channel; meanwhile drains what is printed and watches the scratch folder."""
+        """Waits for the channel; meanwhile drains what is printed and watches the scratch folder and the time.
+
+        Only time in which the program is waited for counts, and of that only what is its own: the kernel ends it when
+        its CPU seconds are over (see `_died`), and it may rest twice as long. Waiting for a processor is the machine's.
+
+        Raises:
+            SubmissionFailed: It rested too long, or wrote too much.
+            MachineBusy: It could run too little.
+        """
         poll = select.poll()
         poll.register(self.channel.fileno(), event)
         poll.register(self.pipe, select.POLLIN)
+        before, started = self._waited, time.monotonic()
         while True:
-            remaining = self._deadline - time.monotonic()
-            if remaining <= 0:
-                raise wire.Late("the deadline passed")
-            ready = dict(poll.poll(min(remaining, 0.1) * 1000))
+            self._waited = before + time.monotonic() - started
+            self._look_at_time()
+            ready = dict(poll.poll(100))
             if self.pipe in ready and not self._drain():
                 poll.unregister(self.pipe)
             if self.channel.fileno() in ready:
+                self._waited = before + time.monotonic() - started
                 return
             if self.zygote.scratch_bytes() > self.quota:
-                self.end(kill=True)
+                self.end()
                 raise SubmissionFailed("disk", f"the program wrote more than {self.quota >> 20} MB to disk")
+
+    def _look_at_time(self) -> None:
+        if self._waited <= self.budget.rest:
+            return
+        own = self.zygote.own_seconds()
+        if own is not None and self._waited - own > self.budget.rest:
+            self.end()
+            rested = f"it rested {self.budget.rest:.0f} s and used {self.usage.cpu:.1f} s of CPU"
+            raise SubmissionFailed("timeout", f"the program was not done: {rested}")
+        if self._waited > self.budget.wall:
+            self.end()
+            used = f"{self.usage.cpu:.1f} s of CPU in {self._waited:.0f} s"
+            raise MachineBusy(f"this machine is too busy to tell what the program does: it got {used}")
 
     def _drain(self) -> bool:
         try:
@@ -158,11 +186,11 @@ class Child:
             except BlockingIOError:
                 continue
             except OSError as error:
-                raise wire.Closed("the child is gone") from error
+                raise Closed("the child is gone") from error
 
     def _read(self) -> bytes:
-        header = self._exactly(wire.HEADER.size)
-        return header + self._exactly(sum(wire.sizes(header, MAX_ANSWER)))
+        header = self._exactly(HEADER.size)
+        return header + self._exactly(sum(sizes(header, MAX_ANSWER)))
 
     def _exactly(self, size: int) -> bytes:
         parts = []
@@ -173,33 +201,41 @@ class Child:
             except BlockingIOError:
                 continue
             except OSError as error:
-                raise wire.Closed("the child is gone") from error
+                raise Closed("the child is gone") from error
             if not part:
-                raise wire.Closed("the child is gone")
+                raise Closed("the child is gone")
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
 
     def _died(self) -> SubmissionFailed:
-        # Its end of the channel is closed, but a thread may keep the process alive.
-        usage = self.end(kill=True)
-        status = usage.status
-        if status in (-signal.SIGXCPU,) or usage.cpu >= int(self.budget.seconds) + 2:
-            return SubmissionFailed(
-                "timeout", f"the program used more than {self.budget.seconds:.0f} s of CPU"
+        """Why its end of the channel is closed.
+
+        Raises:
+            EngineError: The kernel ended it, and not for its time: nothing that it does could.
+        """
+        # A thread may keep the process alive, so it is ended if it does not end by itself.
+        usage = self.end(grace=_GRACE)
+        # The kernel counts ticks for the limit, and exact time for the account, which differ by some per cent.
+        over = usage.status == -signal.SIGKILL and usage.cpu > 0.8 * self.budget.seconds
+        if over or usage.status == -signal.SIGXCPU:
+            return SubmissionFailed("timeout", f"the program used more than {self.budget.seconds} s of CPU")
+        if usage.status == -signal.SIGKILL and not usage.killed:
+            raise EngineError(
+                "the kernel ended the program's process, for lack of memory on this machine perhaps"
             )
-        if status < 0 and status != -signal.SIGKILL:
-            name = next((known.name for known in signal.Signals if known == -status), f"signal {-status}")
+        if usage.status < 0 and not usage.killed:
+            name = next((s.name for s in signal.Signals if s == -usage.status), f"signal {-usage.status}")
             return SubmissionFailed("crash", f"the program's process died by {name}")
         return SubmissionFailed("exit", "the program ended its own process instead of returning")
 
-    def end(self, kill: bool = True) -> Usage:
-        """Ends the process, idempotent."""
+    def end(self, grace: float = 0.0) -> Usage:
+        """Ends the process, after so many seconds in which it may end by itself; idempotent."""
         if not self.ended:
             self.ended = True
             self.channel.close()
             try:
-                self.usage = self.zygote.end(kill)
+                self.usage = self.zygote.end(grace)
             finally:
                 while self._drain_rest():
                     pass

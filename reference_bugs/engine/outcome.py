@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from redgreenbench.reference_bugs.engine.inside import wire
-from redgreenbench.reference_bugs.engine.inside.limits import MAX_ANSWER
+from redgreenbench.reference_bugs.engine.inside.framing import MAX_ANSWER, WireError
 
-__all__ = ["Budget", "EngineError", "SubmissionFailed", "Usage", "answered", "raised"]
+__all__ = ["Budget", "EngineError", "MachineBusy", "SubmissionFailed", "Usage", "answered", "raised"]
 
 
 class EngineError(Exception):
     """The machinery failed; the submission is neither right nor wrong by it."""
+
+
+class MachineBusy(EngineError):
+    """The machine let the submission run too little to say what it does."""
 
 
 class SubmissionFailed(Exception):
@@ -36,42 +40,71 @@ class SubmissionFailed(Exception):
 
 @dataclass(frozen=True)
 class Budget:
-    """What one grade of a submission may use: seconds of wall clock, and bytes beyond the warm process."""
+    """What one grade of a submission may use.
 
-    seconds: float = 20.0
+    Attributes:
+        seconds: CPU seconds of its process, all threads together.
+        memory: Bytes beyond the warm process.
+    """
+
+    seconds: int = 20
     memory: int = 1 << 30
+
+    @property
+    def rest(self) -> float:
+        """Seconds that it may neither run nor wait for a processor."""
+        return 2.0 * self.seconds
+
+    @property
+    def wall(self) -> float:
+        """Seconds by the clock after which the machine is too busy to tell."""
+        return 10.0 * self.seconds
 
 
 @dataclass
 class Usage:
-    """What the kernel says that a finished child used: seconds of CPU, bytes at the peak, exit status."""
+    """What the kernel says of a finished child.
+
+    Attributes:
+        cpu: Seconds of CPU.
+        peak: Bytes of memory at the peak.
+        status: Exit status; negative: the signal that ended it.
+        killed: Whether that signal was ours.
+    """
 
     cpu: float = 0.0
     peak: int = 0
     status: int = 0
+    killed: bool = False
 
 
-def answered(outcome: str, frame: bytes, nonce: str, seconds: float) -> dict[str, Any]:
+def answered(outcome: str, frame: bytes, nonce: str, budget: Budget) -> dict[str, Any]:
     """The value in an answer that came from another sandbox.
 
     Args:
-        outcome: ``done``, ``timeout``, ``gone`` (it ended without an answer) or ``large``.
+        outcome: ``done``, ``timeout`` (over its CPU seconds), ``rested``, ``busy``, ``gone`` (it ended without an
+            answer) or ``large``.
         frame: The answer.
         nonce: What the answer must repeat.
-        seconds: The time limit, for the words.
+        budget: The limits, for the words.
 
     Raises:
         SubmissionFailed: Whatever is wrong with it.
+        MachineBusy: The sandbox let it run too little.
     """
+    if outcome == "busy":
+        raise MachineBusy("the sandbox is too busy to tell what the program does")
+    if outcome == "rested":
+        raise SubmissionFailed("timeout", f"the program was not done: it rested {budget.rest:.0f} s")
     if outcome == "timeout":
-        raise SubmissionFailed("timeout", f"the program was not done after {seconds:.0f} s")
+        raise SubmissionFailed("timeout", f"the program used more than {budget.seconds} s of CPU")
     if outcome == "gone":
         raise SubmissionFailed("exit", "the program ended its own process instead of returning")
     if outcome == "large":
         raise SubmissionFailed("protocol", "the program answered with more bytes than are allowed")
     try:
         answer = wire.unpack(frame, MAX_ANSWER)
-    except wire.WireError as error:
+    except WireError as error:
         raise SubmissionFailed("protocol", f"the program tampered with its channel: {error}") from None
     if answer.get("nonce") != nonce or len(answer) != 2:
         raise SubmissionFailed(

@@ -11,27 +11,56 @@ import contextlib
 import json
 import os
 import queue
-import select
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["GraderError", "Pool", "Relay", "Worker"]
+from redgreenbench.reference_bugs.engine.inside import framing
 
-_HEADER = struct.Struct(">4sIQ")
+__all__ = ["GraderError", "Pool", "Relay", "Request", "Worker"]
+
 _START_SECONDS = 180.0
+# Far above any limit of a submission, also on a busy machine: what is not back by then hangs.
+_GRADE_SECONDS = 1800.0
 Relay = Callable[[bytes, float], tuple[str, bytes]]
 """Runs a frame in another sandbox: (frame, seconds) to (outcome, answer), see `checker.answered`."""
 
 
 class GraderError(Exception):
-    """The grader failed; the program is neither right nor wrong by it. The message gives the reason."""
+    """The grader failed; the program is neither right nor wrong by it. The message gives the reason.
+
+    Args:
+        busy: Whether nothing failed, but the machine let the program run too little.
+    """
+
+    def __init__(self, reason: str, busy: bool = False) -> None:
+        super().__init__(reason)
+        self.busy = busy
+
+
+@dataclass(frozen=True)
+class Request:
+    """One program to grade.
+
+    Attributes:
+        bug: Name of a bug, or path of a folder of that form.
+        source: The program.
+        seed: For the inputs; none: one that the checker draws for this grade.
+        threads: Threads of torch, on both sides.
+        brief: Whether a failure ends the grade as soon as it is known if the symptom is gone.
+    """
+
+    bug: str
+    source: str
+    seed: int | None = None
+    threads: int = 1
+    brief: bool = False
 
 
 class Worker:
@@ -73,25 +102,14 @@ class Worker:
         self.pids = (self._process.pid, int(ready["zygote"]))
 
     def grade(
-        self,
-        bug: str,
-        source: str,
-        seed: int | None = None,
-        threads: int = 1,
-        seconds: float = 300.0,
-        relay: Relay | None = None,
-        brief: bool = False,
+        self, request: Request, relay: Relay | None = None, seconds: float = _GRADE_SECONDS
     ) -> dict[str, Any]:
         """Grades one program.
 
         Args:
-            bug: Name of a bug, or path of a folder of that form.
-            source: The program.
-            seed: For the inputs; none: one that the checker draws for this grade.
-            threads: Threads of torch, on both sides.
-            seconds: Time limit of the grader itself.
+            request: The program.
             relay: Runs what the checker sends out, in the mode ``relay``.
-            brief: Whether a failure ends the grade as soon as it is known if the symptom is gone.
+            seconds: After how long the checker counts as hanging.
 
         Returns:
             Findings, engine, sizes of the edit, and usage and output where this machine ran it.
@@ -100,16 +118,16 @@ class Worker:
             GraderError: The machinery failed, took too long, or the bug's folder is flawed.
         """
         deadline = time.monotonic() + seconds
-        self._send({"bug": bug, "seed": seed, "threads": threads, "brief": brief, "source": source})
+        self._send(asdict(request))
         while True:
             reply = self._receive(deadline)
             if "relay" not in reply:
                 break
-            frame = self._exactly(int(reply["bytes"]), deadline)
+            frame = self._read(int(reply["relay"]), deadline)
             self._answer_relay(relay, frame, float(reply["seconds"]))
         for key in ("infrastructure", "flaw"):
             if key in reply:
-                raise GraderError(reply[key])
+                raise GraderError(reply[key], busy=bool(reply.get("busy")))
         return reply
 
     def _answer_relay(self, relay: Relay | None, frame: bytes, seconds: float) -> None:
@@ -122,34 +140,29 @@ class Worker:
         self._send({"outcome": outcome, "bytes": len(data)}, data)
 
     def _send(self, message: dict[str, Any], data: bytes = b"") -> None:
-        text = json.dumps(message).encode(errors="surrogatepass")
+        text = json.dumps(message).encode()
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(_HEADER.pack(b"RGB1", len(text), 0) + text + data)
-            self._process.stdin.flush()
-        except OSError as error:
+            framing.send(self._process.stdin.fileno(), framing.head(len(text), 0) + text + data)
+        except framing.WireError as error:
             raise GraderError(f"the grader ended: {self._last_words()}") from error
 
     def _receive(self, deadline: float) -> dict[str, Any]:
-        _, size, blob = _HEADER.unpack(self._exactly(_HEADER.size, deadline))
-        message: dict[str, Any] = json.loads(self._exactly(size, deadline))
-        self._exactly(blob, deadline)
+        message: dict[str, Any] = json.loads(self._read(None, deadline)[framing.HEADER.size :])
         return message
 
-    def _exactly(self, size: int, deadline: float) -> bytes:
+    def _read(self, size: int | None, deadline: float) -> bytes:
+        """So many bytes, or a frame."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
-        parts = []
-        while size:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0 or not select.select([descriptor], [], [], remaining)[0]:
-                raise GraderError("the grader took too long")
-            part = os.read(descriptor, min(size, 1 << 20))
-            if not part:
-                raise GraderError(f"the grader ended: {self._last_words()}")
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+        try:
+            if size is None:
+                return framing.receive(descriptor, deadline)
+            return framing.exactly(descriptor, size, deadline)
+        except framing.Late as error:
+            raise GraderError("the grader took too long") from error
+        except framing.WireError as error:
+            raise GraderError(f"the grader ended: {self._last_words()}") from error
 
     def _last_words(self) -> str:
         self._errors.seek(0)
@@ -189,16 +202,7 @@ class Pool:
         for _ in range(size):
             self._idle.put(None)
 
-    def grade(
-        self,
-        bug: str,
-        source: str,
-        seed: int | None = None,
-        threads: int = 1,
-        seconds: float = 300.0,
-        relay: Relay | None = None,
-        brief: bool = False,
-    ) -> dict[str, Any]:
+    def grade(self, request: Request, relay: Relay | None = None) -> dict[str, Any]:
         """Grades one program with whichever worker is free, see `Worker.grade`.
 
         Raises:
@@ -212,13 +216,19 @@ class Pool:
                         worker = Worker(*self._kind)
                         with self._lock:
                             self._workers.append(worker)
-                    return worker.grade(bug, source, seed, threads, seconds, relay, brief)
-                except GraderError:
-                    if worker is not None:
+                    return worker.grade(request, relay)
+                except GraderError as error:
+                    if worker is not None and not error.busy:
                         self._retire(worker)
                         worker = None
                     if attempt == 2:
                         raise
+                except BaseException:
+                    # Its answer may still come, and would be taken for the next one's.
+                    if worker is not None:
+                        self._retire(worker)
+                        worker = None
+                    raise
             raise AssertionError("unreachable")
         finally:
             self._idle.put(worker)

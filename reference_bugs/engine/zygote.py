@@ -16,6 +16,7 @@ from typing import Any
 
 from redgreenbench.reference_bugs.engine.child import Child
 from redgreenbench.reference_bugs.engine.host import INSIDE, PythonPaths, device_files, python_paths
+from redgreenbench.reference_bugs.engine.inside.accounting import own_seconds
 from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, Usage
 
 __all__ = ["Zygote"]
@@ -185,7 +186,7 @@ class Zygote:
             "do": "fork",
             # CUDA reserves huge ranges of addresses, so that this limit cannot serve there.
             "address_space": 0 if self.cuda else self.address_space + budget.memory,
-            "cpu_seconds": int(budget.seconds) + 2,
+            "cpu_seconds": budget.seconds,
         }
         try:
             self._tell(limits, theirs.fileno(), write)
@@ -200,11 +201,11 @@ class Zygote:
             os.close(write)
         return Child(self, ours, read, budget, SCRATCH_BYTES)
 
-    def end(self, kill: bool) -> Usage:
-        """Ends the child, waits for it, empties the scratch folder, and says what it used."""
-        self._tell({"do": "end", "kill": kill})
+    def end(self, grace: float) -> Usage:
+        """Ends the child, after so many seconds in which it may end by itself, and empties the scratch folder."""
+        self._tell({"do": "end", "grace": grace})
         answer = self._hear(_CONTROL_SECONDS)
-        return Usage(answer["cpu"], answer["peak"], answer["status"])
+        return Usage(answer["cpu"], answer["peak"], answer["status"], answer["killed"])
 
     def scratch_bytes(self) -> int:
         """Bytes in the scratch folder, where it is a folder of this machine; the full mode has a quota."""
@@ -216,6 +217,14 @@ class Zygote:
                 with contextlib.suppress(OSError):
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
         return total
+
+    def own_seconds(self) -> float | None:
+        """Seconds that the child's busiest thread ran or waited for a processor; None where the kernel does not say."""
+        try:
+            children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        except OSError:
+            return None
+        return own_seconds(int(children[0])) if children else None
 
     def errors(self) -> str:
         """What the zygote itself printed, in case of trouble."""

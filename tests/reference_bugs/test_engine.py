@@ -18,7 +18,7 @@ import pytest
 from redgreenbench.reference_bugs.engine import host
 from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine, python_paths
 from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError
-from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Worker
+from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Request, Worker
 from redgreenbench.reference_bugs.engine.zygote import Zygote
 from redgreenbench.reference_bugs.folder import bug_folder, read_folder
 from redgreenbench.reference_bugs.submission import apply_patch
@@ -94,18 +94,18 @@ def test_a_brief_grade_says_the_same_of_the_symptom_and_of_being_right(worker: W
 @confined
 def test_the_same_seed_gives_the_same_verdict(worker: Worker) -> None:
     bug = bug_folder(BUG).program
-    one, two = (worker.grade(BUG, bug, seed=3) for _ in range(2))
+    one, two = (worker.grade(Request(BUG, bug, 3)) for _ in range(2))
     assert one["findings"] == two["findings"]
 
 
 @confined
 def test_a_comment_draws_no_other_inputs_and_each_grade_draws_its_own(worker: Worker) -> None:
     source = f"{reference()}\n_logits = Classifier.forward\nClassifier.forward = lambda s, x: print(float(x.sum())) or _logits(s, x)\n"
-    given = [worker.grade(BUG, f"{source}#{comment}", seed=3)["output"] for comment in ("a", "b")]
+    given = [worker.grade(Request(BUG, f"{source}#{comment}", 3))["output"] for comment in ("a", "b")]
     assert given[0] == given[1]
-    drawn = [worker.grade(BUG, source) for _ in range(2)]
+    drawn = [worker.grade(Request(BUG, source)) for _ in range(2)]
     assert drawn[0]["output"] != drawn[1]["output"]
-    again = worker.grade(BUG, source, seed=drawn[0]["engine"]["seed"])
+    again = worker.grade(Request(BUG, source, drawn[0]["engine"]["seed"]))
     assert again["output"] == drawn[0]["output"]
 
 
@@ -151,11 +151,11 @@ def test_output_is_shown_and_unicode_survives(worker: Worker) -> None:
 @confined
 def test_a_dead_sandbox_is_replaced_and_the_grade_repeated() -> None:
     with Pool(1, choose_mode()) as pool:
-        assert pool.grade(BUG, reference())["findings"]["outcome"] == "pass"
+        assert pool.grade(Request(BUG, reference()))["findings"]["outcome"] == "pass"
         (worker,) = pool._workers
         for pid in worker.pids:
             os.kill(pid, signal.SIGKILL)
-        assert pool.grade(BUG, reference())["findings"]["outcome"] == "pass"
+        assert pool.grade(Request(BUG, reference()))["findings"]["outcome"] == "pass"
 
 
 @confined
@@ -163,7 +163,7 @@ def test_a_dead_zygote_alone_is_the_graders_fault() -> None:
     worker = Worker(choose_mode())
     os.kill(worker.pids[1], signal.SIGKILL)
     with pytest.raises(GraderError, match="sandbox"):
-        worker.grade(BUG, reference())
+        worker.grade(Request(BUG, reference()))
     worker.close()
 
 
@@ -171,7 +171,7 @@ def test_a_dead_zygote_alone_is_the_graders_fault() -> None:
 def test_a_grader_that_takes_too_long_gives_no_verdict(worker: Worker) -> None:
     slow = Worker(choose_mode())
     with pytest.raises(GraderError, match="took too long"):
-        slow.grade(BUG, reference() + "\nimport time\ntime.sleep(1)\n", seconds=0.3)
+        slow.grade(Request(BUG, reference() + "\nimport time\ntime.sleep(1)\n"), seconds=0.3)
     slow.close()
 
 
@@ -184,7 +184,7 @@ def test_a_flaw_in_a_check_is_no_verdict_on_the_fix(worker: Worker, tmp_path: Pa
     )
     (folder / "checks.py").write_text(text)
     with pytest.raises(GraderError, match="ZeroDivisionError"):
-        worker.grade(str(folder), reference())
+        worker.grade(Request(str(folder), reference()))
 
 
 @confined
@@ -194,7 +194,7 @@ def test_nothing_is_left_when_a_pool_closes(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(tempfile, "tempdir", str(own))
     monkeypatch.setenv("TMPDIR", str(own))
     with Pool(2, choose_mode()) as pool, ThreadPoolExecutor(2) as threads:
-        list(threads.map(lambda seed: pool.grade(BUG, reference(), seed=seed), range(4)))
+        list(threads.map(lambda seed: pool.grade(Request(BUG, reference(), seed)), range(4)))
         pids = [pid for worker in pool._workers for pid in worker.pids]
     deadline = time.monotonic() + 10
     while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
@@ -311,7 +311,7 @@ def test_the_sandbox_reads_torch_and_nothing_of_ours() -> None:
 def test_the_unsafe_mode_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(host.UNSAFE, "1")
     worker = Worker(choose_mode("unsafe"))
-    answer = worker.grade(BUG, reference())
+    answer = worker.grade(Request(BUG, reference()))
     worker.close()
     assert answer["engine"]["mode"] == "unsafe"
     assert answer["findings"]["outcome"] == "pass"

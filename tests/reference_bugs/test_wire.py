@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redgreenbench.reference_bugs.engine.inside import wire
-from redgreenbench.reference_bugs.engine.inside.limits import (
+from redgreenbench.reference_bugs.engine.inside import framing, wire
+from redgreenbench.reference_bugs.engine.inside.framing import (
     MAX_ANSWER,
     MAX_COUNT,
     MAX_DEPTH,
@@ -122,6 +122,6 @@ def test_a_reader_notices_that_the_other_side_is_gone() -> None:
     read, write = os.pipe()
     os.write(write, b"RGB1\0")
     os.close(write)
-    with pytest.raises(wire.Closed):
-        wire.receive(read)
+    with pytest.raises(framing.Closed):
+        framing.receive(read)
     os.close(read)

@@ -6,27 +6,31 @@ lie. That is why it holds nothing worth stealing and says nothing that the check
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 
 if TYPE_CHECKING:
-    from redgreenbench.reference_bugs.engine.inside import driver, wire
+    from redgreenbench.reference_bugs.engine.inside import driver, framing, wire
 else:
     import driver
+    import framing
     import wire
 
 CHANNEL = 3
+MEMORY_FRACTION = 0.2  # of a GPU
 
 
 def serve() -> NoReturn:
     """Answers requests on the channel until it closes; never returns."""
     try:
         _serve()
-    except wire.Closed:
+    except framing.Closed:
         pass
     except BaseException:
         traceback.print_exc()
@@ -34,35 +38,58 @@ def serve() -> NoReturn:
 
 
 def _serve() -> None:
-    first = wire.unpack(wire.receive(CHANNEL))
+    first = wire.unpack(framing.receive(CHANNEL))
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    device = first["device"]
-    if device == "cuda":
-        torch.cuda.set_per_process_memory_fraction(first["memory_fraction"])
-    torch.set_num_threads(first["threads"])
+    submission = Submission(first)
+    framing.send(CHANNEL, packed(first["nonce"], submission.load))
+    while submission.loaded:
+        request = wire.unpack(framing.receive(CHANNEL))
+        framing.send(CHANNEL, packed(request["nonce"], functools.partial(submission.answer, request)))
+
+
+class Submission:
+    """A submission beside the probes of its bug.
+
+    Args:
+        message: program and probe (source texts), threads, device.
+    """
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        self._message = message
+        self.loaded = False
+
+    def load(self) -> dict[str, Any]:
+        """Executes both texts.
+
+        Raises:
+            driver.ProgramError: What one of them raised.
+        """
+        message = self._message
+        if message["device"] == "cuda":
+            torch.cuda.set_per_process_memory_fraction(MEMORY_FRACTION)
+        torch.set_num_threads(message["threads"])
+        self._program = driver.load_module("program", message["program"], driver.PROGRAM)
+        self._probe = driver.load_module("probe", message["probe"], "probe.py")
+        self.loaded = True
+        return {}
+
+    def answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        """What a probe returns: probe (its name), inputs, seed.
+
+        Raises:
+            driver.ProgramError: What it or the program raised.
+        """
+        inputs = driver.to_device(question["inputs"], self._message["device"])
+        return driver.run_probe(
+            self._program, self._probe, question["probe"], inputs, question["seed"], self._message["threads"]
+        )
+
+
+def packed(nonce: str, call: Callable[[], dict[str, Any]]) -> bytes:
+    """A frame of what a call returns, or of what it raises."""
     try:
-        program = driver.load_module("program", first["program"], driver.PROGRAM)
-        probe = driver.load_module("probe", first["probe"], "probe.py")
+        return wire.pack({"nonce": nonce, "value": call()})
     except driver.ProgramError as error:
-        _reply({"nonce": first["nonce"], "error": error.error})
-        return
-    _reply({"nonce": first["nonce"], "value": {}})
-    while True:
-        request = wire.unpack(wire.receive(CHANNEL))
-        _reply({"nonce": request["nonce"], **_answer(program, probe, request, first["threads"], device)})
-
-
-def _answer(program: Any, probe: Any, request: dict[str, Any], threads: int, device: str) -> dict[str, Any]:
-    inputs = driver.to_device(request["inputs"], device)
-    try:
-        return {"value": driver.run_probe(program, probe, request["probe"], inputs, request["seed"], threads)}
-    except driver.ProgramError as error:
-        return {"error": error.error}
-
-
-def _reply(message: dict[str, Any]) -> None:
-    try:
-        frame = wire.pack(message)
-    except BaseException as error:
-        frame = wire.pack({"nonce": message["nonce"], "error": driver.describe(error)})
-    wire.send(CHANNEL, frame)
+        return wire.pack({"nonce": nonce, "error": error.error})
+    except BaseException as error:  # an answer that cannot be sent
+        return wire.pack({"nonce": nonce, "error": driver.describe(error)})

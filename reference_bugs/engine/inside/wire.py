@@ -1,47 +1,27 @@
-"""Messages between checker and child: a length-prefixed frame of JSON and safetensors, nothing executable.
+"""Messages between checker and child, in frames (see `framing`): JSON and safetensors, nothing executable.
 
 Reading never trusts the sender: size, depth, names, types and number of tensors are bounded before
-anything is built from them. No pickle, anywhere.
-
-A frame is ``MAGIC``, the length of the JSON (u32), the length of the tensors (u64), both big-endian, then
-the two parts. In the JSON a tensor stands as ``{"$tensor": "<name>"}``.
+anything is built from them. No pickle, anywhere. In the JSON a tensor stands as ``{"$tensor": "<name>"}``.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import select
-import struct
-import time
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load, save
 
 if TYPE_CHECKING:
-    from redgreenbench.reference_bugs.engine.inside import limits
+    from redgreenbench.reference_bugs.engine.inside import framing
 else:
     try:
-        import limits
+        import framing
     except ImportError:  # outside the sandbox this folder is a package
-        from redgreenbench.reference_bugs.engine.inside import limits
+        from redgreenbench.reference_bugs.engine.inside import framing
 
-MAGIC = b"RGB1"
-HEADER = struct.Struct(">4sIQ")
+WireError = framing.WireError
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.bool)
-
-
-class WireError(Exception):
-    """Bytes that are not a message: malformed, too large, too early, or missing."""
-
-
-class Closed(WireError):
-    """The other side is gone."""
-
-
-class Late(WireError):
-    """The deadline passed before the message was complete."""
 
 
 def pack(message: dict[str, Any]) -> bytes:
@@ -56,7 +36,7 @@ def pack(message: dict[str, Any]) -> bytes:
     tensors: dict[str, torch.Tensor] = {}
     text = json.dumps(_lower(message, tensors, "message"), separators=(",", ":")).encode()
     blob = save(tensors) if tensors else b""
-    return HEADER.pack(MAGIC, len(text), len(blob)) + text + blob
+    return framing.head(len(text), len(blob)) + text + blob
 
 
 def _lower(value: Any, tensors: dict[str, torch.Tensor], where: str) -> Any:
@@ -77,7 +57,7 @@ def _lower(value: Any, tensors: dict[str, torch.Tensor], where: str) -> Any:
     raise TypeError(f"{where} is a {type(value).__name__}, which cannot be sent")
 
 
-def unpack(frame: bytes, most: int = limits.MAX_JSON) -> dict[str, Any]:
+def unpack(frame: bytes, most: int = framing.MAX_JSON) -> dict[str, Any]:
     """The message in a frame.
 
     Args:
@@ -87,12 +67,12 @@ def unpack(frame: bytes, most: int = limits.MAX_JSON) -> dict[str, Any]:
     Raises:
         WireError: The frame is not one that `pack` writes, or larger than is allowed.
     """
-    json_size, tensor_size = sizes(frame[: HEADER.size], most)
-    if len(frame) != HEADER.size + json_size + tensor_size:
+    json_size, tensor_size = framing.sizes(frame[: framing.HEADER.size], most)
+    if len(frame) != framing.HEADER.size + json_size + tensor_size:
         raise WireError("a message of another length than it says")
     try:
-        tree = json.loads(frame[HEADER.size : HEADER.size + json_size])
-        tensors = _tensors(frame[HEADER.size + json_size :])
+        tree = json.loads(frame[framing.HEADER.size : framing.HEADER.size + json_size])
+        tensors = _tensors(frame[framing.HEADER.size + json_size :])
     except WireError:
         raise
     except Exception as error:  # whatever a parser raises on bytes that anybody may have written
@@ -110,14 +90,14 @@ def _tensors(blob: bytes) -> dict[str, torch.Tensor]:
     if not blob:
         return {}
     header = int.from_bytes(blob[:8], "little")
-    if header > limits.MAX_HEADER:
-        raise WireError(f"malformed message: a header of {header} bytes, more than {limits.MAX_HEADER}")
+    if header > framing.MAX_HEADER:
+        raise WireError(f"malformed message: a header of {header} bytes, more than {framing.MAX_HEADER}")
     count = len(json.loads(blob[8 : 8 + header]))
-    if count > limits.MAX_COUNT:
-        raise WireError(f"{count} tensors, more than {limits.MAX_COUNT}")
+    if count > framing.MAX_COUNT:
+        raise WireError(f"{count} tensors, more than {framing.MAX_COUNT}")
     tensors: dict[str, torch.Tensor] = load(blob)
     for tensor in tensors.values():
-        if tensor.dtype not in DTYPES or tensor.dim() > limits.MAX_DIMENSIONS:
+        if tensor.dtype not in DTYPES or tensor.dim() > framing.MAX_DIMENSIONS:
             raise WireError(
                 f"a tensor of {tensor.dim()} dimensions and the type {tensor.dtype}, which is not allowed"
             )
@@ -126,8 +106,8 @@ def _tensors(blob: bytes) -> dict[str, torch.Tensor]:
 
 def _raise(value: Any, tensors: dict[str, torch.Tensor], depth: int) -> Any:
     """A value with its tensors in their places; each has one, so that no two places share one."""
-    if depth > limits.MAX_DEPTH:
-        raise WireError(f"nested deeper than {limits.MAX_DEPTH}")
+    if depth > framing.MAX_DEPTH:
+        raise WireError(f"nested deeper than {framing.MAX_DEPTH}")
     if isinstance(value, dict):
         if "$tensor" in value:
             name = value["$tensor"]
@@ -138,72 +118,3 @@ def _raise(value: Any, tensors: dict[str, torch.Tensor], depth: int) -> Any:
     if isinstance(value, list):
         return [_raise(item, tensors, depth + 1) for item in value]
     return value
-
-
-def sizes(header: bytes, most: int = limits.MAX_JSON) -> tuple[int, int]:
-    """Lengths of the two parts that follow a header, in bytes.
-
-    Raises:
-        WireError: It is no header, or announces more than is allowed.
-    """
-    if len(header) != HEADER.size:
-        raise WireError("a message shorter than its header")
-    magic, json_size, tensor_size = HEADER.unpack(header)
-    if magic != MAGIC:
-        raise WireError("bytes that are not a message")
-    if json_size > most or tensor_size > limits.MAX_TENSORS:
-        raise WireError(f"a message of {json_size + tensor_size} bytes, more than is allowed")
-    return json_size, tensor_size
-
-
-def send(descriptor: int, frame: bytes, deadline: float | None = None) -> None:
-    """Writes a frame whole.
-
-    Args:
-        descriptor: A blocking one where there is no deadline, else a non-blocking one.
-        frame: What to write.
-        deadline: Time of `time.monotonic` after which to give up; none: wait for ever.
-
-    Raises:
-        Closed: Nobody reads any more.
-        Late: The deadline passed.
-    """
-    rest = memoryview(frame)
-    while rest:
-        if deadline is not None:
-            _await(descriptor, select.POLLOUT, deadline)
-        try:
-            rest = rest[os.write(descriptor, rest) :]
-        except BlockingIOError:
-            continue
-        except (BrokenPipeError, ConnectionError) as error:
-            raise Closed("the other side is gone") from error
-
-
-def receive(descriptor: int) -> bytes:
-    """Reads a frame whole from a blocking descriptor.
-
-    Raises:
-        WireError: What comes is not a frame, or the other side is gone.
-    """
-    header = _exactly(descriptor, HEADER.size)
-    return header + _exactly(descriptor, sum(sizes(header)))
-
-
-def _exactly(descriptor: int, size: int) -> bytes:
-    parts = []
-    while size:
-        part = os.read(descriptor, min(size, 1 << 20))
-        if not part:
-            raise Closed("the other side is gone")
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
-def _await(descriptor: int, event: int, deadline: float) -> None:
-    poll = select.poll()
-    poll.register(descriptor, event)
-    remaining = deadline - time.monotonic()
-    if remaining <= 0 or not poll.poll(remaining * 1000):
-        raise Late("the deadline passed")

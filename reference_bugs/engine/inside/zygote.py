@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
         elif command["do"] == "collapse":
             _say(control, {"collapsed": _collapse(command["ranges"])})
         elif command["do"] == "end":
-            _say(control, _end(pid, plan["scratch"], command["kill"]))
+            _say(control, _end(pid, plan["scratch"], command["grace"]))
             pid = 0
 
 
@@ -163,11 +164,17 @@ def _fork(
     child.serve()
 
 
-def _end(pid: int, scratch: str, kill: bool) -> dict[str, Any]:
-    if kill:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    _, status, usage = os.wait4(pid, 0)
+def _end(pid: int, scratch: str, grace: float) -> dict[str, Any]:
+    """Ends a child, after so many seconds in which it may end by itself."""
+    until = time.monotonic() + grace
+    ended, status, usage = os.wait4(pid, os.WNOHANG)
+    while not ended and time.monotonic() < until:
+        time.sleep(0.005)
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+    killed = not ended
+    if killed:
+        os.kill(pid, signal.SIGKILL)
+        _, status, usage = os.wait4(pid, 0)
     # Flat by construction: a child can make neither folders nor links.
     with os.scandir(scratch) as entries:
         for entry in entries:
@@ -177,6 +184,7 @@ def _end(pid: int, scratch: str, kill: bool) -> dict[str, Any]:
         "status": os.waitstatus_to_exitcode(status),
         "cpu": usage.ru_utime + usage.ru_stime,
         "peak": usage.ru_maxrss * 1024,
+        "killed": killed,
     }
 
 
