@@ -10,20 +10,28 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
-import sysconfig
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from redgreenbench.reference_bugs.engine.inside.confine import MINIMUM_ABI, landlock_abi
+from redgreenbench.reference_bugs.engine.interpreter import Interpreter, find_interpreter
 
-__all__ = ["INSIDE", "MODES", "UNSAFE", "Host", "choose_mode", "device_files", "examine", "python_paths"]
+__all__ = [
+    "INSIDE",
+    "MODES",
+    "UNSAFE",
+    "Host",
+    "choose_mode",
+    "device_files",
+    "examine",
+    "libraries",
+    "system_paths",
+]
 
 INSIDE = Path(__file__).resolve().parent / "inside"
 UNSAFE = "REDGREEN_UNSAFE_EXEC"
 MODES = ("full", "landlock", "unsafe")
-_LIBRARIES = ("torch", "numpy", "safetensors", "landlockpy", "seccompy")
 _SYSTEM = (
     "/usr/lib",
     "/usr/lib64",
@@ -125,87 +133,40 @@ def _inner() -> str:
             return f"the package {name} is not installed (pip install {name})"
     if landlock_abi() < MINIMUM_ABI:
         return f"the kernel has Landlock ABI {landlock_abi()}, {MINIMUM_ABI} is needed (Linux 6.7)"
+    try:
+        python = libraries()
+        python.readable(walled=False)
+        system_paths([place for place, _ in python.covered])
+    except OSError as error:
+        return f"this user cannot list {error.filename}, which Python is imported from: {error.strerror}"
     return ""
 
 
-@dataclass(frozen=True)
-class PythonPaths:
-    """What a sandboxed Python reads.
+def libraries() -> Interpreter:
+    """This interpreter with what a graded program and the walls around it import."""
+    return find_interpreter("torch", "numpy", "safetensors", "landlockpy", "seccompy")
 
-    Attributes:
-        executable: The interpreter itself, not a virtual environment's link to it.
-        path: Its ``sys.path``, this folder's ``inside`` first.
-        bound: Files and folders to show in the full mode.
-        hidden: Folders below ``bound`` to cover: what is ours.
-        readable: Files and folders that the inner wall lets a child read.
-        listed: Folders of which it may list the names.
+
+def system_paths(hidden: list[str]) -> list[str]:
+    """The system's own files and folders that a program needs.
+
+    Args:
+        hidden: Places that must not be among them; a folder that holds one is replaced by its other entries.
+
+    Raises:
+        OSError: Such a folder cannot be listed.
     """
-
-    executable: str
-    path: tuple[str, ...]
-    bound: tuple[str, ...]
-    hidden: tuple[str, ...]
-    readable: tuple[str, ...]
-    listed: tuple[str, ...]
+    return _without(list(filter(os.path.exists, (*_SYSTEM, *_CPU))), hidden)
 
 
-@cache
-def python_paths() -> PythonPaths:
-    """Looks up where this Python, torch and the few libraries beside it lie."""
-    executable = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
-    standard = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")]
-    sites = []
-    for name in _LIBRARIES:
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.origin is not None:
-            sites.append(Path(spec.origin).parent.parent)
-    sites = list(dict.fromkeys(sites))
-    libraries = [Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib")]
-    python_libraries = [path for folder in libraries for path in folder.glob("libpython*")]
-    ours: list[Path] = []
-    theirs: list[Path] = []
-    for site in sites:
-        for entry in sorted(site.iterdir()):
-            (
-                ours if entry.name.lower().startswith(("redgreen", "__editable__", "_redgreen")) else theirs
-            ).append(entry)
-    standard = [path for path in dict.fromkeys(standard) if path.is_dir()]
-    # The standard library may hold site-packages, and those may hold our own package with all its answers.
-    standard_entries = [
-        entry
-        for folder in standard
-        for entry in sorted(folder.iterdir())
-        if entry.name not in ("site-packages", "dist-packages")
-    ]
-    common = [*map(str, python_libraries), *(path for path in (*_SYSTEM, *_CPU) if os.path.exists(path))]
-    dynload = [str(folder / "lib-dynload") for folder in standard if (folder / "lib-dynload").is_dir()]
-    stdlib_zip = [path for path in sys.path if path.endswith(".zip")]
-    search = [str(INSIDE), *stdlib_zip, *map(str, standard), *dynload, *map(str, sites)]
-    bound = [str(executable), *map(str, standard), *map(str, sites), str(INSIDE), *common]
-    return PythonPaths(
-        executable=str(executable),
-        path=tuple(dict.fromkeys(search)),
-        bound=tuple(dict.fromkeys(bound)),
-        hidden=tuple(str(path) for path in ours if path.is_dir()),
-        readable=tuple(
-            dict.fromkeys(
-                [*map(str, standard_entries), *map(str, theirs), str(INSIDE), *_not_above(common, ours)]
-            )
-        ),
-        listed=tuple(map(str, [*standard, *sites])),
-    )
-
-
-def _not_above(paths: list[str], ours: list[Path]) -> list[str]:
-    """System folders, but a folder that holds something of ours is replaced by its other entries."""
+def _without(paths: list[str], hidden: list[str]) -> list[str]:
     kept: list[str] = []
     for path in paths:
-        below = [own for own in ours if own.is_relative_to(path)]
+        below = [own for own in hidden if Path(own).is_relative_to(path)]
         if not below:
             kept.append(path)
-            continue
-        entries = [str(entry) for entry in sorted(Path(path).iterdir()) if entry not in below]
-        kept += _not_above(entries, ours)
+        elif path not in below:
+            kept += _without([str(entry) for entry in sorted(Path(path).iterdir())], below)
     return kept
 
 

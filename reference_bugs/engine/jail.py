@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from redgreenbench.reference_bugs.engine.interpreter import find_interpreter
 from redgreenbench.reference_bugs.engine.jail_calls import filter_program
-from redgreenbench.reference_bugs.engine.jail_python import find_python
 from redgreenbench.reference_bugs.engine.outcome import EngineError
 
 __all__ = ["HOME", "PROJECT", "USER", "Jail", "JailLimits", "Run", "remove_left_behind", "why_not"]
@@ -35,6 +35,7 @@ __all__ = ["HOME", "PROJECT", "USER", "Jail", "JailLimits", "Run", "remove_left_
 PROJECT = "/project"
 HOME = "/home/user"
 USER = "user"
+_LIBRARIES = ("torch", "numpy")
 _PREFIX = "redgreen-jail-"
 _MIB = 1 << 20
 _NOBODY = 65534
@@ -188,7 +189,7 @@ class Jail:
         return [*walls, "--remount-ro", "/"]
 
     def _python(self) -> list[str]:
-        python = find_python()
+        python = find_interpreter(*_LIBRARIES)
         walls: list[str] = []
         for source, place in python.bound:
             walls += ["--ro-bind", source, place]
@@ -286,7 +287,7 @@ def _environment() -> dict[str, str]:
     threads = str(min(2, len(os.sched_getaffinity(0))))
     return {
         "PATH": "/opt/python/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-        "PYTHONPATH": ":".join(find_python().path),
+        "PYTHONPATH": ":".join(find_interpreter(*_LIBRARIES).libraries(walled=True)),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": HOME,
         "USER": USER,

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from redgreenbench.reference_bugs.engine.child import Child
-from redgreenbench.reference_bugs.engine.host import INSIDE, PythonPaths, device_files, python_paths
+from redgreenbench.reference_bugs.engine.host import INSIDE, device_files, libraries, system_paths
 from redgreenbench.reference_bugs.engine.inside.accounting import own_seconds
+from redgreenbench.reference_bugs.engine.interpreter import Interpreter
 from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, Usage
 
 __all__ = ["Zygote"]
@@ -60,22 +61,24 @@ class Zygote:
             raise
 
     def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
-        paths = python_paths()
-        scratch = "/scratch" if self.mode == "full" else self._folder
-        inside = "/engine" if self.mode == "full" else str(INSIDE)
+        python, walled = libraries(), self.mode == "full"
+        scratch = "/scratch" if walled else self._folder
+        inside = "/engine" if walled else str(INSIDE)
         devices = device_files() if self.cuda else ()
-        search = [inside if path == str(INSIDE) else path for path in paths.path]
+        system = system_paths([place for place, _ in python.covered])
         plan = {
-            "readable": [inside if path == str(INSIDE) else path for path in paths.readable]
+            "readable": [inside, *python.readable(walled), *system]
             + (["/proc", "/sys"] if self.cuda else []),
-            "listed": list(paths.listed),
+            "listed": python.listed(walled),
             "scratch": scratch,
             "devices": list(devices),
             "cuda": self.cuda,
             "confine": self.mode != "unsafe",
         }
-        boot = f"import sys; sys.path[:] = {search!r}; import zygote; zygote.start(int(sys.argv[1]), sys.argv[2])"
-        python = [paths.executable, "-I", "-S", "-B", "-c", boot, str(theirs.fileno()), json.dumps(plan)]
+        search = [inside, *python.search(walled)]
+        boot = f"import sys; sys.path[:] = {search!r}; import zygote; zygote.start(int(sys.argv[1]))"
+        executable = python.place(python.executable) if walled else str(python.executable)
+        command = [executable, "-I", "-S", "-B", "-c", boot, str(theirs.fileno())]
         environment = {
             "OMP_NUM_THREADS": "1",
             "GOMP_SPINCOUNT": "2000",
@@ -89,16 +92,20 @@ class Zygote:
             "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
             "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0") if self.cuda else "",
             "USER": "nobody",
+            **(
+                {"LD_LIBRARY_PATH": "/opt/python/lib:/opt/python/shared"}
+                if walled and not python.native
+                else {}
+            ),
         }
         passed = [theirs.fileno()]
-        command = python
-        if self.mode == "full":
+        if walled:
             read, write = os.pipe()
             self._info = read
             passed.append(write)
-            command = [*self._bubblewrap(paths, devices, environment, write), *python]
+            command = [*self._bubblewrap(python, devices, environment, write), *command]
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 env=environment,
                 pass_fds=passed,
@@ -109,8 +116,11 @@ class Zygote:
                 start_new_session=True,
             )
         finally:
-            if self.mode == "full":
+            if walled:
                 os.close(passed[1])
+        # Not on the command line, which can be read within.
+        self._control.sendall(json.dumps(plan).encode() + b"\n")
+        return process
 
     def _log(self) -> int:
         # Removed at once and read from the descriptor: no name that anybody could follow elsewhere.
@@ -118,21 +128,25 @@ class Zygote:
         return self._errors.fileno()
 
     def _bubblewrap(
-        self, paths: PythonPaths, devices: tuple[str, ...], environment: dict[str, str], info: int
+        self, python: Interpreter, devices: tuple[str, ...], environment: dict[str, str], info: int
     ) -> list[str]:
         command = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--as-pid-1"]
         command += ["--new-session", "--cap-drop", "ALL", "--uid", "65534", "--gid", "65534"]
         command += ["--hostname", "sandbox", "--info-fd", str(info), "--clearenv"]
         for name, value in environment.items():
             command += ["--setenv", name, value]
-        for path in paths.bound:
+        for path in system_paths([]):
             # A system folder that is a link is made as a link, so that the loader finds the same names.
             if os.path.islink(path) and os.path.isdir(path):
                 command += ["--symlink", os.readlink(path), path]
-            elif path != str(INSIDE):
+            else:
                 command += ["--ro-bind", path, path]
-        for path in paths.hidden:
-            command += ["--tmpfs", path]
+        if python.native:
+            command += ["--ro-bind", str(python.executable), str(python.executable)]
+        for path, place in python.bound:
+            command += ["--ro-bind", path, place]
+        for place, is_folder in python.covered:
+            command += ["--tmpfs", place] if is_folder else ["--ro-bind", "/dev/null", place]
         command += ["--ro-bind", str(INSIDE), "/engine", "--dev", "/dev"]
         for path in devices:
             command += ["--dev-bind", path, path]

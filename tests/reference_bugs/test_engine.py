@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from redgreenbench.reference_bugs.engine import host
-from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine, python_paths
+from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine
 from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Request, Worker
 from redgreenbench.reference_bugs.engine.zygote import Zygote
@@ -297,14 +297,42 @@ def test_the_strongest_mode_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_sandbox_reads_torch_and_nothing_of_ours() -> None:
     import torch
 
-    paths = python_paths()
+    python = host.libraries()
+    hidden = [place for place, _ in python.covered]
+    readable = [*python.readable(walled=False), *host.system_paths(hidden)]
     ours = Path(__file__).parents[2]
-    for path in paths.readable:
-        inside = path == str(host.INSIDE)
-        assert inside or not Path(path).name.lower().startswith("redgreen"), path
-        assert inside or not (ours / "reference_bugs" / BUG).is_relative_to(path), path
+    for path in readable:
+        assert not Path(path).name.lower().startswith("redgreen"), path
+        assert not (ours / "reference_bugs" / BUG).is_relative_to(path), path
     folder = Path(torch.__file__).parent
-    assert any(folder.is_relative_to(path) for path in paths.readable)
+    assert any(folder.is_relative_to(path) for path in readable)
+
+
+@pytest.mark.needs("bwrap", "landlock")
+def test_a_program_sees_no_path_of_this_machine() -> None:
+    source = (
+        "import sys, torch\nprint([*sys.path, *sys.orig_argv, sys.prefix, sys.executable, torch.__file__])"
+    )
+    with Pool(1, "full") as pool:
+        shown = pool.grade(Request(BUG, source))["output"]
+    assert "/opt/libraries/torch/__init__.py" in shown
+    for path in (Path(__file__).parents[2], Path(sys.prefix), Path.home()):
+        assert f"{path}/" not in shown
+
+
+def test_a_folder_that_cannot_be_listed_is_said_and_nothing_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    python = host.libraries()
+
+    def refused(folder: Path) -> Iterator[Path]:
+        if folder == python.standard:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return original(folder)
+
+    original = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert host._inner() == (
+        f"this user cannot list {python.standard}, which Python is imported from: Permission denied"
+    )
 
 
 @confined

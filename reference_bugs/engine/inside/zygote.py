@@ -192,15 +192,21 @@ def _say(control: socket.socket, message: dict[str, Any]) -> None:
     control.sendall(json.dumps(message).encode() + b"\n")
 
 
-def start(descriptor: int, plan: str) -> None:
-    """Entry point: takes the control socket's descriptor and the plan as JSON."""
+def start(descriptor: int) -> None:
+    """Entry point: takes the control socket's descriptor, on which the plan comes first, a line of JSON."""
     nothing = os.open("/dev/null", os.O_RDWR)
     # The child's channel will be put there; nothing that must survive may have that number.
     control = socket.socket(fileno=fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, child.CHANNEL + 1))
     os.dup2(nothing, child.CHANNEL)
     os.dup2(nothing, 0)
+    plan = b""
+    while not plan.endswith(b"\n"):
+        part = control.recv(1 << 16)
+        if not part:
+            return
+        plan += part
     main(control, json.loads(plan))
 
 
 if __name__ == "__main__":
-    start(int(sys.argv[1]), sys.argv[2])
+    start(int(sys.argv[1]))
