@@ -4,20 +4,29 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from redgreenbench.reference_bugs.engine import host
+from redgreenbench.reference_bugs.engine import pool as pool_module
+from redgreenbench.reference_bugs.engine.child import Child
 from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine
-from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError
+from redgreenbench.reference_bugs.engine.outcome import (
+    Budget,
+    EngineError,
+    MachineBusy,
+    SubmissionFailed,
+    Usage,
+)
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Request, Worker
 from redgreenbench.reference_bugs.engine.zygote import Zygote
 from redgreenbench.reference_bugs.folder import bug_folder, read_folder
@@ -214,6 +223,106 @@ def test_a_zygote_does_not_outlive_its_checker() -> None:
         time.sleep(0.05)
     assert not Path(f"/proc/{zygote}").exists()
     worker.close()
+
+
+@confined
+def test_a_checker_ends_with_its_killed_caller_in_the_middle_of_a_grade(tmp_path: Path) -> None:
+    folder = tmp_path / BUG
+    shutil.copytree(bug_folder(BUG).path, folder)
+    checks = (folder / "checks.py").read_text()
+    (folder / "checks.py").write_text(
+        f"{checks}\nopen({str(tmp_path / 'here')!r}, 'w')\nimport time\ntime.sleep(600)\n"
+    )
+    code = (
+        "import sys\nfrom redgreenbench.reference_bugs.engine.pool import Request, Worker\n"
+        "worker = Worker('landlock')\nprint(*worker.pids, flush=True)\n"
+        "worker.grade(Request(sys.argv[1], 'x'))\n"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert caller.stdout is not None
+    pids = caller.stdout.readline().split()
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "here").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    caller.kill()
+    caller.wait()
+    caller.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+class Slow:
+    """A zygote whose child never answers."""
+
+    def __init__(self, own: Callable[[float], float | None]) -> None:
+        self._started = time.monotonic()
+        self._own = own
+
+    def own_seconds(self) -> float | None:
+        return self._own(time.monotonic() - self._started)
+
+    def end(self, grace: float) -> Usage:
+        return Usage(cpu=0.1)
+
+    def scratch_bytes(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("own", "error", "words"),
+    [
+        (lambda seconds: seconds, MachineBusy, "too busy to tell"),
+        (lambda seconds: None, MachineBusy, "too busy to tell"),
+        (lambda seconds: 0.0, SubmissionFailed, "it rested"),
+    ],
+    ids=["waits for a processor", "the kernel does not say", "rests"],
+)
+def test_a_program_is_blamed_for_its_own_time_alone(
+    own: Callable[[float], float | None], error: type[Exception], words: str
+) -> None:
+    ours, theirs = socket.socketpair()
+    read, write = os.pipe()
+    child = Child(Slow(own), ours, read, Budget(seconds=0.1), 1 << 20)  # type: ignore[arg-type]
+    with pytest.raises(error, match=words):
+        child.load("", "", 1, "cpu")
+    theirs.close()
+    os.close(write)
+
+
+def test_a_busy_machine_gets_a_second_try_and_then_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        tries = 0
+
+        def __init__(self, mode: str, device: str) -> None: ...
+
+        def grade(self, request: Request, relay: object) -> dict:
+            Busy.tries += 1
+            raise GraderError("too busy", busy=True)
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(pool_module, "Worker", Busy)
+    with Pool(1, "full") as pool, pytest.raises(GraderError) as raised:
+        pool.grade(Request(BUG, ""))
+    assert Busy.tries == 2
+    assert raised.value.busy
+
+
+@confined
+@pytest.mark.parametrize("ignored", ["", "signal.signal(signal.SIGXCPU, lambda *_: None)"])
+def test_cpu_time_is_the_limit(tmp_path: Path, ignored: str) -> None:
+    folder = tmp_path / BUG
+    shutil.copytree(bug_folder(BUG).path, folder)
+    about = (folder / "bug.yaml").read_text()
+    (folder / "bug.yaml").write_text(re.sub("seconds: .*", "seconds: 1", about))
+    worker = Worker(choose_mode())
+    source = f"{reference()}\nimport signal\n{ignored}\nwhile True: pass"
+    verdict = grade_program(read_folder(folder), source, worker)
+    worker.close()
+    assert verdict.outcome == "timeout"
+    assert "used more than 1 s of CPU" in verdict.reason
 
 
 def test_the_caller_needs_no_torch() -> None:

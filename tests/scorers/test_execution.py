@@ -155,6 +155,49 @@ def test_a_submission_that_dies_in_another_sandbox_is_a_failed_fix(run_task: Cal
 
 
 @confined
+@pytest.mark.usefixtures("python_on_path")
+def test_another_sandbox_starts_torch_once_per_grade(
+    run_task: Callable[..., EvalLog], tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+    counting = FIX.replace("import torch\n", f"import torch\nopen({str(started)!r}, 'a').write('once ')\n", 1)
+    got = only(
+        run_task(posed(device="cpu", exec_sandbox="local", exec_workers=1), lambda system, user: counting)
+    )
+    assert got.value["correct"] == 1.0, got.explanation
+    assert started.read_text() == "once "
+
+
+@confined
+@pytest.mark.usefixtures("python_on_path")
+def test_words_of_a_submission_in_another_sandbox_prove_nothing(run_task: Callable[..., EvalLog]) -> None:
+    """Not that the sandbox has no torch, which would leave the answer unscored."""
+    lying = FIX.replace(
+        "import torch\n",
+        "import torch\nimport os, sys\nprint(\"No module named 'torch'\", file=sys.stderr, flush=True)\nos._exit(6)\n",
+        1,
+    )
+    got = only(
+        run_task(posed(device="cpu", exec_sandbox="local", exec_workers=1), lambda system, user: lying)
+    )
+    assert got.value["correct"] == 0.0
+    assert got.metadata["outcome"] == "exit"
+
+
+@confined
+def test_a_machine_too_busy_to_run_a_program_leaves_it_unscored(
+    run_task: Callable[..., EvalLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise GraderError("this machine is too busy", busy=True)
+
+    monkeypatch.setattr(Pool, "grade", busy)
+    got = only(run_task(posed(device="cpu"), lambda system, user: FIX))
+    assert got.reason == "machine_busy"
+    assert "too busy" in got.explanation
+
+
+@confined
 def test_an_old_log_can_be_graded_again(run_task: Callable[..., EvalLog]) -> None:
     log = run_task(posed(device="cpu"), lambda system, user: FIX)
     again = score(log, execution({"device": "cpu"}), action="overwrite")
