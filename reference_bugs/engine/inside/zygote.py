@@ -24,6 +24,7 @@ else:
     import child
     import confine
     import driver  # noqa: F401 - loaded here so that no child has to
+    import probing  # noqa: F401
     import wire  # noqa: F401
 
 _MADV_COLLAPSE = 25
