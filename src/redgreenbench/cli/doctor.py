@@ -15,6 +15,14 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine
+from redgreenbench.reference_bugs.engine.jail import why_not
+from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
+from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.reference_bugs.private import private_folder
+from redgreenbench.reference_bugs.submission import apply_patch
+from redgreenbench.reference_bugs.verdict import grade_program
+
 __all__ = ["doctor"]
 
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "MISTRAL_API_KEY", "OPENROUTER_API_KEY")
@@ -61,6 +69,7 @@ def _findings() -> Iterator[Finding]:
     yield from _models()
     yield from _torch()
     yield from _isolation()
+    yield _private()
     browser = next((b for b in ("chromium", "google-chrome") if shutil.which(b)), None)
     there = [part for part in (browser, shutil.which("chromedriver") and "chromedriver") if part]
     whole = len(there) == 2
@@ -131,8 +140,6 @@ def _torch() -> Iterator[Finding]:
 
 
 def _isolation() -> Iterator[Finding]:
-    from redgreenbench.reference_bugs.engine.host import examine
-
     host = examine()
     yield Finding(
         "isolation, outer wall",
@@ -148,9 +155,7 @@ def _isolation() -> Iterator[Finding]:
         host.inner or f"Landlock ABI {host.landlock}, seccomp, resource limits",
         "fixes are not executed and stay unscored (routing does not need it)" if host.inner else "",
     )
-    yield Finding("fixes are executed", "limited" if host.inner else "ok", f"in the mode '{host.mode}'", "")
-    from redgreenbench.reference_bugs.engine.jail import why_not
-
+    yield _executed(host)
     why = why_not()
     yield Finding(
         "sandbox 'jail' for agents",
@@ -158,6 +163,34 @@ def _isolation() -> Iterator[Finding]:
         why or "bubblewrap, seccomp, quotas",
         "agents are refused it; another sandbox works, as --sandbox docker; docs/jail.md" if why else "",
     )
+
+
+def _executed(host: Host) -> Finding:
+    """Whether the right fix of a bug passes here, found out by grading it."""
+    part = "fixes are executed"
+    try:
+        mode = choose_mode()
+        bug = bug_folder("missing-optimizer-step")
+        with Pool(1, mode) as pool:
+            verdict = grade_program(bug, apply_patch(bug.program, bug.reference.text), pool)
+    except (ValueError, GraderError) as error:
+        return Finding(
+            part, "limited", str(error), "answers stay unscored with this reason; docs/execution.md"
+        )
+    if not verdict.correct:
+        return Finding(
+            part, "missing", f"a right fix was graded as wrong: {verdict.reason}", "report it; SECURITY.md"
+        )
+    remedy = "without any wall; never run programs of others so" if mode == "unsafe" else ""
+    return Finding(part, "limited" if remedy else "ok", f"in the mode '{mode}', a right fix passed", remedy)
+
+
+def _private() -> Finding:
+    try:
+        folder = private_folder()
+    except ValueError as error:
+        return Finding("private split", "missing", str(error), "correct REDGREEN_PRIVATE, or unset it")
+    return Finding("private split", "ok" if folder else "limited", "found" if folder else "none set")
 
 
 @click.command()
