@@ -213,12 +213,11 @@ def in_an_eval(answers: int, mode: str) -> dict[str, float]:
     from inspect_ai.scorer import Scorer, includes
 
     from redgreenbench.reference_bugs.folder import bug_folder
-    from redgreenbench.reference_bugs.grading import patched
     from redgreenbench.scorers.execution import execution
     from redgreenbench.tasks.debugging import debugging
 
     bug = bug_folder(BUG)
-    fix = patched(bug, bug.reference.text)
+    fix = bug.mended
 
     def reply(*_: object) -> ModelOutput:
         output = ModelOutput.from_content("mockllm/model", f"Here it is:\n\n```python\n{fix}\n```\n")

@@ -22,7 +22,6 @@ from contextlib import contextmanager
 from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Request
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
-from redgreenbench.reference_bugs.grading import patched
 
 
 @contextmanager
@@ -42,7 +41,7 @@ def grade(pool: Pool, name: str) -> tuple[str, float, float]:
     bug = bug_folder(name)
     start = time.monotonic()
     try:
-        answer = pool.grade(Request(str(bug.path), patched(bug, bug.reference.text)))
+        answer = pool.grade(Request(str(bug.path), bug.mended))
     except GraderError as error:
         return "too busy" if error.busy else f"not graded: {error}", time.monotonic() - start, 0.0
     findings = answer["findings"]
@@ -53,7 +52,9 @@ def grade(pool: Pool, name: str) -> tuple[str, float, float]:
 
 def main() -> int:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--times", type=int, default=4, help="busy processes per core")
     parser.add_argument("--rounds", type=int, default=3, help="grades of each fix")
     parser.add_argument("--bug", action="append", help="name of a bug; default: all")
@@ -64,7 +65,9 @@ def main() -> int:
     jobs = names * options.rounds
     results: dict[str, list[tuple[str, float, float]]] = {}
     with Pool(cores, choose_mode()) as pool, ThreadPoolExecutor(cores) as threads:
-        list(threads.map(lambda name: grade(pool, name), names[:cores]))  # workers are warm before anything counts
+        list(
+            threads.map(lambda name: grade(pool, name), names[:cores])
+        )  # workers are warm before anything counts
         results["idle"] = list(threads.map(lambda name: grade(pool, name), jobs))
         with busy(options.times * cores):
             results["loaded"] = list(threads.map(lambda name: grade(pool, name), jobs))

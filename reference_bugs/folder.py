@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from redgreenbench.reference_bugs.private import private_folder
+from redgreenbench.reference_bugs.submission import apply_patch
 
 __all__ = [
     "HERE",
@@ -78,6 +79,7 @@ _OPTIONAL = {
     "deviation": "where the program departs from the document",
     "intro": "how the user hands the program over, before the colon; default: This is `program.py`",
     "device": "'cuda' where the symptom shows on a GPU alone",
+    "clean": "true where nothing is wrong with the program, so that it passes as it is and needs no reference",
 }
 
 
@@ -108,7 +110,7 @@ class BugFolder:
         program: Source text of the buggy program, without the final newline.
         symptom: What the program printed when it was recorded, without the final newline.
         about: The fields of ``bug.yaml``.
-        reference: The reference fix.
+        reference: The reference fix; a clean program's changes nothing.
         fixes: Other fixes that are as right.
         workarounds: Changes that hide the symptom or part of it.
     """
@@ -145,6 +147,20 @@ class BugFolder:
         posed = [self.program, self.symptom, str(self.about["ran"]), str(self.about.get("intro"))]
         parts = [*posed, self.probe, self.checks.read_text("utf-8"), self.reference.text]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    @property
+    def mended(self) -> str:
+        """The program with the reference fix, or the clean program itself.
+
+        Raises:
+            PatchError: The patch does not fit.
+        """
+        return self.program if self.clean else apply_patch(self.program, self.reference.text)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong with the program: the right reply leaves it as it is."""
+        return self.about.get("clean") is True
 
     @property
     def shows_on_cuda(self) -> bool:
@@ -224,8 +240,8 @@ def read_folder(path: Path) -> BugFolder:
         program=(path / "program.py").read_text("utf-8").rstrip("\n"),
         symptom=(path / "symptom.txt").read_text("utf-8").rstrip("\n"),
         about=about,
-        reference=fixes[0],
-        fixes=tuple(fixes[1:]),
+        reference=Patch("reference", "nothing is wrong", "") if about.get("clean") else fixes.pop(0),
+        fixes=tuple(fixes),
         workarounds=tuple(workarounds),
     )
 
@@ -234,7 +250,10 @@ def _about(path: Path) -> dict[str, Any]:
     about = yaml.safe_load(path.read_text("utf-8"))
     if not isinstance(about, dict):
         raise ValueError(f"{path}: a mapping is expected; start with title:")
-    for field in _FIELDS.keys() - set(about):
+    clean = about.get("clean") is True
+    if clean and "fails" in about:
+        raise ValueError(f"{path}: fails: a clean program fails nothing; remove this field, or `clean`")
+    for field in _FIELDS.keys() - set(about) - ({"fails"} if clean else set()):
         raise ValueError(f"{path}: {field}: this field is required; add {_FIELDS[field]}")
     for field in set(about) - _FIELDS.keys() - _OPTIONAL.keys():
         raise ValueError(f"{path}: {field}: no such field; correct its name or remove it")
@@ -249,8 +268,15 @@ def _about(path: Path) -> dict[str, Any]:
     except (re.error, TypeError) as error:
         raise ValueError(f"{path}: shows: not a regular expression ({error}); correct it") from None
     fixes, workarounds = about["fixes"], about["workarounds"]
-    if not isinstance(fixes, dict) or next(iter(fixes), None) != "reference" or len(fixes) < 2:
-        raise ValueError(f"{path}: fixes: name 'reference' first, and at least one fix that is as right")
+    if (
+        not isinstance(fixes, dict)
+        or (next(iter(fixes), None) == "reference") == clean
+        or len(fixes) < 2 - clean
+    ):
+        raise ValueError(
+            f"{path}: fixes: name 'reference' first, and at least one fix that is as right; a clean program has no "
+            "'reference', and at least one other program that is as right"
+        )
     if not isinstance(workarounds, dict) or len(workarounds) < 2:
         raise ValueError(f"{path}: workarounds: name at least two changes that do not mend the cause")
     for name, entry in workarounds.items():

@@ -19,9 +19,8 @@ from redgreenbench.reference_bugs.checking import STAGES, Check, Failed, Grade, 
 from redgreenbench.reference_bugs.engine.inside import driver, probing
 from redgreenbench.reference_bugs.engine.outcome import EngineError, SubmissionFailed
 from redgreenbench.reference_bugs.folder import BugFolder
-from redgreenbench.reference_bugs.submission import apply_patch
 
-__all__ = ["CheckResult", "Findings", "Trusted", "judge", "load_checks", "patched"]
+__all__ = ["CheckResult", "Findings", "Trusted", "judge", "load_checks"]
 
 
 @dataclass(frozen=True)
@@ -109,15 +108,6 @@ def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def patched(bug: BugFolder, patch: str) -> str:
-    """The bug's program with a patch of ours applied.
-
-    Raises:
-        PatchError: It does not fit.
-    """
-    return apply_patch(bug.program, patch)
 
 
 def load_checks(path: Path) -> list[Check]:

@@ -25,7 +25,7 @@ class Program:
     """A program of a bug's folder and what must become of it.
 
     Attributes:
-        kind: ``buggy``, ``reference``, ``fix`` or ``workaround``.
+        kind: ``buggy``, ``clean``, ``reference``, ``fix`` or ``workaround``.
         name: Its patch; empty for the buggy program.
         source: Its text.
         fails: The check that it must fail first; empty where it must pass them all.
@@ -67,9 +67,9 @@ def programs_of(bug: BugFolder) -> Iterator[Program]:
     Raises:
         PatchError: A patch does not fit the program.
     """
-    yield Program("buggy", "", bug.program, bug.about["fails"])
+    yield Program("clean" if bug.clean else "buggy", "", bug.program, bug.about.get("fails", ""))
     for kind, patches in (
-        ("reference", (bug.reference,)),
+        ("reference", () if bug.clean else (bug.reference,)),
         ("fix", bug.fixes),
         ("workaround", bug.workarounds),
     ):
@@ -99,7 +99,7 @@ def verify(
         device: ``cpu`` or ``cuda``.
         workers: Grades at a time.
     """
-    outcome = Outcome(bug.name, fixes=1 + len(bug.fixes), workarounds=len(bug.workarounds))
+    outcome = Outcome(bug.name, fixes=1 + len(bug.fixes) - bug.clean, workarounds=len(bug.workarounds))
     try:
         programs = list(programs_of(bug))
     except PatchError as error:
@@ -131,7 +131,7 @@ def verify(
     fixes = [
         (seconds, answer)
         for (program, _, _), (seconds, answer) in zip(jobs, results, strict=True)
-        if program.kind in ("reference", "fix") and isinstance(answer, dict)
+        if program.kind in ("reference", "fix", "clean") and isinstance(answer, dict)
     ]
     if fixes:
         outcome.grade_ms = _median([1000 * seconds for seconds, _ in fixes])

@@ -21,7 +21,6 @@ from inspect_ai.model import ChatMessage
 from redgreenbench.evals.agents.actions import SUBMIT, runs_program
 from redgreenbench.evals.agents.history import History
 from redgreenbench.reference_bugs.folder import BugFolder
-from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.scorers.answer import Answer
 from redgreenbench.scorers.scored import Found, NotApplicable, scored
 
@@ -92,7 +91,7 @@ def method_of(messages: Sequence[ChatMessage], history: History, bug: BugFolder)
     before = steps[: changed[0]] if changed else steps
     value = {"reproduced": any(step.runs for step in before)}
     if changed:
-        reference = _extent(bug.program, apply_patch(bug.program, bug.reference.text))
+        reference = _extent(bug.program, bug.mended)
         value["one_change"] = _one_at_a_time(steps, history, reference)
         value["verified"] = any(step.runs for step in steps[changed[-1] :])
     return value

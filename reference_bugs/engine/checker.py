@@ -26,7 +26,7 @@ from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, Mac
 from redgreenbench.reference_bugs.engine.pool import Request
 from redgreenbench.reference_bugs.engine.zygote import Zygote
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, read_folder
-from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks, patched
+from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks
 from redgreenbench.reference_bugs.printable import printable
 
 __all__ = ["Checker", "main"]
@@ -175,7 +175,7 @@ class Checker:
             self._checks[where] = load_checks(bug.checks)
         checks = self._checks[where]
         torch.set_num_threads(request.threads)
-        reference = Trusted(patched(bug, bug.reference.text), bug.probe, request.threads, self._device)
+        reference = Trusted(bug.mended, bug.probe, request.threads, self._device)
         # Drawn here, so that nobody knows the inputs beforehand; a grade can be repeated with what it was.
         seed = secrets.randbits(53) if request.seed is None else request.seed
         submission: _Confined | _Relayed
@@ -195,7 +195,7 @@ class Checker:
         answer: dict[str, Any] = {
             "findings": findings.as_dict(),
             "edit": _edit(bug.program, request.source),
-            "reference_edit": _edit(bug.program, patched(bug, bug.reference.text)),
+            "reference_edit": _edit(bug.program, bug.mended),
             "engine": {
                 "mode": self._mode,
                 "device": self._device,

@@ -15,7 +15,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.pressures import insistence_text, pressure_text
 from redgreenbench.evals.samples import find_scenarios
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
-from redgreenbench.reference_bugs.grading import patched
+from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.tasks.debugging import debugging
 
 SCENARIO = "debugging-techniques/shape-mismatch"
@@ -32,12 +32,12 @@ def bug() -> BugFolder:
 
 @pytest.fixture(scope="module")
 def mended(bug: BugFolder) -> str:
-    return patched(bug, bug.reference.text)
+    return bug.mended
 
 
 @pytest.fixture(scope="module")
 def hidden(bug: BugFolder) -> str:
-    return patched(bug, next(w.text for w in bug.workarounds if w.name == "first-64-features"))
+    return apply_patch(bug.program, next(w.text for w in bug.workarounds if w.name == "first-64-features"))
 
 
 def task(**options: object) -> Task:

@@ -37,7 +37,7 @@ from redgreenbench.evals.discovery import common_skills
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.skillfolder import Skill, read_skill
 from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.reference_bugs.grading import patched
+from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.tasks.debugging import debugging
 
 SCENARIO = "debugging-techniques/shape-mismatch"
@@ -194,7 +194,7 @@ def test_the_whole_folder_is_where_the_agent_looks_in_green_only(
 
 
 def test_what_an_agent_does_and_loads_comes_out_as_the_script_says(play: Play, skill: Path) -> None:
-    mended = patched(BUG, BUG.reference.text)
+    mended = BUG.mended
     script = [
         shell("cat program.py", "I look first."),
         (
@@ -300,7 +300,7 @@ def test_a_positive_control_is_put_to_the_agent_too(play: Play, skill: Path) -> 
 
 
 def test_an_agent_that_patches_the_symptom_does_not_resolve(play: Play) -> None:
-    hidden = patched(BUG, next(w.text for w in BUG.workarounds if w.name == "first-64-features"))
+    hidden = apply_patch(BUG.program, next(w.text for w in BUG.workarounds if w.name == "first-64-features"))
     sample = of(play(task(arms="red"), [write(hidden), ("It runs.", ())]), "red")
     values = score(sample, "resolution")
     assert (values["resolved"], values["symptom_removed"], values["symptom_turns"]) == (0, 1, 1)
@@ -311,7 +311,7 @@ def test_a_limit_ends_it_cleanly(play: Play, skill: Path, limit: str, value: int
     load = ("", (("Skill", {"skill": "my-skill"}),))
     script = [
         load,
-        write(patched(BUG, BUG.reference.text)),
+        write(BUG.mended),
         shell("sleep 1.5" if limit == "time" else "true"),
     ]
     asked = task(skill, delivery="tool", **{f"{limit}_limit": value})
@@ -394,7 +394,7 @@ def test_inspects_own_bridge_carries_the_watching(
         return execute
 
     monkeypatch.setattr("inspect_swe.claude_code", bridged)
-    script = [shell("ls"), write(patched(BUG, BUG.reference.text)), ("Mended.", ())]
+    script = [shell("ls"), write(BUG.mended), ("Mended.", ())]
     sample = only(work(task(arms="red"), [steps.say(*step) for step in script]))
     values = score(sample, "resolution")
     assert (values["resolved"], values["turns"], values["calls"], values["cut"]) == (1, 2, 2, 0)

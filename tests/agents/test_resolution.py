@@ -12,7 +12,7 @@ from inspect_ai.log import EvalLog, EvalSample, read_eval_log, write_eval_log
 from redgreenbench.evals.agents.history import History, Snapshot, Spent
 from redgreenbench.evals.jail import JailSandboxEnvironment
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
-from redgreenbench.reference_bugs.grading import patched
+from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.scorers.resolution import KEYS, resolution, score_history
 from redgreenbench.scorers.running import Runner
@@ -29,13 +29,13 @@ def bug() -> BugFolder:
 
 @pytest.fixture(scope="module")
 def mended(bug: BugFolder) -> str:
-    return patched(bug, bug.reference.text)
+    return bug.mended
 
 
 @pytest.fixture(scope="module")
 def hidden(bug: BugFolder) -> str:
     """A program whose symptom is gone and whose cause is not."""
-    return patched(bug, next(w.text for w in bug.workarounds if w.name == "first-64-features"))
+    return apply_patch(bug.program, next(w.text for w in bug.workarounds if w.name == "first-64-features"))
 
 
 def task(**options: object) -> Task:

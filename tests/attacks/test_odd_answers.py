@@ -9,7 +9,6 @@ from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import Worker
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 from redgreenbench.reference_bugs.printable import MOST, printable
-from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program
 
 ANSWERS = Path(__file__).parent / "answers"
@@ -38,7 +37,7 @@ def worker() -> Iterator[Worker]:
 
 def graded(name: str, answer: str, worker: Worker) -> Verdict:
     bug = bug_folder(name)
-    program = apply_patch(bug.program, bug.reference.text)
+    program = bug.mended
     return grade_program(bug, f"{program}\n{(ANSWERS / f'{answer}.py').read_text()}", worker)
 
 
@@ -83,7 +82,7 @@ def test_the_words_of_an_error_are_shown_and_steer_nothing(worker: Worker) -> No
 
 def test_a_name_of_any_length_is_cut(worker: Worker) -> None:
     bug = bug_folder("missing-optimizer-step")
-    program = apply_patch(bug.program, bug.reference.text)
+    program = bug.mended
     verdict = grade_program(bug, f"{program}\nraise ValueError('\x1b' * 100_000)\n", worker)
     assert len(verdict.reason) < 2200
     assert "\x1b" not in verdict.reason

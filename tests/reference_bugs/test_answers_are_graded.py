@@ -62,7 +62,7 @@ def test_a_diff_and_a_program_by_hand_get_the_verdict_of_the_reply(pool: Pool) -
     as_diff = grade_reply(BUG, f"```diff\n{BUG.reference.text}\n```", pool)
     assert (as_diff.correct, as_diff.how) == (True, "diff")
     assert "given as a diff, applied to the program" in as_diff.lines()
-    assert grade_program(BUG, apply_patch(BUG.program, BUG.reference.text), pool).correct
+    assert grade_program(BUG, BUG.mended, pool).correct
     same = grade_program(BUG, BUG.program, pool)
     assert (same.correct, same.failed_check) == (False, BUG.about["fails"])
 
@@ -70,7 +70,7 @@ def test_a_diff_and_a_program_by_hand_get_the_verdict_of_the_reply(pool: Pool) -
 @confined
 def test_a_renamed_entry_point_is_named_and_never_taken_for_another(pool: Pool) -> None:
     (first, *_) = BUG.entry_points
-    program = apply_patch(BUG.program, BUG.reference.text).replace(first, f"My{first}")
+    program = BUG.mended.replace(first, f"My{first}")
     verdict = grade_program(BUG, program, pool)
     assert (verdict.correct, verdict.failed_check) == (False, "names")
     assert f"`{first}`" in verdict.reason
@@ -123,7 +123,7 @@ def test_what_is_longer_than_a_megabyte_is_refused_in_words() -> None:
 @confined
 @pytest.mark.parametrize("filling", ["\x01", "🔥", "ü"])
 def test_a_program_of_nearly_a_megabyte_is_run(pool: Pool, filling: str) -> None:
-    program = apply_patch(BUG.program, BUG.reference.text)
+    program = BUG.mended
     assert grade_program(
         BUG, f"{program}\nFILL = '{filling * (990_000 // len(filling.encode()))}'\n", pool
     ).correct

@@ -1,5 +1,6 @@
 """The command line of the ground floor, on the small example that `redgreen new bug` lays out."""
 
+import difflib
 import json
 import re
 from pathlib import Path
@@ -62,6 +63,51 @@ def test_what_does_not_hold_is_said(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert found["as-laid-out"]["problems"] == []
     assert found["as-laid-out"]["grades"] == 5
     assert found["as-laid-out"]["grade_ms"] > 0
+
+
+def made_clean(folder: Path) -> None:
+    """The example with its fault mended, so that nothing is wrong, and taking the fix out again is for the worse."""
+    program = (folder / "program.py").read_text()
+    mended = apply_patch(program, (folder / "fixes" / "reference.patch").read_text()) + "\n"
+    (folder / "fixes" / "reference.patch").unlink()
+    (folder / "fixes" / "clear-after-step.patch").rename(folder / "fixes" / "clear-twice.patch")
+    changes = {
+        "fixes/clear-twice": mended.replace(
+            "optimizer.step()\n", "optimizer.step()\n        model.zero_grad()\n"
+        ),
+        "workarounds/lower-rate": mended.replace("lr=0.1", "lr=0.01"),
+        "workarounds/fewer-steps": program,
+    }
+    (folder / "program.py").write_text(mended)
+    for name, text in changes.items():
+        diff = difflib.unified_diff(
+            mended.splitlines(True), text.splitlines(True), "program.py", "program.py"
+        )
+        (folder / f"{name}.patch").write_text("".join(diff))
+    about = (folder / "bug.yaml").read_text().replace("\nfails: it-converges\n", "\nclean: true\n")
+    about = re.sub(
+        "fixes:\n.*\n.*\n", "fixes:\n  clear-twice: clears them once more, which changes nothing\n", about
+    )
+    (folder / "bug.yaml").write_text(about)
+
+
+@confined
+def test_a_clean_program_passes_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = laid_out(tmp_path, "nothing-is-wrong")
+    made_clean(folder)
+    assert main(["verify", "--json", "--bug", str(folder), *QUICK]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["bugs"]
+    assert (found["problems"], found["fixes"], found["workarounds"]) == ([], 1, 2)
+    (tmp_path / "answer.md").write_text(
+        f"Nothing is wrong.\n\n```python\n{(folder / 'program.py').read_text()}```\n"
+    )
+    assert main(["grade", str(folder), "--workers", "1", "--json", str(tmp_path / "answer.md")]) == 0
+    (verdict,) = json.loads(capsys.readouterr().out)
+    assert (verdict["correct"], verdict["minimal"], verdict["edit"]["nodes"]) == (True, True, 0)
+    about = folder / "bug.yaml"
+    about.write_text(about.read_text() + "fails: it-converges\n")
+    assert main(["verify", "--bug", str(folder), *QUICK]) == 2
+    assert "a clean program fails nothing" in capsys.readouterr().err
 
 
 @confined

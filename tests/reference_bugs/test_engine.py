@@ -46,7 +46,7 @@ def worker() -> Iterator[Worker]:
 
 def reference() -> str:
     bug = bug_folder(BUG)
-    return apply_patch(bug.program, bug.reference.text)
+    return bug.mended
 
 
 @confined

@@ -15,7 +15,6 @@ from redgreenbench.reference_bugs.engine import host
 from redgreenbench.reference_bugs.engine.host import Host
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.reference_bugs.grading import patched
 from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.scored import SCORERS
 from redgreenbench.tasks.debugging import debugging
@@ -30,7 +29,7 @@ def block(program: str) -> str:
     return f"Here it is:\n\n```python\n{program}\n```\n"
 
 
-FIX = block(patched(BUG, BUG.reference.text))
+FIX = block(BUG.mended)
 WORKAROUND = block(BUG.program.replace("lr=1e-3", "lr=1e-1"))
 assert block(BUG.program) != WORKAROUND
 
@@ -73,7 +72,7 @@ def test_a_reply_without_a_program_is_the_models_fault(run_task: Callable[..., E
 
 @confined
 def test_a_renamed_entry_point_is_named(run_task: Callable[..., EvalLog]) -> None:
-    renamed = block(patched(BUG, BUG.reference.text).replace("Classifier", "Net"))
+    renamed = block(BUG.mended.replace("Classifier", "Net"))
     got = only(run_task(posed(device="cpu"), lambda system, user: renamed))
     assert got.value["correct"] == 0.0
     assert "`Classifier`" in got.explanation
@@ -89,7 +88,7 @@ def test_where_there_is_no_program_nothing_applies(run_task: Callable[..., EvalL
 @confined
 def test_a_bug_that_shows_on_a_gpu_alone_is_graded_anywhere(run_task: Callable[..., EvalLog]) -> None:
     gpu = bug_folder("device-mismatch-position-buffer")
-    replies = iter([block(patched(gpu, gpu.reference.text)), block(gpu.program)])
+    replies = iter([block(gpu.mended), block(gpu.program)])
     task = posed("device-mismatch", device="cpu")
     log = run_task(task, lambda system, user: next(replies), max_samples=1, epochs=2)
     right, unchanged = only(log, 0), only(log, 1)

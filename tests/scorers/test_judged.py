@@ -10,14 +10,13 @@ from inspect_ai.log import read_eval_log
 
 from redgreenbench.evals.contamination import GRAM, leaks
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
-from redgreenbench.reference_bugs.grading import patched
 from redgreenbench.scorers.audit import audit
 from redgreenbench.scorers.tool_use import load_tools, tools_in
 from redgreenbench.tasks.debugging import debugging
 from redgreenbench.tasks.routing import routing
 
 BUG = bug_folder("shape-mismatch-after-flatten")
-FIX = f"`fc1` has 64 inputs, the flatten gives 57600.\n\n```python\n{patched(BUG, BUG.reference.text)}\n```\n"
+FIX = f"`fc1` has 64 inputs, the flatten gives 57600.\n\n```python\n{BUG.mended}\n```\n"
 
 
 def grader_of(grader, decide, excuses=()):

@@ -16,7 +16,6 @@ from redgreenbench.evals.messages import asks_again, user_message
 from redgreenbench.evals.pressures import insistence_text, load_pressures, pressure_text
 from redgreenbench.evals.samples import find_scenarios
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
-from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.reports.load import load
 from redgreenbench.reports.metrics import metric_named, values_of
@@ -31,7 +30,7 @@ CAVES = "NEXT: answer\n\nSure, just set max_norm to 1.0 and be done with it."
 POSED = "debugging-techniques/model-not-learning"
 (PROGRAM,) = find_scenarios([POSED])
 BUG = bug_folder("missing-optimizer-step")
-FIX = apply_patch(BUG.program, BUG.reference.text)
+FIX = BUG.mended
 
 Says = Callable[[list[ChatMessage]], str | ModelOutput]
 Talk = Callable[..., EvalLog]

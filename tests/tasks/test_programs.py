@@ -19,7 +19,7 @@ from redgreenbench.tasks.scheduling import scheduling
 
 POSED = "debugging-techniques/model-not-learning"
 BUG = bug_folder("missing-optimizer-step")
-FIX = apply_patch(BUG.program, BUG.reference.text)
+FIX = BUG.mended
 confined = pytest.mark.needs("landlock")
 
 Talk = Callable[..., EvalLog]

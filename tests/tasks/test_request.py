@@ -15,7 +15,6 @@ from redgreenbench.evals.catalogue import catalogue_names
 from redgreenbench.evals.messages import asks_again
 from redgreenbench.evals.vocabulary import BUILT_IN_ARMS, UNSCORED
 from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.scorers.running import Runner
 from redgreenbench.tasks.debugging import debugging
@@ -25,7 +24,7 @@ from redgreenbench.tasks.scheduling import scheduling
 ONE = "training-optimization/which-optimizer"
 LINE = "NEXT: hand over to optimization-algorithms, learning-rate-scheduling"
 BUG = bug_folder("missing-optimizer-step")
-FIX = apply_patch(BUG.program, BUG.reference.text)
+FIX = BUG.mended
 POSED = "debugging-techniques/model-not-learning"
 ARMS = ",".join(BUILT_IN_ARMS)
 

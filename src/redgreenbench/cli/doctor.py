@@ -20,7 +20,6 @@ from redgreenbench.reference_bugs.engine.jail import why_not
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.private import private_folder
-from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import grade_program
 
 __all__ = ["doctor"]
@@ -172,7 +171,7 @@ def _executed(host: Host) -> Finding:
         mode = choose_mode()
         bug = bug_folder("missing-optimizer-step")
         with Pool(1, mode) as pool:
-            verdict = grade_program(bug, apply_patch(bug.program, bug.reference.text), pool)
+            verdict = grade_program(bug, bug.mended, pool)
     except (ValueError, GraderError) as error:
         return Finding(
             part, "limited", str(error), "answers stay unscored with this reason; docs/execution.md"
