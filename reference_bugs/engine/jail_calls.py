@@ -14,7 +14,7 @@ from functools import cache
 __all__ = ["filter_program"]
 
 # Other processes' memory, mounts and namespaces, the kernel's own machinery, and memory that no process's account
-# shows (memfd, System V, message queues).
+# shows (memfd, System V, message queues, asynchronous requests, and pages given to a pipe, each of which holds 2 MiB).
 _DENIED = """
     ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd
     mount umount2 pivot_root chroot move_mount open_tree open_tree_attr fsopen fsconfig fsmount fspick mount_setattr
@@ -24,6 +24,7 @@ _DENIED = """
     settimeofday clock_settime clock_adjtime adjtimex iopl ioperm syslog lookup_dcookie nfsservctl vhangup modify_ldt
     uselib ustat sysfs _sysctl fanotify_init migrate_pages move_pages
     memfd_create memfd_secret shmget shmat shmctl msgget msgsnd msgrcv semget semop mq_open
+    io_setup vmsplice
 """.split()  # noqa: SIM905 - a list of this length reads better as text
 _NAMESPACES = (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
 _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6: the network namespace has nothing but its own loopback
