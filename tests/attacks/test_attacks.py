@@ -188,6 +188,7 @@ EFFECTS: dict[str, Effect] = {
     "download_weights": prints("not permitted"),
     "addresses_without_memory": prints("Cannot allocate memory"),
     "expression_without_end": ends("timeout"),
+    "file_that_has_no_name": lambda v: v.outcome == "disk" or "No space left" in v.reason,
 }
 
 
