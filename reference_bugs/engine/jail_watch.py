@@ -7,6 +7,7 @@ by numbers of processes in /proc and by walking the jail's folder. Nothing that 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
@@ -18,14 +19,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from redgreenbench.reference_bugs.engine.jail import Jail, JailLimits, Run
+from redgreenbench.reference_bugs.engine.jail_buffers import Buffers, open_files, tasks_of
 
 __all__ = ["Usage", "Watch", "disk_usage"]
 
 _DEPTH = 60
+_KEPT_OPEN = 80
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOST_MOVED = 20
 _END_SECONDS = 10
 _FULL_FACTOR = 4
 _FULL_FILES = 200_000
 _MIB = 1 << 20
+_MEMORY = ("RssAnon:", "RssShmem:", "VmSwap:", "VmPTE:")
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,13 @@ class Usage:
         disk: Bytes that they take on disk.
         files: How many they are, folders and links included.
         unclear: What could not be counted; empty if everything was.
+        moved: Whether folders were moved or deleted meanwhile, so that what lies below them may be missing.
     """
 
     disk: int
     files: int
     unclear: str = ""
+    moved: bool = False
 
     def over(self, limits: JailLimits) -> str:
         """What is above its limit, in words; empty if nothing is."""
@@ -56,27 +64,97 @@ def disk_usage(jail: Jail, limits: JailLimits, depth_limit: int = _DEPTH) -> Usa
 
     Links are counted and not followed. A folder that cannot be read or lies too deep cannot be counted, and says so.
     """
-    disk = files = 0
-    pending = [(str(jail.files), 0)]
-    while pending:
-        folder, depth = pending.pop()
-        if depth > depth_limit:
-            return Usage(disk, files, f"its folders are nested more than {depth_limit} deep")
+    walk = _Walk(str(jail.files))
+    try:
+        return walk.usage(limits, depth_limit)
+    finally:
+        walk.close()
+
+
+class _Walk:
+    """A way through all folders of a jail, by descriptors: paths end at 4,096 bytes, and folders go deeper.
+
+    The upper folders stay open. Below them only the one that is looked at is, and the way back is its ``..``, taken
+    where that is the folder that it was.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._open = [os.open(root, _FOLDER)]  # the upper folders on the way, and the one that is looked at
+        self._ids: list[tuple[int, int]] = []
+        self._below: list[list[str]] = []
+
+    def close(self) -> None:
+        for descriptor in self._open:
+            os.close(descriptor)
+
+    def usage(self, limits: JailLimits, depth_limit: int) -> Usage:
+        disk = files = 0
+        moved = False
+        entered = True
+        while True:
+            if entered:
+                below: list[str] = []
+                try:
+                    about = os.fstat(self._open[-1])
+                    with os.scandir(self._open[-1]) as entries:
+                        for entry in entries:
+                            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                                one = entry.stat(follow_symlinks=False)
+                                files += 1
+                                disk += one.st_blocks * 512
+                                if stat.S_ISDIR(one.st_mode):
+                                    below.append(entry.name)
+                            if disk > limits.disk or files > limits.files:
+                                return Usage(disk, files)
+                except OSError as error:
+                    return Usage(disk, files, f"a folder cannot be counted ({error.strerror})")
+                self._ids.append((about.st_dev, about.st_ino))
+                self._below.append(below)
+            if not self._below[-1]:
+                moved = not self._up() or moved
+                if not self._below:
+                    return Usage(disk, files, moved=moved)
+                entered = False
+                continue
+            if len(self._below) > depth_limit:
+                return Usage(disk, files, f"its folders are nested more than {depth_limit} deep")
+            try:
+                entered = self._down(self._below[-1].pop())
+            except OSError as error:
+                return Usage(disk, files, f"a folder cannot be counted ({error.strerror})")
+
+    def _down(self, name: str) -> bool:
+        """Enters a folder; says whether it is still there."""
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    about = entry.stat(follow_symlinks=False)
-                    files += 1
-                    disk += about.st_blocks * 512
-                    if stat.S_ISDIR(about.st_mode):
-                        pending.append((entry.path, depth + 1))
-                    if disk > limits.disk or files > limits.files:
-                        return Usage(disk, files)
+            descriptor = os.open(name, _FOLDER, dir_fd=self._open[-1])
         except (FileNotFoundError, NotADirectoryError):
-            continue  # deleted meanwhile
+            return False
         except OSError as error:
-            return Usage(disk, files, f"a folder cannot be counted ({error.strerror})")
-    return Usage(disk, files)
+            if error.errno == errno.ELOOP:  # a link by now
+                return False
+            raise
+        if len(self._below) > _KEPT_OPEN:
+            os.close(self._open.pop())
+        self._open.append(descriptor)
+        return True
+
+    def _up(self) -> bool:
+        """Goes back to the folder above; to one of those that stayed open where it is no longer there."""
+        self._ids.pop()
+        self._below.pop()
+        if len(self._below) <= _KEPT_OPEN:
+            os.close(self._open.pop())
+            return True
+        with contextlib.suppress(OSError):
+            above = os.open("..", _FOLDER, dir_fd=self._open[-1])
+            os.close(self._open.pop())
+            self._open.append(above)
+            about = os.fstat(above)
+            if (about.st_dev, about.st_ino) == self._ids[-1]:
+                return True
+        os.close(self._open.pop())
+        del self._ids[_KEPT_OPEN:], self._below[_KEPT_OPEN:]
+        return False
 
 
 @dataclass
@@ -98,6 +176,8 @@ class Watch:
     _looks: int = field(default=0, init=False)
     _since: float = field(default=0.0, init=False)
     _names: int = field(default=-1, init=False)
+    _moved: int = field(default=0, init=False)
+    _buffers: Buffers | None = field(default=None, init=False)
 
     @property
     def seconds(self) -> float:
@@ -112,6 +192,7 @@ class Watch:
         first = self._find_first()
         if not first:
             return ""
+        self._buffers = self._buffers or Buffers(first)
         self._since = self._since or time.monotonic()
         limits = self.jail.limits
         processes = _descendants(first)
@@ -119,7 +200,12 @@ class Watch:
         # The jail's own processes are not the command's: its first one and, for a moment, those that start it.
         if threads > limits.processes + 4:
             return f"it has more than {limits.processes} processes and threads"
-        if sum(map(_memory, processes)) > limits.memory:
+        memory = sum(map(_memory, processes))
+        try:
+            memory += self._buffers.bytes(processes)
+        except PermissionError:
+            return "one of its processes cannot be looked at"
+        if memory > limits.memory:
             return f"it uses more than {limits.memory // _MIB} MiB of memory"
         self._looks += 1
         # Files take longer to count than processes.
@@ -133,10 +219,13 @@ class Watch:
             usage = disk_usage(self.jail, limits)
             deleted = _deleted_bytes(processes)
             return replace(usage, disk=usage.disk + deleted).over(limits)
-        # No file can grow, so there are only names to bound, from where they were.
+        # No file can grow, so there are only names to bound, from where they were, however deep they lie.
         most = replace(limits, disk=sys.maxsize, files=max(_FULL_FACTOR * limits.files, _FULL_FILES))
-        usage = disk_usage(self.jail, most, _FULL_FACTOR * _DEPTH)
+        usage = disk_usage(self.jail, most, sys.maxsize)
         self._names = usage.files if self._names < 0 else self._names
+        self._moved = self._moved + 1 if usage.moved else 0
+        if self._moved > _MOST_MOVED:
+            return "its folders are moved while they are counted"
         return usage.over(replace(most, files=min(most.files, self._names + limits.files)))
 
     def kill(self) -> None:
@@ -199,23 +288,28 @@ def _count(folder: str) -> int:
 
 
 def _memory(pid: int) -> int:
-    """Bytes of a process that are no file's: its own, and those shared with other processes."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon:", "RssShmem:")))
+    """Bytes of a process that are no file's: its own, those shared with others, and the tables that say where they are."""
+    for task in tasks_of(pid):
+        try:
+            lines = Path(f"/proc/{pid}/task/{task}/status").read_text().splitlines()
+        except OSError:
+            continue
+        found = [int(line.split()[1]) for line in lines if line.startswith(_MEMORY)]
+        if found:
+            return sum(found) * 1024
+    return 0
 
 
 def _deleted_bytes(processes: list[int]) -> int:
     """Bytes of files that were deleted and are still open: on disk, and in no folder."""
     found: dict[tuple[int, int], int] = {}
+    paths: list[str] = []
     for pid in processes:
-        folder = f"/proc/{pid}/fd"
+        with contextlib.suppress(PermissionError):  # bubblewrap's own; of another one `look` has said so
+            paths += open_files(pid)
+    for path in paths:
         with contextlib.suppress(OSError):
-            for name in os.listdir(folder):
-                with contextlib.suppress(OSError):
-                    about = os.stat(f"{folder}/{name}")
-                    if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
-                        found[about.st_dev, about.st_ino] = about.st_blocks * 512
+            about = os.stat(path)
+            if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
+                found[about.st_dev, about.st_ino] = about.st_blocks * 512
     return sum(found.values())

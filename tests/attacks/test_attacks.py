@@ -50,6 +50,13 @@ def says(outcome: str, words: str) -> Effect:
     return lambda verdict: verdict.outcome == outcome and words in verdict.reason
 
 
+def fails_the_first_check(words: str) -> Effect:
+    """Its answer is heard, found wanting in these words, and its process is as it was."""
+    return lambda v: (
+        v.failed_check == "it-learns" and v.outcome == "fail" and re.search(words, v.reason) is not None
+    )
+
+
 def refused_memory(verdict: Verdict) -> bool:
     """It met its memory limit; on a busy machine its time may end before."""
     ended = verdict.outcome == "timeout" and f"after {SECONDS} s" in verdict.reason
@@ -129,6 +136,58 @@ EFFECTS: dict[str, Effect] = {
     "terminal_injection": prints("not permitted|Inappropriate"),
     "sniff_and_hang": ends("timeout"),
     "wall_clock_in_import_hook": ends("timeout"),
+    "answer_in_advance": lambda v: (
+        v.outcome == "protocol" and "tampered with its channel" in v.checks[1]["message"]
+    ),
+    "half_a_frame": says("exit", "ended its own process"),
+    "frame_of_nothing": says("protocol", "malformed"),
+    "same_keys_twice": refused,
+    "value_and_error": says("protocol", "an answer to another question"),
+    "numbers_that_are_none": fails_the_first_check("weights is float where state is expected"),
+    "number_of_a_million_digits": says("protocol", "malformed"),
+    "names_of_no_characters": fails_the_first_check(r"\\x1b\]0;x\\x07, <script>, z.*\\ud800"),
+    "error_of_odd_parts": fails_the_first_check("it raises A: "),
+    "stowaway_tensors": says("protocol", "does not mention"),
+    "overlapping_tensors": says("protocol", "malformed"),
+    "shapes_that_overflow": says("protocol", "malformed"),
+    "tensors_without_data": fails_the_first_check("meta tensor"),
+    "one_number_expanded": says("memory", "ran out of memory"),
+    "second_voice": says("protocol", "malformed"),
+    "channel_to_a_file": says("exit", "ended its own process"),
+    "channel_on_the_output": says("protocol", "bytes that are not a message"),
+    "channel_without_waiting": says("exit", "ended its own process"),
+    "close_the_output": lambda v: refused(v) and v.output == "",
+    "replace_the_modules": refused,
+    "replace_the_builtins": ends("exit", "fail"),
+    "trace_the_driver": says("protocol", "an answer to another question"),
+    "words_after_the_end": lambda v: refused(v) and "last word" not in v.output,
+    "timers_in_the_driver": ends("exit", "crash"),
+    "end_by_alarm": says("crash", "SIGALRM"),
+    "stack_without_end": says("crash", "SIGSEGV"),
+    "file_cut_under_a_map": says("crash", "SIGBUS"),
+    "code_of_the_machine": lambda v: "by its own code: Operation not permitted" in v.output,
+    "become_another_program": prints("not permitted"),
+    "devices_and_kernel_files": prints(DENIED),
+    "rare_sockets": prints("not permitted"),
+    "loosen_its_own_wall": prints("not permitted"),
+    "take_the_machine": prints("not permitted"),
+    "memory_of_the_kernel": prints("not permitted"),
+    "signals_by_descriptor": lambda v: prints("not permitted")(v) and "owned" not in v.output,
+    "climb_by_descriptors": prints(DENIED),
+    "files_larger_than_allowed": prints("File too large"),
+    "names_that_break_lines": prints("made 308 files"),
+    "remember_the_questions": prints("nothing is remembered"),
+    "predict_the_draws": prints("nothing predicted"),
+    "lying_exceptions": lambda v: (
+        v.failed_check == "it-learns" and "\x1b" not in v.reason and len(v.reason) < 3000
+    ),
+    "chain_of_exceptions": fails_the_first_check("it raises"),
+    "right_at_first": lambda v: v.failed_check == "each-batch-counts",
+    "loader_with_workers": lambda v: re.search(DENIED, v.reason) is not None and "answered" not in v.output,
+    "download_weights": prints("not permitted"),
+    "addresses_without_memory": prints("Cannot allocate memory"),
+    "expression_without_end": ends("timeout"),
+    "file_that_has_no_name": lambda v: v.outcome == "disk" or "No space left" in v.reason,
 }
 
 

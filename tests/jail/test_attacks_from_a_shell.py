@@ -46,7 +46,7 @@ if "train" in globals():
 ENDLESS = (
     "flood_output", "ignore_signals_and_spin", "patch_clocks", "sleep_for_ever", "spin_while_loading",
     "busy_thread_keeps_the_process", "fork_without_end", "wall_clock_in_import_hook",
-    "sniff_and_hang",
+    "sniff_and_hang", "expression_without_end",
 )  # fmt: skip
 # What is a leak for a graded fix and is an agent's good right: its own processes, sockets and shared memory.
 OWN = {
@@ -60,6 +60,11 @@ OWN = {
     "symlink_out_of_scratch": ("LEAK linked",),  # to nothing: it cannot be read, nor is it when we read it
     "read_parent_memory": ("LEAK b",),  # of its own shell and of the jail's first process
     "leave_modules_behind": (),
+    "devices_and_kernel_files": ("LEAK /dev/ptmx", "LEAK /proc/self/", "LEAK /dev/shm/x"),  # its own
+    # Its own processes: their signals, names, filters, priorities below the ordinary one, and watches of what it sees.
+    "loosen_its_own_wall": ("LEAK prctl", "LEAK landlock", "LEAK seccomp"),
+    "take_the_machine": ("LEAK batch", "LEAK disk", "LEAK processors"),
+    "memory_of_the_kernel": ("LEAK timer", "LEAK inotify", "LEAK splice"),
 }
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -166,6 +167,169 @@ async def test_memory_of_all_processes_together_is_bounded(make_jail: Make) -> N
     assert "the command was killed: it uses more than 128 MiB of memory" in done.stderr
     assert not done.success
     assert (await jail.exec(["echo", "on"])).stdout == "on\n"
+
+
+HOLD = {
+    "sockets": """
+import socket
+for _ in range(240):
+    keep += socket.socketpair()
+    keep[-1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+    fill(keep[-1].send)
+""",
+    "datagrams of senders that are gone": """
+import socket
+for number in range(60):
+    keep.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    keep[-1].bind(f"\\0{number}")
+    for _ in range(10):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.connect(f"\\0{number}")
+            held += sender.send(bytes(200000))
+""",
+    "connections": """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+for _ in range(160):
+    keep.append(socket.create_connection(server.getsockname()))
+    keep.append(server.accept()[0])
+    keep[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    fill(keep[-2].send)
+""",
+    "connections that were reset": """
+import socket, struct
+server = socket.create_server(("127.0.0.1", 0))
+for _ in range(400):
+    sender = socket.create_connection(server.getsockname())
+    keep.append(server.accept()[0])
+    fill(sender.send)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sender.close()
+""",
+    "connections that nobody accepts": """
+import socket
+server = socket.create_server(("127.0.0.1", 0), backlog=900)
+for _ in range(400):
+    keep.append(socket.create_connection(server.getsockname()))
+    fill(keep[-1].send)
+""",
+    "pipes": """
+import fcntl
+for _ in range(8):
+    if os.fork() == 0:
+        for _ in range(240):
+            reader, writer = os.pipe()
+            os.set_blocking(writer, False)
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(writer, 1031, 1 << 20)
+                print("made larger", flush=True)
+            fill(lambda data: os.write(writer, data))
+        time.sleep(20)
+""",
+    "threads whose first one has ended": """
+import ctypes, threading
+def eat():
+    time.sleep(0.5)
+    keep.append(bytearray(b"x") * (300 << 20))
+    time.sleep(20)
+threading.Thread(target=eat).start()
+ctypes.CDLL(None).syscall(60, 0)
+""",
+}
+
+
+@pytest.mark.parametrize("kind", HOLD)
+async def test_memory_that_no_process_shows_is_bounded_too(kind: str, make_jail: Make) -> None:
+    jail = make_jail(memory=128 * MIB)
+    hold = f"""
+import contextlib, os, time
+keep, held = [], 0
+def fill(write):
+    global held
+    if keep and hasattr(keep[-1], "setblocking"):
+        for one in keep[-2:]:
+            one.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            held += write(bytes(65536))
+{HOLD[kind].replace("fill(sender.send)", "sender.setblocking(False); fill(sender.send)")}
+time.sleep(20)
+"""
+    await jail.write_file("hold.py", hold)
+    done = await jail.exec(["python3", "hold.py"], timeout=15)
+    assert "the command was killed: it uses more than 128 MiB of memory" in done.stderr, done.stderr
+    assert "made larger" not in done.stdout
+    assert (await jail.exec(["echo", "on"])).stdout == "on\n"
+
+
+async def test_ordinary_use_of_sockets_and_pipes_goes_on(make_jail: Make) -> None:
+    use = """
+import asyncio, multiprocessing, socket, subprocess, sys, torch
+from torch.utils.data import DataLoader, TensorDataset
+
+async def serve():
+    server = await asyncio.start_server(lambda r, w: (w.write(b"x" * 3000000), w.close()), "127.0.0.1", 0)
+    both = [await asyncio.open_connection(*server.sockets[0].getsockname()) for _ in range(8)]
+    return [len(await reader.read()) for reader, _ in both]
+
+if __name__ == "__main__":
+    print([len(batch) for batch, in DataLoader(TensorDataset(torch.zeros(8, 2)), batch_size=4, num_workers=2)])
+    with multiprocessing.Pool(2) as pool:
+        print(pool.map(abs, [-1, 2]))
+    print(set(asyncio.run(serve())))
+    one, other = socket.socketpair()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    one.sendall(b"y" * 100000)
+    print(len(other.recv(1 << 20)))
+    print(subprocess.run([sys.executable, "-c", "print(7)"], capture_output=True, text=True).stdout)
+"""
+    jail = make_jail(memory=1024 * MIB)
+    await jail.write_file("use.py", use)
+    done = await jail.exec(["python3", "use.py"], timeout=60)
+    assert done.success, done.stderr
+    assert done.stdout.split("\n")[:5] == ["[4, 4]", "[1, 2]", "{3000000}", "100000", "7"]
+
+
+NEST = """
+import os
+for number in range({levels}):
+    os.mkdir({name!r})
+    here = os.open(".", os.O_RDONLY)
+    os.chdir({name!r})
+    open("file", "w").close()
+    os.fchmod(here, {mode})
+    os.close(here)
+"""
+
+
+def nest(jail: JailSandboxEnvironment, levels: int, name: str, mode: int) -> None:
+    """Folders in each other, made while nobody looks."""
+    code = NEST.format(levels=levels, name=name, mode=mode)
+    run = jail._jail.run(["python3", "-c", code], "", {})
+    done = subprocess.run(run.argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+async def test_a_nest_of_folders_can_be_deleted_from_within(make_jail: Make) -> None:
+    jail = make_jail()
+    nest(jail, 800, "d", 0o700)
+    assert "nested more than 60 deep" in (await jail.exec(["true"])).stderr
+    freed = await jail.exec(["sh", "-c", "rm -rf /project/d && sleep 0.5"], timeout=60)
+    assert freed.success, freed.stderr
+    assert freed.stderr == ""
+    assert (await jail.exec(["sh", "-c", "echo x > more; cat more"])).stdout == "x\n"
+
+
+@pytest.mark.parametrize(
+    ("levels", "name", "mode"), [(5000, "d", 0o000), (400, "n" * 255, 0o700), (400, "-rf\n", 0o100)]
+)
+async def test_a_nest_of_folders_is_deleted_with_its_jail(
+    make_jail: Make, levels: int, name: str, mode: int
+) -> None:
+    jail = make_jail()
+    nest(jail, levels, name, mode)
+    jail._jail.close()
+    assert not os.path.lexists(jail._jail.folder)
 
 
 async def test_a_fork_bomb_ends(make_jail: Make) -> None:
