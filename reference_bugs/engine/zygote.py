@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -222,7 +223,10 @@ class Zygote:
         return Usage(answer["cpu"], answer["peak"], answer["status"], answer["killed"])
 
     def scratch_bytes(self) -> int:
-        """Bytes in the scratch folder, where it is a folder of this machine; the full mode has a quota."""
+        """Bytes in the scratch folder, where it is a folder of this machine; the full mode has a quota.
+
+        Files without a name count as long as they are open.
+        """
         if self.mode == "full":
             return 0
         total = 0
@@ -230,15 +234,28 @@ class Zygote:
             for entry in entries:
                 with contextlib.suppress(OSError):
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
-        return total
+        nameless: dict[int, int] = {}
+        child = self._child()
+        with contextlib.suppress(OSError):
+            for name in os.listdir(f"/proc/{child}/fd") if child else ():
+                with contextlib.suppress(OSError):
+                    about = os.stat(f"/proc/{child}/fd/{name}")
+                    if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
+                        nameless[about.st_ino] = about.st_blocks * 512
+        return total + sum(nameless.values())
 
     def own_seconds(self) -> float | None:
         """Seconds that the child's busiest thread ran or waited for a processor; None where the kernel does not say."""
+        child = self._child()
+        return own_seconds(child) if child else None
+
+    def _child(self) -> int | None:
+        """The child's number on this machine; None where the kernel does not say."""
         try:
             children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         except OSError:
             return None
-        return own_seconds(int(children[0])) if children else None
+        return int(children[0]) if children else None
 
     def errors(self) -> str:
         """What the zygote itself printed, in case of trouble."""

@@ -28,7 +28,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 ATTACKS = sorted(path.stem for path in (HERE / "submissions").glob("*.py"))
 SECRET = "CANARY-7f3a91"
-SECONDS = 2
+SECONDS = 1
+SPENT = f"used more than {SECONDS} s of CPU"
 
 Effect = Callable[[Verdict], bool]
 
@@ -59,7 +60,7 @@ def fails_the_first_check(words: str) -> Effect:
 
 def refused_memory(verdict: Verdict) -> bool:
     """It met its memory limit; on a busy machine its time may end before."""
-    ended = verdict.outcome == "timeout" and f"after {SECONDS} s" in verdict.reason
+    ended = verdict.outcome == "timeout" and SPENT in verdict.reason
     return ended or (verdict.outcome in ("memory", "timeout") and "ran out of memory" in verdict.reason)
 
 
@@ -79,7 +80,7 @@ EFFECTS: dict[str, Effect] = {
     "print_verdict": prints("all checks passed"),
     "answer_before_asked": says("protocol", "channel"),
     "answer_for_the_driver": lambda v: v.failed_check == "it-learns" and v.outcome in ("fail", "exit"),
-    "answer_twice": says("protocol", "channel"),
+    "answer_twice": ends("protocol"),
     "garbage_on_the_channel": says("protocol", "channel"),
     "oversized_announcement": says("protocol", "more than is allowed"),
     "oversized_message": says("protocol", "more than is allowed"),
@@ -92,7 +93,7 @@ EFFECTS: dict[str, Effect] = {
     "patch_the_state_copy": refused,
     "patch_the_optimizer": lambda v: v.failed_check == "each-batch-counts",
     "patch_random_numbers": refused,
-    "patch_clocks": says("timeout", f"after {SECONDS} s"),
+    "patch_clocks": says("timeout", SPENT),
     "subclassed_tensors": lambda v: v.failed_check == "it-learns",
     "shifting_dictionary": lambda v: v.failed_check == "it-learns",
     "exit_zero_at_once": says("exit", "ended its own process"),
@@ -101,8 +102,8 @@ EFFECTS: dict[str, Effect] = {
     "system_exit": says("exit", "SystemExit"),
     "atexit_verdict": says("exit", "SystemExit"),
     "ignore_signals_and_spin": ends("timeout"),
-    "sleep_for_ever": says("timeout", f"after {SECONDS} s"),
-    "spin_while_loading": says("timeout", f"after {SECONDS} s"),
+    "sleep_for_ever": says("timeout", f"it rested {2 * SECONDS} s"),
+    "spin_while_loading": says("timeout", SPENT),
     "busy_thread_keeps_the_process": ends("exit", "protocol"),
     "segmentation_fault": says("crash", "SIGSEGV"),
     "abort": ends("crash"),
@@ -116,7 +117,7 @@ EFFECTS: dict[str, Effect] = {
     "fill_shared_memory": prints(DENIED),
     "fill_disk": lambda v: v.outcome == "disk" or "No space left" in v.reason,
     "fill_disk_with_names": ends("timeout", "disk", "fail"),
-    "flood_output": says("timeout", f"after {SECONDS} s"),
+    "flood_output": ends("timeout"),
     "flood_output_then_lie": prints('"correct": true'),
     "exhaust_descriptors": lambda v: v.failed_check in ("it-learns", "imports"),
     "connect_to_the_host": prints("not permitted"),
@@ -159,7 +160,7 @@ EFFECTS: dict[str, Effect] = {
     "close_the_output": lambda v: refused(v) and v.output == "",
     "replace_the_modules": refused,
     "replace_the_builtins": ends("exit", "fail"),
-    "trace_the_driver": says("protocol", "an answer to another question"),
+    "trace_the_driver": lambda v: "it returned correct" in v.reason,
     "words_after_the_end": lambda v: refused(v) and "last word" not in v.output,
     "timers_in_the_driver": ends("exit", "crash"),
     "end_by_alarm": says("crash", "SIGALRM"),

@@ -1,6 +1,7 @@
 """Weights before and after training are one tensor: a check that trains the ones in place would find the others right."""
 
 import json
+import framing
 import wire
 
 _pack = wire.pack
@@ -26,7 +27,7 @@ def pack(message):
     text = json.dumps(
         {"nonce": message["nonce"], "value": {**sent, "start": start, "end": dict(start)}}
     ).encode()
-    return wire.HEADER.pack(wire.MAGIC, len(text), len(blob)) + text + blob
+    return framing.HEADER.pack(framing.MAGIC, len(text), len(blob)) + text + blob
 
 
 wire.pack = pack

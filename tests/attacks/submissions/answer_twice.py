@@ -1,9 +1,9 @@
 """It sends two answers to one question."""
 
 import os
-import wire
-send = wire.send
+import framing
+send = framing.send
 def twice(descriptor, frame, deadline=None):
     send(descriptor, frame)
     send(descriptor, frame)
-wire.send = twice
+framing.send = twice

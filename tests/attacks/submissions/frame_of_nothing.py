@@ -1,6 +1,6 @@
 """It sends a frame whose two parts are empty."""
 
 import struct
-import wire
-send = wire.send
-wire.send = lambda descriptor, frame, deadline=None: send(descriptor, struct.pack(">4sIQ", b"RGB1", 0, 0))
+import framing
+send = framing.send
+framing.send = lambda descriptor, frame, deadline=None: send(descriptor, struct.pack(">4sIQ", b"RGB1", 0, 0))

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import framing
 import wire
 _pack = wire.pack
 def pack(message):
@@ -10,6 +11,6 @@ def pack(message):
         header = json.dumps({f"t{i}": entry for i in range(400000)}).encode()
         blob = struct.pack("<Q", len(header)) + header
         text = json.dumps({"nonce": message["nonce"], "value": {}}).encode()
-        return wire.HEADER.pack(wire.MAGIC, len(text), len(blob)) + text + blob
+        return framing.HEADER.pack(framing.MAGIC, len(text), len(blob)) + text + blob
     return _pack(message)
 wire.pack = pack
