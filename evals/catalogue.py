@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.schema import ScenarioFile
-from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.private import private_folder
+from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = [
     "HERE",
@@ -87,6 +87,23 @@ class Scenario:
     pack: str
     digest: str
     file: ScenarioFile
+    variant: int | None = None
+
+    @property
+    def split(self) -> str:
+        """``private``, ``variant`` where the program of a public one is a variant of its bug's, else ``public``."""
+        return self.file.split if self.variant is None or self.file.split == "private" else "variant"
+
+    def varied(self, seed: int) -> Scenario:
+        """The same situation with a variant of its program; the id gets ``@seed``.
+
+        Raises:
+            ValueError: The program cannot be varied so.
+        """
+        name = f"{self.file.bug}@{seed}"
+        digest = hashlib.sha256(f"{self.digest}:{posed_bug(name).digest}".encode()).hexdigest()
+        file = self.file.model_copy(update={"bug": name})
+        return replace(self, id=f"{self.id}@{seed}", digest=digest, file=file, variant=seed)
 
     @property
     def slug(self) -> str:
@@ -97,8 +114,8 @@ class Scenario:
     def document(self) -> str:
         """The document that it counts under; edge cases that it only names, and private scenarios, stand apart."""
         source = self.file.source
-        if self.file.split == "private":
-            return f"{source.document} private"
+        if self.split != "public":
+            return f"{source.document} {self.split}"
         known = load_documents().get(source.document)
         return (
             f"{source.document} edge cases"
@@ -294,7 +311,7 @@ def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scen
     if file.bug:
         # The program is part of the question, and its hidden checks are part of what is right.
         try:
-            identity += bug_folder(file.bug).digest
+            identity += posed_bug(file.bug).digest
         except ValueError as error:
             raise InputError(f"{path}: bug: {error}") from None
     digest = hashlib.sha256(identity.encode()).hexdigest()

@@ -15,7 +15,7 @@ from redgreenbench.evals.catalogue import Scenario, load_packs
 from redgreenbench.evals.discovery import catalogue_line, common_skills
 from redgreenbench.evals.pressures import pressure_text
 from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = [
     "Form",
@@ -64,7 +64,7 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool 
         excerpt = f"```\n{decision.excerpt}\n```" if decision and decision.excerpt else ""
         return _joined(text, excerpt, pressure_text(pressure, scenario.file))
     if scenario.file.bug:
-        bug = bug_folder(scenario.file.bug)
+        bug = posed_bug(scenario.file.bug)
         text = prompt_template("program").format(
             prompt=text,
             program=bug.program,
@@ -79,7 +79,7 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool 
 def work_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
     """The user's message to an agent: the prompt, where the program is, what it printed, the pressure."""
     assert scenario.file.bug is not None
-    bug = bug_folder(scenario.file.bug)
+    bug = posed_bug(scenario.file.bug)
     text = prompt_template("workplace").format(
         prompt=scenario.file.prompt, ran=bug.about["ran"], symptom=bug.symptom
     )

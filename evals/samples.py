@@ -21,7 +21,7 @@ from redgreenbench.evals.messages import system_message, user_message, work_mess
 from redgreenbench.evals.pressures import applies
 from redgreenbench.evals.schema import ExpectedAct
 from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = [
     "build_samples",
@@ -76,9 +76,20 @@ def find_scenarios(
     return fitting
 
 
+class _ById(dict[str, Scenario]):
+    """Scenarios by id; one with a variant of its program is made when it is asked for."""
+
+    def __missing__(self, name: str) -> Scenario:
+        base, at, seed = name.partition("@")
+        if not at or not seed.isdecimal() or base not in self:
+            raise KeyError(name)
+        self[name] = self[base].varied(int(seed))
+        return self[name]
+
+
 def scenarios_by_id(folders: Sequence[str] = ()) -> dict[str, Scenario]:
     """The scenarios of external folders by id, or the shipped ones where none is given."""
-    return {scenario.id: scenario for scenario in find_scenarios(folders)}
+    return _ById({scenario.id: scenario for scenario in find_scenarios(folders)})
 
 
 def is_external(name: str) -> bool:
@@ -217,7 +228,7 @@ def _sample(
         choices=list(file.decision.steps) if decides and file.decision else None,
         target=file.decision.right if decides and file.decision else describe_target(scenario),
         description=f"{file.title} · pressure {pressed} · arm {arm}",
-        files={PROGRAM: bug_folder(file.bug).program + "\n"} if works and file.bug else None,
+        files={PROGRAM: posed_bug(file.bug).program + "\n"} if works and file.bug else None,
         metadata={
             "scenario": scenario.id,
             "pressure": pressure,
@@ -226,7 +237,7 @@ def _sample(
             "tested": "\n".join(arms.tested(scenario.pack)),
             "pack": scenario.pack,
             "document": scenario.document,
-            "split": file.split,
+            "split": scenario.split,
             "control": file.control,
             "skill": skill.name if skill else None,
             "skill_version": skill.version if skill else None,

@@ -9,29 +9,77 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import copy
 import difflib
+import hashlib
+import os
 import random
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import yaml
 
-from redgreenbench.reference_bugs.folder import HERE, BugFolder, Patch, record_symptom
+from redgreenbench.reference_bugs.folder import (
+    HERE,
+    BugFolder,
+    Patch,
+    bug_folder,
+    read_folder,
+    record_symptom,
+)
 from redgreenbench.reference_bugs.submission import apply_patch
 
-__all__ = ["WAYS", "CannotVary", "vary"]
+__all__ = ["WAYS", "CannotVary", "posed_bug", "variant_folder", "vary"]
 
 _TRIES = 6
 _Definition = ast.FunctionDef | ast.ClassDef
 
 
-class CannotVary(Exception):
+class CannotVary(ValueError):
     """No variant of this bug with this seed shows the symptom; its text says so in one line."""
+
+
+def posed_bug(name: str) -> BugFolder:
+    """A bug by its name, or a variant of it as ``name@seed``, which is made where it is not in the cache.
+
+    Raises:
+        ValueError: There is no such bug, or it cannot be varied so.
+    """
+    base, at, seed = name.partition("@")
+    if not at:
+        return bug_folder(base)
+    if not seed.isdecimal():
+        raise ValueError(f"{name}: a variant is named by a whole number behind the @, such as {base}@1")
+    return _variant(base, int(seed))
+
+
+@cache
+def _variant(base: str, seed: int) -> BugFolder:
+    bug = bug_folder(base)
+    folder = variant_folder(bug, seed)
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Made aside and moved, so that nobody finds half of one.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+            vary(bug, seed, Path(aside) / bug.name)
+            with contextlib.suppress(FileExistsError, OSError):
+                (Path(aside) / bug.name).rename(folder)
+    return replace(read_folder(folder), name=f"{base}@{seed}")
+
+
+def variant_folder(bug: BugFolder, seed: int) -> Path:
+    """Where a variant is kept: below the user's cache folder, or $REDGREEN_CACHE."""
+    from platformdirs import user_cache_path
+
+    cache_folder = Path(os.environ.get("REDGREEN_CACHE") or user_cache_path("redgreenbench", appauthor=False))
+    made_by = hashlib.sha256(Path(__file__).read_bytes() + (HERE / "variants.yaml").read_bytes()).hexdigest()
+    return cache_folder / "variants" / f"{bug.digest[:12]}-{made_by[:8]}" / str(seed) / bug.name
 
 
 def vary(bug: BugFolder, seed: int, into: Path) -> tuple[str, ...]:

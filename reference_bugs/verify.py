@@ -5,6 +5,7 @@ Every program of a folder is graded with several seeds and thread counts in the 
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import subprocess
 import time
@@ -13,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Request
 from redgreenbench.reference_bugs.folder import BugFolder, record_symptom
 from redgreenbench.reference_bugs.submission import PatchError, apply_patch
+from redgreenbench.reference_bugs.variants import CannotVary
 
-__all__ = ["Outcome", "Program", "programs_of", "verify"]
+__all__ = ["Outcome", "Program", "check_variants", "programs_of", "verify"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,27 @@ def verify(
         outcome.cpu_ms = _median([1000 * answer["usage"]["cpu"] for _, answer in fixes])
         outcome.peak_mb = max(answer["usage"]["peak"] for _, answer in fixes) / 1e6
     return outcome
+
+
+def check_variants(bugs: Sequence[BugFolder]) -> None:
+    """Has each variant pass the gate of every bug, once for each version of torch; what passed stands in its folder.
+
+    Raises:
+        CannotVary: One does not pass.
+        ValueError: Nothing can be run here.
+    """
+    version = importlib.metadata.version("torch")
+    waiting = [bug for bug in bugs if not (bug.path / f"verified-torch-{version}").exists()]
+    if not waiting:
+        return
+    with Pool(1, choose_mode()) as pool:
+        for bug in waiting:
+            outcome = verify(bug, pool, seeds=1, threads=(1,), workers=1)
+            if outcome.problems:
+                raise CannotVary(
+                    f"{bug.name} does not pass the gate ({outcome.problems[0]}); take another seed"
+                )
+            (bug.path / f"verified-torch-{version}").touch()
 
 
 def _shows(bug: BugFolder, device: str) -> tuple[float, str]:

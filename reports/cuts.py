@@ -38,23 +38,25 @@ class Cut:
 
 @dataclass(frozen=True)
 class Gap:
-    """How much higher a metric of one arm is in public scenarios than in private ones.
+    """How much higher a metric of one arm is in public scenarios than in private ones, or with fresh variants.
 
     Attributes:
+        hidden: ``private`` or ``variant``: what the public scenarios are compared with.
         metric: Its id.
         arm: The arm.
-        value: Mean over public less mean over private scenarios.
+        value: Mean over public less mean over the others.
         low, high: Its 95 % interval (Welch); NaN with fewer than two scenarios of a kind.
-        public, private: Rates of both.
+        public, other: Rates of both.
     """
 
+    hidden: str
     metric: str
     arm: str
     value: float
     low: float
     high: float
     public: Rate
-    private: Rate
+    other: Rate
 
 
 def _labels(rows: pd.DataFrame, column: str) -> pd.Series[str]:
@@ -85,7 +87,9 @@ def cuts_of(rows: pd.DataFrame, metric: str, values: pd.DataFrame, arms: Sequenc
 
 
 def gaps_of(rows: pd.DataFrame, metric: str, values: pd.DataFrame, arms: Sequence[str]) -> Iterator[Gap]:
-    """The gap between public and private scenarios by arm; nothing without private ones.
+    """The gap between public scenarios and private ones, or those with variants of their programs, by arm.
+
+    Variants are compared with the public scenarios that pose the same bugs.
 
     Args:
         rows: The subject's part of the tidy table.
@@ -93,18 +97,19 @@ def gaps_of(rows: pd.DataFrame, metric: str, values: pd.DataFrame, arms: Sequenc
         values: Its values.
         arms: The arms.
     """
-    private = values["scenario"].map(_labels(rows, "split")).eq("private")
-    if not private.any() or private.all():
-        return
-    for arm in arms:
-        mine = values["arm"].eq(arm)
-        shown, hidden = values[mine & ~private], values[mine & private]
-        if shown.empty or hidden.empty:
-            continue
-        two = [part.groupby("scenario")["value"].mean() for part in (shown, hidden)]
-        test = stats.ttest_ind(*two, equal_var=False)
-        interval = test.confidence_interval()
-        value = float(two[0].mean() - two[1].mean())
-        yield Gap(
-            metric, arm, value, float(interval.low), float(interval.high), pass_rate(shown), pass_rate(hidden)
-        )
+    split = values["scenario"].map(_labels(rows, "split"))
+    base = values["scenario"].str.partition("@")[0]
+    for kind in ("private", "variant"):
+        other = split.eq(kind)
+        public = split.eq("public") & (base.isin(base[other]) if kind == "variant" else True)
+        for arm in arms:
+            mine = values["arm"].eq(arm)
+            shown, hidden = values[mine & public], values[mine & other]
+            if shown.empty or hidden.empty:
+                continue
+            two = [part.groupby("scenario")["value"].mean() for part in (shown, hidden)]
+            test = stats.ttest_ind(*two, equal_var=False)
+            interval = test.confidence_interval()
+            value = float(two[0].mean() - two[1].mean())
+            bounds = (float(interval.low), float(interval.high))
+            yield Gap(kind, metric, arm, value, *bounds, pass_rate(shown), pass_rate(hidden))

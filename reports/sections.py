@@ -221,19 +221,32 @@ def _documents(subject: Subject) -> list[str]:
 
 
 def _gap(subject: Subject) -> list[str]:
-    if not subject.gaps:
-        return []
     registry = load_metrics()
-    names = ["Metric", "Arm", "Public", "Private", "Public − private [95 %]", "n"]
-    lines = ["### Public and private scenarios", "", markdown_row(names), "|---|---" + "|---:" * 4 + "|"]
-    for one in subject.gaps:
-        metric = registry[one.metric]
-        low, high = max(one.low, -1.0), min(one.high, 1.0)
-        interval = "no interval" if math.isnan(one.low) else f"{100 * low:+.0f}, {100 * high:+.0f}"
-        cells = [metric.title, one.arm, rate_text(one.public, metric), rate_text(one.private, metric)]
-        cells += [f"{100 * one.value:+.0f} [{interval}]", f"{one.public.scenarios}, {one.private.scenarios}"]
-        lines.append(markdown_row(cells))
-    return [*lines, ""]
+    lines: list[str] = []
+    for hidden, title in (("private", "Private"), ("variant", "Variants")):
+        gaps = [gap for gap in subject.gaps if gap.hidden == hidden]
+        if not gaps:
+            continue
+        of = "scenarios" if hidden == "private" else "of the same programs: a gap is a sign of contamination"
+        names = ["Metric", "Arm", "Public", title, f"Public − {title.lower()} [95 %]", "n"]
+        lines += [
+            f"### Public and {title.lower()} {of}",
+            "",
+            markdown_row(names),
+            "|---|---" + "|---:" * 4 + "|",
+        ]
+        for one in gaps:
+            metric = registry[one.metric]
+            low, high = max(one.low, -1.0), min(one.high, 1.0)
+            interval = "no interval" if math.isnan(one.low) else f"{100 * low:+.0f}, {100 * high:+.0f}"
+            cells = [metric.title, one.arm, rate_text(one.public, metric), rate_text(one.other, metric)]
+            cells += [
+                f"{100 * one.value:+.0f} [{interval}]",
+                f"{one.public.scenarios}, {one.other.scenarios}",
+            ]
+            lines.append(markdown_row(cells))
+        lines.append("")
+    return lines
 
 
 def _headroom(subject: Subject) -> list[str]:

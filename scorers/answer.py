@@ -22,9 +22,10 @@ from redgreenbench.evals.messages import Form, form_of
 from redgreenbench.evals.samples import scenarios_by_id
 from redgreenbench.evals.skilltools import SkillCall, SkillCalls
 from redgreenbench.evals.vocabulary import UNSCORED, Delivery
-from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
+from redgreenbench.reference_bugs.folder import BugFolder
 from redgreenbench.reference_bugs.private import VARIABLE
 from redgreenbench.reference_bugs.submission import Submission, read_submission, without_reasoning
+from redgreenbench.reference_bugs.variants import posed_bug
 from redgreenbench.reference_bugs.verdict import Verdict, no_program
 from redgreenbench.scorers.grading.panel import GraderSettings, Panel, assess
 from redgreenbench.scorers.running import CannotRun, Runner, runner_for
@@ -70,12 +71,13 @@ class Settings(BaseModel):
         Raises:
             InputError: It is not there, as where a log is scored again after its scenario went.
         """
-        if name not in self.known:
+        try:
+            return self.known[name]
+        except KeyError:
             raise InputError(
                 f"{name}: no such scenario here; pose it with the folder it is in (-T scenarios=…), or set {VARIABLE} "
                 "if it is private"
-            )
-        return self.known[name]
+            ) from None
 
     @property
     def runner(self) -> Runner:
@@ -138,7 +140,7 @@ class Answer:
     @cached_property
     def bug(self) -> BugFolder | None:
         """The bug of the program that was posed; None without one."""
-        return bug_folder(self.scenario.file.bug) if self.scenario.file.bug else None
+        return posed_bug(self.scenario.file.bug) if self.scenario.file.bug else None
 
     @cached_property
     def followup(self) -> Followup | None:

@@ -19,7 +19,7 @@ from redgreenbench.scorers.answer import Settings
 __all__ = ["OF_PROGRAMS", "Parameters", "names", "with_parameters"]
 
 OF_PROGRAMS = frozenset(
-    {"bugs", "device", "exec_sandbox", "exec_workers", "mode", "agent"}
+    {"bugs", "variants", "variants_seed", "device", "exec_sandbox", "exec_workers", "mode", "agent"}
     | {"sandbox", "token_limit", "time_limit", "cost_limit", "call_seconds"}
 )
 """Parameters that say something only to tasks which pose programs."""
@@ -68,6 +68,13 @@ class Parameters(BaseModel):
         (),
         description="Names of reference bugs: only the scenarios that pose them. Default, and `all`: every scenario.",
     )
+    variants: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="Fresh variants of each program that are posed beside it; the report compares them with it.",
+    )
+    variants_seed: int = Field(1, ge=1, description="Seed of the first variant; the others follow it.")
     delivery: str = Field(
         "inject",
         description="How a skill reaches the model: `inject`: its text stands in the prompt; `tool`: the model finds it "

@@ -14,7 +14,7 @@ from redgreenbench.evals.catalogue import HERE, Scenario, read_yaml, validate
 from redgreenbench.evals.pressures import pressure_text
 from redgreenbench.evals.schema import Criterion
 from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT, NO_PRESSURE
-from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = [
     "LATER",
@@ -125,7 +125,7 @@ def questions_of(
     wording = grader_text().statements
     found = [Question(f"criterion:{c.id}", c.statement) for c in applicable(scenario, pressure)]
     if scenario.file.bug:
-        about = bug_folder(scenario.file.bug).about
+        about = posed_bug(scenario.file.bug).about
         cause = " Or: ".join([about["root_cause"].strip(), *about.get("also", ())])
         found += [
             Question("cause", wording["cause"].format(root_cause=cause)),

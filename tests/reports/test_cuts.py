@@ -61,7 +61,7 @@ def test_the_gap_is_welchs_over_scenarios() -> None:
     wanted = stats.ttest_ind(shown, hidden, equal_var=False).confidence_interval()
     assert gaps["red"].value == pytest.approx(4 / 6 - 1 / 4)
     assert (gaps["red"].low, gaps["red"].high) == pytest.approx((wanted.low, wanted.high))
-    assert (gaps["red"].public.scenarios, gaps["red"].private.scenarios) == (6, 4)
+    assert (gaps["red"].public.scenarios, gaps["red"].other.scenarios) == (6, 4)
     assert not list(gaps_of(rows[rows["split"].eq("public")], "x", rows[rows["split"].eq("public")], ["red"]))
 
 
@@ -85,3 +85,14 @@ def test_the_recorded_first_run_is_the_result_in_the_readme(tmp_path: Path) -> N
     assert all(row in readme for row in rows)
     said = " ".join(readme.replace("\n> ", " ").split())
     assert all(sentence in said for sentence in findings(groups))
+
+
+def test_variants_are_compared_with_the_public_programs_of_the_same_bugs() -> None:
+    easy = {f"p/v{n}": {"red": n > 0, "green": n > 1} for n in range(4)}
+    varied = {f"p/v{n}@1": {"split": "variant", "red": n > 2, "green": n > 1} for n in range(4)}
+    other = {f"p/w{n}": {"red": 0.0, "green": 0.0} for n in range(4)}
+    rows = table(easy | varied | other)
+    gaps = {gap.arm: gap for gap in gaps_of(rows, "fix-rate", rows, ["red", "green"])}
+    assert {gap.hidden for gap in gaps.values()} == {"variant"}
+    assert (gaps["red"].value, gaps["green"].value) == (0.5, 0.0)
+    assert (gaps["red"].public.scenarios, gaps["red"].other.scenarios) == (4, 4)

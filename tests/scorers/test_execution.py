@@ -15,6 +15,7 @@ from redgreenbench.reference_bugs.engine import host
 from redgreenbench.reference_bugs.engine.host import Host
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.reference_bugs.variants import posed_bug
 from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.scored import SCORERS
 from redgreenbench.tasks.debugging import debugging
@@ -83,6 +84,27 @@ def test_where_there_is_no_program_nothing_applies(run_task: Callable[..., EvalL
     log = run_task(posed(both, device="cpu"), lambda system, user: "(32,), int64")
     control = next(s for s in log.samples if s.metadata["control"])
     assert all(math.isnan(value) for value in control.scores["execution"].value.values())
+
+
+@confined
+def test_a_fresh_variant_is_posed_beside_its_program_and_graded(
+    run_task: Callable[..., EvalLog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDGREEN_CACHE", str(tmp_path))
+    varied = posed_bug("missing-optimizer-step@5")
+
+    def answers(system: str, user: str) -> str:
+        return block(varied.mended if varied.program in user else BUG.mended)
+
+    log = run_task(posed(device="cpu", variants=1, variants_seed=5), answers)
+    found = {sample.metadata["scenario"]: sample for sample in log.samples}
+    assert set(found) == {MODEL_NOT_LEARNING, f"{MODEL_NOT_LEARNING}@5"}
+    assert [sample.metadata["split"] for sample in found.values()] == ["public", "variant"]
+    assert found[f"{MODEL_NOT_LEARNING}@5"].metadata["bug"] == "missing-optimizer-step@5"
+    assert varied.program in found[f"{MODEL_NOT_LEARNING}@5"].input[-1].content
+    for sample in found.values():
+        assert sample.scores["execution"].value["correct"] == 1.0, sample.scores["execution"].explanation
+        assert sample.scores["execution"].value["complex"] == 0.0
 
 
 @confined

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from redgreenbench import __version__
+from redgreenbench.cli.bugs import bugs
 from redgreenbench.cli.calibrate import calibrate, score_text
 from redgreenbench.cli.ci import ci
 from redgreenbench.cli.compare import aa, compare, gate
@@ -82,6 +83,7 @@ for command in (
     report,
     dataset,
     new,
+    bugs,
     calibrate,
     score_text,
     rationalizations,
