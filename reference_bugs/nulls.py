@@ -109,7 +109,7 @@ def _number_of(inputs):
 
 
 def _empty(kind, inputs):
-    return {"number": 0, "flag": False, "text": "", "state": {}}.get(
+    return {"number": 0, "flag": False, "text": "", "state": {}, "anystate": {}}.get(
         kind, _torch.zeros(0, dtype=_type(kind)) if kind in ("tensor", *_TYPES) else []
     )
 
@@ -124,9 +124,9 @@ def _constant(value):
             return [[value] * 5] * 5
         whole = 0 if value != value else value
         flat = lambda t: _torch.full_like(t, value if t.is_floating_point() else whole)
-        if kind in ("state", "states"):
+        if kind in ("state", "anystate", "states"):
             state = {name: flat(t) for name, t in _state_of(inputs).items()} or {"weight": _torch.full((1,), value)}
-            return state if kind == "state" else [state] * 5
+            return [state] * 5 if kind == "states" else state
         return _torch.full((1,), value if "float" in kind or kind == "tensor" else whole).to(_type(kind))
 
     return answer
@@ -145,10 +145,10 @@ def _like(change):
             return [str(value) for value in inputs.values()]
         if kind == "lists":
             return change(first.reshape(len(first), -1)[:, :1000].float()).tolist() if first.dim() else [[0.0]]
-        if kind in ("state", "states"):
+        if kind in ("state", "anystate", "states"):
             state = {name: change(t) for name, t in _state_of(inputs).items()} or {"weight": change(first)}
             times = _number_of({k: v for k, v in inputs.items() if k == "epochs"}) or 1
-            return state if kind == "state" else [state] * int(times)
+            return [state] * int(times) if kind == "states" else state
         fitting = [t for t in _tensors(inputs) if t.dtype == _type(kind)]
         return change(fitting[0] if fitting else first.to(_type(kind)))
 

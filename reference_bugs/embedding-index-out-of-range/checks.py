@@ -97,6 +97,7 @@ def _train_again(grade: Grade, strangers: int) -> None:
     answer = grade.ask("train", texts=texts, labels=labels, torch_seed=grade.seed(), batch_size=size)
     words = [text.split() for text in texts]
     batches = [words[start : start + size] for start in range(0, count, size)]
+    expect(all(set(step) == {"ids"} for step in answer["ids"]), "more than ids reaches the table")
     steps = [step["ids"] for step in answer["ids"]]
     expect(
         len(steps) == len(batches), f"{len(batches)} batches of reviews reach the network {len(steps)} times"

@@ -54,6 +54,11 @@ def _accuracy(grade: Grade, growth: float, drift: float, count: int, epochs: int
     return float((logits.argmax(1) == answers).double().mean())
 
 
+def _tells_apart(logits: torch.Tensor) -> bool:
+    """Whether no two sequences, and no two classes, have the same logits."""
+    return len(logits.unique(dim=0)) == len(logits) and len(logits.T.unique(dim=0)) == CLASSES
+
+
 @check("symptom", "training does not end in NaN, also where the recurrent weights have already grown")
 def stays_finite(grade: Grade) -> None:
     # The buggy program diverges in 58 % of such runs; the worst of so many decides.
@@ -135,7 +140,7 @@ def logits_are_unbounded(grade: Grade) -> None:
     )
     expect(
         scaled.shape == plain.shape == (6, CLASSES)
-        and bool(plain.any())
+        and _tells_apart(plain)
         and torch.allclose(scaled, 1000 * plain, rtol=1e-3, atol=1e-2),
         "a last layer with 1,000 times the weights does not give 1,000 times the logits",
     )
@@ -148,6 +153,7 @@ def same_interface(grade: Grade) -> None:
         data = grade.normal(6, steps, 8)
         logits = grade.ask("logits", torch_seed=seed, data=data, gain=1.0)["logits"]
         expect(tuple(logits.shape) == (6, CLASSES), f"6 sequences give logits of shape {tuple(logits.shape)}")
+        expect(_tells_apart(logits), "sequences or classes have the same logits")
         other = data.clone()
         other[:, -5:] += 1.0
         changed = grade.ask("logits", torch_seed=seed, data=other, gain=1.0)["logits"]

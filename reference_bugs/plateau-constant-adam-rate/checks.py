@@ -33,7 +33,9 @@ def _run(grade: Grade) -> float:
     """The loss of a training run's weights over that of least squares."""
     truth = torch.where(grade.uniform(FINE) < 0.5, -0.4, 0.4)
     x = _features(grade, COUNT + 500 + 2000)
-    y = x[:, RAW:] @ truth + grade.normal(len(x), std=0.3)
+    # An offset as large as the others, so that the bias is a weight like them.
+    offset = torch.where(grade.uniform(1) < 0.5, -0.4, 0.4)
+    y = x[:, RAW:] @ truth + offset + grade.normal(len(x), std=0.3)
     train, val, fresh = slice(COUNT), slice(COUNT, COUNT + 500), slice(COUNT + 500, None)
     weights = grade.ask(
         "train",

@@ -45,6 +45,7 @@ def _run(grade: Grade, epochs: int, batches: int) -> Run:
     expect(float(rates.max()) > 0, "the learning rate is zero all the time")
     expect(not bool(answer["trace"][0].any()), "the network has other weights at the start than it was given")
     moves = answer["trace"].double().diff(dim=0).norm(dim=1)
+    expect(not bool(moves[rates == 0].any()), "the weights move at a learning rate of zero")
     # At least a hundredth of what the rate says: however the optimizer works, rates without moves are made up.
     at_work = rates > 0.05 * rates.max()
     expect(bool((moves > 0.01 * rates * GRADIENT)[at_work].all()), "the weights do not move at the rates that it has")

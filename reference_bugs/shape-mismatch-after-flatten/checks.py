@@ -1,5 +1,7 @@
 """What must come out: a network that works on any batch, looks at the whole image, and trains all its weights."""
 
+import math
+
 import torch
 
 from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite, moved
@@ -83,6 +85,13 @@ def all_weights_train(grade: Grade) -> None:
 def rest_is_kept(grade: Grade) -> None:
     answer = grade.ask("step", images=grade.normal(4, 3, 32, 32), labels=grade.integers(0, CLASSES, 4))
     shapes = answer["shapes"]
+    # Of each weight so many entries are sampled, see `probing.sample`.
+    sizes = [math.prod(int(n) for n in shape) for shape in shapes]
+    sampled = [min(2000, -(-size // max(1, size // 2000))) for size in sizes]
+    expect(
+        sampled == [gradient.numel() for gradient in answer["gradients"].values()],
+        "the shapes of the weights are not those of their gradients",
+    )
     expect(
         [64, 3, 3, 3] in shapes, "there is no convolution from 3 to 64 channels with a 3 x 3 kernel any more"
     )
