@@ -57,7 +57,10 @@ def loss_falls(grade: Grade) -> None:
         expect(after < before, f"the loss goes from {before:.3f} to {after:.3f} in eight epochs")
         # A network that says the same for all features gets `plain`.
         plain = float(y.double().var())
-        expect(after < 0.85 * plain, f"after eight epochs the loss is {after:.3f}, that of guessing is {plain:.3f}")
+        expect(
+            after < 0.85 * plain,
+            f"after eight epochs the loss is {after:.3f}, that of guessing is {plain:.3f}",
+        )
 
 
 @check("cause", "a group of micro-batches moves the weights as far as the one large batch that it stands for")

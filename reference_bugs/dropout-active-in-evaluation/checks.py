@@ -41,9 +41,7 @@ def _clear(state: State, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return x[keep], top.indices[keep, 0]
 
 
-def _accuracy_case(
-    grade: Grade, share: float, state: State | None = None
-) -> tuple[dict[str, object], float]:
+def _accuracy_case(grade: Grade, share: float, state: State | None = None) -> tuple[dict[str, object], float]:
     """Weights and data on which the network is right for about a share of the examples, and for which exactly."""
     state = state or _state(grade)
     features, classes = _clear(state, grade.normal(400, 20))

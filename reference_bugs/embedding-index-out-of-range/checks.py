@@ -58,8 +58,15 @@ def unknown_words_run(grade: Grade) -> None:
     places = torch.tensor([[rows[number] for number in line] for line in ids.tolist()])
     hidden = weights["embedding.weight"][places].mean(1)
     # A step of Adam at this rate changes it by 0.02 at most (100 draws of all programs).
-    near = float(F.cross_entropy(hidden @ weights["fc.weight"].T + weights["fc.bias"], torch.tensor(labels[-len(ids) :])))
-    expect(abs(loss - near) < NEAR, f"training returns the loss {loss:.3f} where its last reviews have {near:.3f}")
+    near = float(
+        F.cross_entropy(
+            hidden @ weights["fc.weight"].T + weights["fc.bias"], torch.tensor(labels[-len(ids) :])
+        )
+    )
+    expect(
+        abs(loss - near) < NEAR,
+        f"training returns the loss {loss:.3f} where its last reviews have {near:.3f}",
+    )
 
 
 @check("behaviour", "each word of the vocabulary has an id of its own")

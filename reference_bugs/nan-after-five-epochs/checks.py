@@ -6,7 +6,16 @@ Training that may diverge is chaotic; several seeds are judged together, with wi
 
 import torch
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite, median, moved, same_form
+from redgreenbench.reference_bugs.checking import (
+    Grade,
+    check,
+    close,
+    expect,
+    finite,
+    median,
+    moved,
+    same_form,
+)
 
 CLASSES, STEPS = 4, 60
 BATCH = 32

@@ -8,7 +8,16 @@ and direction from them, and the rate is the move along that direction.
 import torch
 import torch.nn.functional as F
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, difference, expect, finite, median, same_form
+from redgreenbench.reference_bugs.checking import (
+    Grade,
+    check,
+    close,
+    difference,
+    expect,
+    finite,
+    median,
+    same_form,
+)
 
 PEAK = 0.01
 EPOCHS = 20

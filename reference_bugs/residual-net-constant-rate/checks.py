@@ -48,7 +48,10 @@ def _run(grade: Grade, epochs: int, batches: int) -> Run:
     expect(not bool(moves[rates == 0].any()), "the weights move at a learning rate of zero")
     # At least a hundredth of what the rate says: however the optimizer works, rates without moves are made up.
     at_work = rates > 0.05 * rates.max()
-    expect(bool((moves > 0.01 * rates * GRADIENT)[at_work].all()), "the weights do not move at the rates that it has")
+    expect(
+        bool((moves > 0.01 * rates * GRADIENT)[at_work].all()),
+        "the weights do not move at the rates that it has",
+    )
     return rates, moves, torch.stack([answer["trace"][-1], answer["weights"]])
 
 
@@ -132,7 +135,11 @@ def training_trains(grade: Grade) -> None:
     finite(weights, "after training")
     moved(state, weights)
     before, after = (
-        float(F.cross_entropy(grade.reference("logits", state=w, images=images, training=True)["logits"], labels))
+        float(
+            F.cross_entropy(
+                grade.reference("logits", state=w, images=images, training=True)["logits"], labels
+            )
+        )
         for w in (state, weights)
     )
     expect(after < FALL * before, f"12 epochs on 16 images take the loss from {before:.3f} to {after:.3f}")

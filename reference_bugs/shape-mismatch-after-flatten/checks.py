@@ -12,7 +12,10 @@ CLASSES = 10
 def _tells_apart(logits: torch.Tensor, count: int) -> None:
     """Several images have rows of finite logits, and no two have the same."""
     finite(logits, "logits")
-    expect(logits.dim() == 2 and len(logits) >= count, f"{count} images give logits of shape {tuple(logits.shape)}")
+    expect(
+        logits.dim() == 2 and len(logits) >= count,
+        f"{count} images give logits of shape {tuple(logits.shape)}",
+    )
     expect(len(logits[:count].unique(dim=0)) == count, "different images have the same logits")
 
 
@@ -85,6 +88,7 @@ def all_weights_train(grade: Grade) -> None:
 def rest_is_kept(grade: Grade) -> None:
     answer = grade.ask("step", images=grade.normal(4, 3, 32, 32), labels=grade.integers(0, CLASSES, 4))
     shapes = answer["shapes"]
+    expect(all(n >= 1 for shape in shapes for n in shape), "a weight has a dimension below 1")
     # Of each weight so many entries are sampled, see `probing.sample`.
     sizes = [math.prod(int(n) for n in shape) for shape in shapes]
     sampled = [min(2000, -(-size // max(1, size // 2000))) for size in sizes]
