@@ -176,9 +176,13 @@ def _full(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
     return lambda tensor: torch.full_like(tensor, value if tensor.is_floating_point() else int(value))
 
 
+def _to(kind: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda tensor: tensor.to(kind)
+
+
 TENSORS: dict[str, Callable[[torch.Tensor], Any]] = {
     **{
-        f"as {kind}".replace("torch.", ""): (lambda t, kind=kind: t.to(kind))
+        f"as {kind}".replace("torch.", ""): _to(kind)
         for kind in (torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.bool)
     },
     "with a dimension more": lambda t: t.unsqueeze(0),
@@ -194,7 +198,7 @@ TENSORS: dict[str, Callable[[torch.Tensor], Any]] = {
     "negative": lambda t: -t if t.dtype != torch.bool else ~t,
     "zeros": _full(0),
     "ones": _full(1),
-    "its first entry everywhere": lambda t: torch.full_like(t, t.flatten()[0]) if t.numel() else t,
+    "its first entry everywhere": lambda t: torch.full_like(t, t.flatten()[0].item()) if t.numel() else t,
     "1e30 everywhere": lambda t: torch.full_like(t, 1e30) if t.is_floating_point() else t,
     "nan everywhere": lambda t: torch.full_like(t, math.nan) if t.is_floating_point() else t,
     "one nan": lambda t: _one(t, math.nan),
@@ -370,7 +374,7 @@ class _Seen:
         return cast(dict[str, Any], _copied(self.answers[-1][1]))
 
 
-def _settings(examples: int) -> Any:
+def _settings(examples: int) -> settings:
     return settings(
         max_examples=examples,
         database=None,

@@ -70,12 +70,13 @@ def _tells_apart(logits: torch.Tensor) -> bool:
 
 @check("symptom", "training does not end in NaN, also where the recurrent weights have already grown")
 def stays_finite(grade: Grade) -> None:
-    # The buggy program diverges in 58 % of such runs; the worst of so many decides.
+    # The buggy program diverges in 57 % of such runs (114 of 200 measured), so that all of them end well once in
+    # 130,000 grades. The lower rate did in 0 of 400, the other fixes in 0 of 100 each.
     for run in range(RUNS):
         logits, _ = _run(grade, growth=1.7, drift=0.5, count=48, epochs=16)
         where = f"training run {run + 1} of {RUNS} ends in logits that are"
         expect(bool(torch.isfinite(logits).all()), f"{where} not finite")
-        # What became NaN and was overwritten afterwards says the same about all sequences.
+        # The least spread of 900 runs of fixes was 0.08. What became NaN and was overwritten afterwards says the same about all sequences.
         expect(float(logits.std(0).max()) > 1e-3, f"{where} the same for all sequences")
 
 

@@ -61,7 +61,8 @@ def _run(grade: Grade) -> float:
 @check("cause", "training ends at the loss that the problem allows, not on the noise of its last steps")
 def no_noise_floor(grade: Grade) -> None:
     ratio = sum(_run(grade) for _ in range(2)) / 2
-    # Decaying rates end at 0.97 to 1.2, a constant 0.0003 at 1.3 to 1.5, the constant 0.001 at 2 to 5.
+    # Means of two runs over 10 draws: fixes 1.00 to 1.08 with a standard deviation of 0.02, early stopping 2.5 to 4.3.
+    # In single runs a constant 0.0003 ended at 1.3 to 1.5.
     expect(ratio < 1.25, f"on fresh data the loss is {ratio:.2f} times that of the least squares solution")
 
 

@@ -50,6 +50,7 @@ def _final_loss(grade: Grade) -> float:
 @check("symptom", "the network trains instead of ending at the loss of guessing")
 def it_trains(grade: Grade) -> None:
     # With five epochs of warmup it ends at 0.2 to 0.5, rarely up to 0.9; without at 1.0 to 1.4; log(4) is 1.386.
+    # Medians over 12 draws: the lambda 0.13 to 0.63, one cycle 0.15 to 0.68; clipping and one step of warmup 1.35 to 1.39.
     # What is clear at once needs one run; the rest is decided by the median of three.
     losses = [_final_loss(grade)]
     if losses[0] >= 0.7:

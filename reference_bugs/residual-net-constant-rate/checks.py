@@ -13,7 +13,7 @@ from redgreenbench.reference_bugs.checking import Grade, check, close, expect, f
 RATE = 0.1
 EPOCHS = 90
 FEW, MANY = 2, 5  # batches per epoch
-FALL = 0.9
+FALL = 0.9  # of 12 draws of each program the share left is at most 0.5
 SIZE = 9  # images in a batch
 GRADIENT = 0.01 / SIZE * (2 * 0.9) ** 0.5  # of the gauge: ten classes, weight and bias, one speaking image
 
