@@ -15,7 +15,8 @@ from redgreenbench.reference_bugs.checking import Grade, check, close, expect, f
 RATE = 0.01
 EPOCHS = 100
 FEW, MANY = 2, 5  # batches per epoch
-FALL = 0.9  # of 40 draws the share left is at most 0.6, with a mean of 0.4; zeros leave 0.95
+# In 40 draws one cycle takes the loss from 1.45 (0.07) to 0.42 (0.12), a third of the rate to 0.59 (0.12); zeros have 1.39.
+FALL = 0.75
 SIZE = 9  # images in a batch
 GRADIENT = 0.01 / SIZE * (2 * 0.75) ** 0.5  # of the gauge: four classes, weight and bias, one speaking image
 

@@ -74,6 +74,7 @@ def known_words_differ(grade: Grade) -> None:
     words = [f"word{i}" for i in range(1, 10000)]
     (ids,) = grade.ask("encode", texts=[" ".join(words)])["ids"]
     expect(len(ids) == len(words), f"{len(words)} words give {len(ids)} ids")
+    expect(all(isinstance(number, int) for number in ids), "an id is no whole number")
     expect(
         len(set(ids)) == len(ids),
         f"the {len(ids)} words of the vocabulary have {len(set(ids))} different ids",
@@ -86,6 +87,10 @@ def unknown_words_share(grade: Grade) -> None:
     words = [f"word{i}" for i in range(1, 10000)]
     fresh = f"stranger{grade.seed()}"
     known, *others = grade.ask("encode", texts=[" ".join(words), *STRANGERS, f"{fresh} {words[0]}"])["ids"]
+    expect(
+        all(isinstance(number, int) for ids in (known, *others) for number in ids),
+        "an id is no whole number",
+    )
     *single, pair = others
     expect(
         all(len(ids) == 1 for ids in single) and len(pair) == 2, "an unknown word has no id, or more than one"

@@ -13,7 +13,9 @@ from redgreenbench.reference_bugs.checking import Grade, check, close, expect, f
 RATE = 0.1
 EPOCHS = 90
 FEW, MANY = 2, 5  # batches per epoch
-FALL = 0.9  # of 12 draws of each program the share left is at most 0.5
+# In 12 draws the slowest fix takes the loss from 2.4 (0.15) to 0.20 (0.04), the slowest workaround to 0.55 (0.09); zeros
+# have 2.30.
+FALL = 0.5
 SIZE = 9  # images in a batch
 GRADIENT = 0.01 / SIZE * (2 * 0.9) ** 0.5  # of the gauge: ten classes, weight and bias, one speaking image
 
