@@ -353,6 +353,9 @@ FREE: dict[str, dict[str, set[str]]] = {
         "gradients": set(),
         "shapes": {"the wrong way round"},  # a layer may hold its matrix transposed
     },
+    # What counts is that the loss falls, as it does with a bias more or less.
+    "cnn-rate-never-lowered": {"trained": set()},
+    "residual-net-constant-rate": {"trained": set()},
     # What counts is the loss that they have, and one without its table of positions has no larger one.
     "post-norm-transformer-without-warmup": {"weights": set()},
     # A network in float64 is right.

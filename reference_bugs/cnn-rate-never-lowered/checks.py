@@ -146,7 +146,7 @@ def training_trains(grade: Grade) -> None:
     state = grade.reference("start")["state"]
     labels = torch.arange(16) % 4
     images = grade.normal(4, 1, 8, 8, std=2.0)[labels] + grade.normal(16, 1, 8, 8, std=0.3)
-    weights = grade.ask("train", state=state, images=images, labels=labels, epochs=12, lr=0.01)["weights"]
+    weights = grade.ask("train", state=state, images=images, labels=labels, epochs=12, lr=0.01)["trained"]
     finite(weights, "after training")
     moved(state, weights)
     before, after = (

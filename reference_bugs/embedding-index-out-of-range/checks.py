@@ -72,13 +72,16 @@ def unknown_words_run(grade: Grade) -> None:
 @check("behaviour", "each word of the vocabulary has an id of its own")
 def known_words_differ(grade: Grade) -> None:
     words = [f"word{i}" for i in range(1, 10000)]
-    (ids,) = grade.ask("encode", texts=[" ".join(words)])["ids"]
+    both = grade.ask("encode", texts=[" ".join(words), f"{words[0]} {words[-1]}"])["ids"]
+    expect(len(both) == 2, f"2 texts give {len(both)} lists of ids")
+    ids, again = both
     expect(len(ids) == len(words), f"{len(words)} words give {len(ids)} ids")
     expect(all(isinstance(number, int) for number in ids), "an id is no whole number")
     expect(
         len(set(ids)) == len(ids),
         f"the {len(ids)} words of the vocabulary have {len(set(ids))} different ids",
     )
+    expect(again == [ids[0], ids[-1]], "a word has another id in another text")
     expect(min(ids) >= 0, f"a word of the vocabulary has the id {min(ids)}")
 
 
