@@ -1,4 +1,4 @@
-"""`python -m redgreenbench.reference_bugs`: verifies the bugs, grades fixes by hand, records symptoms.
+"""`python -m redgreenbench.reference_bugs`: verifies and fuzzes the bugs, grades fixes by hand, records symptoms.
 
 It needs torch, numpy, safetensors, PyYAML, markdown-it-py and whatthepatch, and runs from a bare checkout with
 `PYTHONPATH=src`.
@@ -43,6 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
         )
         command.add_argument("--json", action="store_true", help="print JSON")
 
+    fuzz = commands.add_parser("fuzz", help="give odd answers to the checks and odd bytes to their readers")
+    fuzz.add_argument("--bug", action="append", help="name or folder of a bug; default: all, and the readers")
+    fuzz.add_argument(
+        "--examples", type=int, default=500, help="per bug (default 500); four times as many per reader"
+    )
+    fuzz.add_argument("--seed", type=int, default=0, help="seed of what is drawn (default 0)")
+
     record = commands.add_parser("record", help="run the programs and write down what they print")
     record.add_argument("bug", nargs="*", help="names of bugs; default: all")
     record.add_argument("--check", action="store_true", help="write nothing, compare with what is recorded")
@@ -53,11 +60,14 @@ def main(arguments: list[str] | None = None) -> int:
             return _record(options)
         from redgreenbench.reference_bugs import by_hand
 
-        return (
-            by_hand.verify_command(options) if options.command == "verify" else by_hand.grade_command(options)
-        )
+        commanded = {
+            "verify": by_hand.verify_command,
+            "grade": by_hand.grade_command,
+            "fuzz": by_hand.fuzz_command,
+        }
+        return commanded[options.command](options)
     except (ValueError, OSError) as error:
-        if options.command != "record" and options.json:
+        if options.command in ("verify", "grade") and options.json:
             print(json.dumps({"error": str(error)}))
         print(error, file=sys.stderr)
         return 2

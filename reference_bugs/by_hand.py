@@ -14,12 +14,24 @@ from pathlib import Path
 from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, examine
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names, read_folder
+from redgreenbench.reference_bugs.printable import printable
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program, grade_reply
 from redgreenbench.reference_bugs.verify import Outcome, verify
 
-__all__ = ["grade_command", "verify_command"]
+__all__ = ["fuzz_command", "grade_command", "verify_command"]
 
-_HEADINGS = ("bug", "result", "fixes", "workarounds", "grades", "program s", "grade ms", "CPU ms", "peak MB")
+_HEADINGS = (
+    "bug",
+    "result",
+    "fixes",
+    "workarounds",
+    "grades",
+    "nulls",
+    "program s",
+    "grade ms",
+    "CPU ms",
+    "peak MB",
+)
 
 
 def _folder(name: str) -> BugFolder:
@@ -84,7 +96,7 @@ def _row(outcome: Outcome) -> list[str]:
         f"{outcome.cpu_ms:.0f}",
         f"{outcome.peak_mb:.0f}",
     ]
-    counts = [str(outcome.fixes), str(outcome.workarounds), str(outcome.grades)]
+    counts = [str(outcome.fixes), str(outcome.workarounds), str(outcome.grades), str(outcome.nulls)]
     return [outcome.bug, result, *counts, *numbers]
 
 
@@ -145,6 +157,36 @@ def grade_command(options: argparse.Namespace) -> int:
             )
         )
     return 0 if all(isinstance(v, Verdict) and v.correct for _, v in verdicts) else 1
+
+
+def fuzz_command(options: argparse.Namespace) -> int:
+    """Fuzzes checks and readers and prints a line for each; returns 1 where a property does not hold."""
+    try:
+        from redgreenbench.reference_bugs.fuzz import READERS, Fuzzed, fuzz_bug, fuzz_reader
+    except ModuleNotFoundError as error:
+        if error.name != "hypothesis":
+            raise
+        raise ValueError("the fuzzer needs hypothesis; install it: pip install hypothesis") from None
+    import torch
+
+    torch.set_num_threads(1)
+    bugs = [_folder(name) for name in options.bug or bug_names()]
+    bad = 0
+
+    def tell(fuzzed: Fuzzed, noun: str) -> None:
+        nonlocal bad
+        bad += bool(fuzzed.problem)
+        word = "DOES NOT HOLD" if fuzzed.problem else "holds"
+        counts = f"{fuzzed.examples} examples, {fuzzed.changed} {noun}, {fuzzed.seconds:.1f} s"
+        print(f"{fuzzed.what}: {word}: {counts}", flush=True)
+        if fuzzed.problem:
+            print(f"    {printable(fuzzed.problem)}", flush=True)
+
+    for name in READERS if not options.bug else ():
+        tell(fuzz_reader(name, 4 * options.examples, options.seed), "refused")
+    for bug in bugs:
+        tell(fuzz_bug(bug, options.examples, options.seed), "with a changed answer")
+    return 1 if bad else 0
 
 
 def _print(name: str, verdict: Verdict | str) -> None:

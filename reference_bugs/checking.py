@@ -161,6 +161,7 @@ class Grade:
         return self.ask(probe, seed, **inputs), self.reference(probe, seed, **inputs)
 
 
+_TYPES = (torch.float32, torch.int64, torch.bool)
 _KINDS: dict[str, Callable[[Any], bool]] = {
     # Numbers that a float holds, so that no comparison raises.
     "number": lambda v: (
@@ -177,9 +178,17 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "float64": lambda v: _KINDS["tensor"](v) and v.dtype == torch.float64,
     "int64": lambda v: _KINDS["tensor"](v) and v.dtype == torch.int64,
     "bool": lambda v: _KINDS["tensor"](v) and v.dtype == torch.bool,
-    "state": lambda v: isinstance(v, dict) and bool(v) and all(map(_KINDS["tensor"], v.values())),
+    # Of the types that a float32 program has: another one is another network, however close its values are.
+    "state": lambda v: _KINDS["anystate"](v) and all(t.dtype in _TYPES for t in v.values()),
+    "anystate": lambda v: isinstance(v, dict) and bool(v) and all(map(_KINDS["tensor"], v.values())),
     "states": lambda v: isinstance(v, list) and all(_KINDS["state"](item) for item in v),
 }
+
+
+def _type(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return str(value.dtype).removeprefix("torch.") if value.numel() else "empty tensors"
+    return type(value).__name__
 
 
 def _mismatch(answer: dict[str, Any], returns: dict[str, str]) -> str:
@@ -193,6 +202,8 @@ def _mismatch(answer: dict[str, Any], returns: dict[str, str]) -> str:
                 got = str(value.dtype).removeprefix("torch.") if value.numel() else "empty"
             elif isinstance(value, dict | list) and not value:
                 got = "empty"
+            elif isinstance(value, dict):
+                got = f"{got} of {', '.join(sorted({_type(item) for item in value.values()}))}"
             return f"{key} is {got} where {kind} is expected"
     return ""
 

@@ -1,6 +1,7 @@
-"""Proves that each reference bug is what its folder says: live, mended by its fixes, not by its workarounds.
+"""Proves that each reference bug is what its folder says: live, mended by its fixes, not by its workarounds or by nothing.
 
-Every program of a folder is graded with several seeds and thread counts in the same way as a submission.
+Every program of a folder is graded with several seeds and thread counts in the same way as a submission. Programs that
+do no work are graded as well, and must fail every check.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Request
 from redgreenbench.reference_bugs.folder import BugFolder, record_symptom
+from redgreenbench.reference_bugs.nulls import nulls_of
 from redgreenbench.reference_bugs.submission import PatchError, apply_patch
 from redgreenbench.reference_bugs.variants import CannotVary
 
@@ -51,6 +53,7 @@ class Outcome:
         cpu_ms: Median CPU milliseconds that the fix's process used in one grade.
         peak_mb: Highest memory of a fix's process in megabytes, the warm process's share included.
         grades: Number of grades.
+        nulls: Number of programs that do no work, of which none may pass any check.
     """
 
     bug: str
@@ -62,6 +65,7 @@ class Outcome:
     grades: int = 0
     fixes: int = 0
     workarounds: int = 0
+    nulls: int = 0
 
 
 def programs_of(bug: BugFolder) -> Iterator[Program]:
@@ -92,7 +96,7 @@ def verify(
     device: str = "cpu",
     workers: int = 2,
 ) -> Outcome:
-    """Verifies one bug.
+    """Verifies one bug: its own programs, and with one seed and one thread that no null submission passes a check.
 
     Args:
         bug: The bug.
@@ -124,6 +128,13 @@ def verify(
         outcome.seconds, shown = symptom.result()
     if shown:
         outcome.problems.append(shown)
+    nulls = [Program("null", null.name, null.source, "") for null in nulls_of(bug)]
+    with ThreadPoolExecutor(workers) as executor:
+        for null, (_, answer) in zip(
+            nulls, executor.map(lambda null: _grade(pool, bug, null, 0, 1), nulls), strict=True
+        ):
+            outcome.problems += _passed(null, answer)
+    outcome.nulls = len(nulls)
     outcome.grades = len(results)
     seen: set[str] = set()
     for (program, seed, count), (_, answer) in zip(jobs, results, strict=True):
@@ -207,6 +218,17 @@ def _problem(program: Program, answer: dict[str, Any] | str) -> str:
         expected = f"must first fail {program.fails}" if program.fails else "must pass"
         return f"{who}: fails {failed['id']} ({failed['message']}), but {expected}"
     return ""
+
+
+def _passed(null: Program, answer: dict[str, Any] | str) -> list[str]:
+    who = f"null {null.name}"
+    if isinstance(answer, str):
+        return [f"{who}: not graded: {answer}"]
+    return [
+        f"{who}: passes {check['id']} ({check['title']})"
+        for check in answer["findings"]["checks"]
+        if check["outcome"] == "pass"
+    ]
 
 
 def _median(values: list[float]) -> float:

@@ -3,8 +3,9 @@
 import torch
 import torch.nn.functional as F
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite, moved
+from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite, moved, same_form
 
+RUNS = 3
 GROUP = 8  # micro-batches per optimizer step
 
 State = dict[str, torch.Tensor]
@@ -45,13 +46,22 @@ def _large_batches(state: State, x: torch.Tensor, y: torch.Tensor, size: int, ep
 
 @check("symptom", "training neither explodes nor makes the loss larger")
 def loss_falls(grade: Grade) -> None:
-    state = _state(grade)
-    x, y = _data(grade, 1024)
-    weights = grade.ask("train", state=state, features=x, targets=y, batch_size=64, epochs=8)["weights"]
-    finite(weights, "after training")
-    moved(state, weights, "eight epochs")
-    before, after = float(_loss(state, x, y)), float(_loss(weights, x, y))
-    expect(after < before, f"the loss goes from {before:.3f} to {after:.3f} in eight epochs")
+    for _ in range(RUNS):
+        state = _state(grade)
+        x, y = _data(grade, 1024)
+        weights = grade.ask("train", state=state, features=x, targets=y, batch_size=64, epochs=8)["weights"]
+        same_form(weights, state, "the network has other weights than before")
+        finite(weights, "after training")
+        moved(state, weights, "eight epochs")
+        before, after = float(_loss(state, x, y)), float(_loss(weights, x, y))
+        expect(after < before, f"the loss goes from {before:.3f} to {after:.3f} in eight epochs")
+        # A network that says the same for all features gets `plain`, 0.69 with a standard deviation of 0.03. In 60 runs
+        # each, fixes end at 0.16 (0.01), a hundredth of the rate at 0.43 (0.05); of 21 runs of the bug the best had 0.69.
+        plain = float(y.double().var())
+        expect(
+            after < 0.85 * plain,
+            f"after eight epochs the loss is {after:.3f}, that of guessing is {plain:.3f}",
+        )
 
 
 @check("cause", "a group of micro-batches moves the weights as far as the one large batch that it stands for")

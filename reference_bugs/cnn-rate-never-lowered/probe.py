@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, TensorDataset
 RETURNS = {
     "rates": {"rates": "numbers", "trace": "float32", "weights": "float32"},
     "start": {"state": "state"},
-    "train": {"weights": "state"},
+    "train": {"trained": "state"},
     "logits": {"logits": "float32"},
 }
 LEARNS_UNTIL = 0.55  # of the run
@@ -80,7 +80,7 @@ def train(program, state, images, labels, epochs, lr):
     model = _net(program, state, images.device)
     loader = DataLoader(TensorDataset(images, labels), batch_size=8)
     program.fit(model, loader, loader, epochs, lr)
-    return {"weights": copy_state(model)}
+    return {"trained": copy_state(model)}
 
 
 def logits(program, state, images, training):

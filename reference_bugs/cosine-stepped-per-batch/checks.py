@@ -72,6 +72,7 @@ def _trace(grade: Grade, epochs: int, batches: int) -> list[float]:
         bound = 2e-3 * float(move.norm()) + 1e-6 * float(_flat(after, state).norm())
         expect(rest < bound, f"step {step + 1} is no step of SGD on its batch")
         rates.append(rate)
+    expect(max(rates) > 0.01 * RATE, "training moves no weight")
     return rates
 
 

@@ -13,6 +13,7 @@ from redgreenbench.reference_bugs.checking import Grade, check, close, expect, f
 RATE = 0.1
 EXAMPLES = 6
 EPOCHS = 3
+GAP = 0.2
 
 State = dict[str, torch.Tensor]
 
@@ -40,9 +41,9 @@ def _clear(state: State, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return x[keep], top.indices[keep, 0]
 
 
-def _accuracy_case(grade: Grade, share: float) -> tuple[dict[str, object], float]:
+def _accuracy_case(grade: Grade, share: float, state: State | None = None) -> tuple[dict[str, object], float]:
     """Weights and data on which the network is right for about a share of the examples, and for which exactly."""
-    state = _state(grade)
+    state = state or _state(grade)
     features, classes = _clear(state, grade.normal(400, 20))
     wrong = grade.uniform(len(features)) >= share
     targets = torch.where(wrong, (classes + 1) % 5, classes)
@@ -59,9 +60,17 @@ def _evaluated(grade: Grade, times: int, **inputs: object) -> list[float]:
 
 @check("symptom", "evaluating the same weights on the same data gives the same accuracy every time")
 def evaluation_repeats(grade: Grade) -> None:
-    inputs, _ = _accuracy_case(grade, 0.9)
+    state = _state(grade)
+    inputs, _ = _accuracy_case(grade, 0.9, state)
     got = _evaluated(grade, 5, batch_size=32, **inputs)
     expect(max(got) - min(got) < 1e-6, f"the same evaluation gives {min(got):.3f} to {max(got):.3f}")
+    # A number that says nothing about the data repeats as well.
+    others, _ = _accuracy_case(grade, 0.1, state)
+    (low,) = _evaluated(grade, 1, batch_size=32, **others)
+    expect(
+        got[0] - low > GAP,
+        f"the accuracy is {got[0]:.3f} with nine in ten right answers and {low:.3f} with one in ten",
+    )
 
 
 @check("cause", "the accuracy is that of the whole network, without dropout")

@@ -10,9 +10,10 @@ import random
 import torch
 import torch.nn.functional as F
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite
+from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite, moved
 
 WORDS = 20
+NEAR = 0.1
 STRANGERS = ("unboxing", "hologram", "word10000", "word0", "Word7", "zzz")
 """Words that are not in the vocabulary, two of which look as if they were."""
 
@@ -38,19 +39,49 @@ def _known(word: str) -> bool:
 @check("symptom", "training on reviews with unknown words runs to its end")
 def unknown_words_run(grade: Grade) -> None:
     texts, labels = _reviews(grade, 24, strangers=2)
-    loss = grade.ask("train", texts=texts, labels=labels, torch_seed=grade.seed(), batch_size=8)["loss"]
+    answer = grade.ask("train", texts=texts, labels=labels, torch_seed=grade.seed(), batch_size=8)
+    loss, weights = answer["loss"], answer["end"]
     expect(math.isfinite(loss), f"training on reviews with unknown words returns the loss {loss}")
+    moved(answer["start"], weights)
+    # The last batch has known words only, so that every program trains on it. Its loss is a step older than the weights.
+    expect(bool(answer["ids"]), "no review reaches the network")
+    ids, rows = answer["ids"][-1]["ids"], {int(row): i for i, row in enumerate(answer["known"])}
+    expect(
+        ids.dim() == 2 and ids.shape[1] == WORDS and all(number in rows for number in ids.flatten().tolist()),
+        "the last reviews do not reach the network whole",
+    )
+    shapes = {"embedding.weight": (len(rows), 128), "fc.weight": (5, 128), "fc.bias": (5,)}
+    expect(
+        {name: tuple(tensor.shape) for name, tensor in weights.items()} == shapes,
+        f"the network has other weights than before: {', '.join(sorted(weights))}",
+    )
+    places = torch.tensor([[rows[number] for number in line] for line in ids.tolist()])
+    hidden = weights["embedding.weight"][places].mean(1)
+    # A step of Adam at this rate changes it by 0.02 at most (100 draws of all programs).
+    near = float(
+        F.cross_entropy(
+            hidden @ weights["fc.weight"].T + weights["fc.bias"], torch.tensor(labels[-len(ids) :])
+        )
+    )
+    expect(
+        abs(loss - near) < NEAR,
+        f"training returns the loss {loss:.3f} where its last reviews have {near:.3f}",
+    )
 
 
 @check("behaviour", "each word of the vocabulary has an id of its own")
 def known_words_differ(grade: Grade) -> None:
     words = [f"word{i}" for i in range(1, 10000)]
-    (ids,) = grade.ask("encode", texts=[" ".join(words)])["ids"]
+    both = grade.ask("encode", texts=[" ".join(words), f"{words[0]} {words[-1]}"])["ids"]
+    expect(len(both) == 2, f"2 texts give {len(both)} lists of ids")
+    ids, again = both
     expect(len(ids) == len(words), f"{len(words)} words give {len(ids)} ids")
+    expect(all(isinstance(number, int) for number in ids), "an id is no whole number")
     expect(
         len(set(ids)) == len(ids),
         f"the {len(ids)} words of the vocabulary have {len(set(ids))} different ids",
     )
+    expect(again == [ids[0], ids[-1]], "a word has another id in another text")
     expect(min(ids) >= 0, f"a word of the vocabulary has the id {min(ids)}")
 
 
@@ -59,6 +90,10 @@ def unknown_words_share(grade: Grade) -> None:
     words = [f"word{i}" for i in range(1, 10000)]
     fresh = f"stranger{grade.seed()}"
     known, *others = grade.ask("encode", texts=[" ".join(words), *STRANGERS, f"{fresh} {words[0]}"])["ids"]
+    expect(
+        all(isinstance(number, int) for ids in (known, *others) for number in ids),
+        "an id is no whole number",
+    )
     *single, pair = others
     expect(
         all(len(ids) == 1 for ids in single) and len(pair) == 2, "an unknown word has no id, or more than one"
@@ -77,6 +112,7 @@ def _train_again(grade: Grade, strangers: int) -> None:
     answer = grade.ask("train", texts=texts, labels=labels, torch_seed=grade.seed(), batch_size=size)
     words = [text.split() for text in texts]
     batches = [words[start : start + size] for start in range(0, count, size)]
+    expect(all(set(step) == {"ids"} for step in answer["ids"]), "more than ids reaches the table")
     steps = [step["ids"] for step in answer["ids"]]
     expect(
         len(steps) == len(batches), f"{len(batches)} batches of reviews reach the network {len(steps)} times"

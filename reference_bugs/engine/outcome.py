@@ -47,7 +47,7 @@ class Budget:
         memory: Bytes beyond the warm process.
     """
 
-    seconds: int = 20
+    seconds: float = 20
     memory: int = 1 << 30
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -201,7 +202,7 @@ class Zygote:
             "do": "fork",
             # CUDA reserves huge ranges of addresses, so that this limit cannot serve there.
             "address_space": 0 if self.cuda else self.address_space + budget.memory,
-            "cpu_seconds": budget.seconds,
+            "cpu_seconds": math.ceil(budget.seconds),
         }
         try:
             self._tell(limits, theirs.fileno(), write)

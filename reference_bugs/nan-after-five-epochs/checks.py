@@ -6,11 +6,21 @@ Training that may diverge is chaotic; several seeds are judged together, with wi
 
 import torch
 
-from redgreenbench.reference_bugs.checking import Grade, check, expect, finite, median, moved, same_form
+from redgreenbench.reference_bugs.checking import (
+    Grade,
+    check,
+    close,
+    expect,
+    finite,
+    median,
+    moved,
+    same_form,
+)
 
 CLASSES, STEPS = 4, 60
 BATCH = 32
 FRESH = 160
+RUNS = 14
 
 Data = tuple[torch.Tensor, torch.Tensor]
 
@@ -25,9 +35,12 @@ def _data(grade: Grade, drift: float, count: int, more: int) -> tuple[Data, Data
     return sets[0], sets[1]
 
 
-def _accuracy(grade: Grade, growth: float, drift: float, count: int, epochs: int) -> float:
-    """Share of fresh sequences that are classified right after a training run; -1 where logits are not finite."""
+def _run(
+    grade: Grade, growth: float, drift: float, count: int, epochs: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of fresh sequences after a training run, and their classes."""
     (data, targets), (fresh, answers) = _data(grade, drift, count, FRESH)
+    fresh = torch.cat([fresh, fresh[:1]])
     inputs = {
         "torch_seed": grade.seed(),
         "growth": growth,
@@ -37,24 +50,40 @@ def _accuracy(grade: Grade, growth: float, drift: float, count: int, epochs: int
     }
     logits = grade.ask("train", data=data, targets=targets, fresh=fresh, **inputs)["logits"]
     shape = tuple(logits.shape)
-    expect(shape == (FRESH, CLASSES), f"{FRESH} sequences give logits of shape {shape}")
+    expect(shape == (FRESH + 1, CLASSES), f"{FRESH + 1} sequences give logits of shape {shape}")
+    close(logits[-1], logits[0], "the logits of a sequence that comes again", rtol=1e-3, atol=1e-4)
+    return logits[:-1], answers
+
+
+def _accuracy(grade: Grade, growth: float, drift: float, count: int, epochs: int) -> float:
+    """Share of fresh sequences that are classified right after a training run; 0 where logits are not finite."""
+    logits, answers = _run(grade, growth, drift, count, epochs)
     if not bool(torch.isfinite(logits).all()):
-        return -1.0
+        return 0.0
     return float((logits.argmax(1) == answers).double().mean())
+
+
+def _tells_apart(logits: torch.Tensor) -> bool:
+    """Whether no two sequences, and no two classes, have the same logits."""
+    return len(logits.unique(dim=0)) == len(logits) and len(logits.T.unique(dim=0)) == CLASSES
 
 
 @check("symptom", "training does not end in NaN, also where the recurrent weights have already grown")
 def stays_finite(grade: Grade) -> None:
-    # More than every second run of the buggy program diverges; the worst of so many decides.
-    for run in range(12):
-        accuracy = _accuracy(grade, growth=1.7, drift=0.5, count=96, epochs=8)
-        expect(accuracy >= 0, f"training run {run + 1} of 12 ends in logits that are not finite")
+    # The buggy program diverges in 57 % of such runs (114 of 200 measured), so that all of them end well once in
+    # 130,000 grades. The lower rate did in 0 of 400, the other fixes in 0 of 100 each.
+    for run in range(RUNS):
+        logits, _ = _run(grade, growth=1.7, drift=0.5, count=48, epochs=16)
+        where = f"training run {run + 1} of {RUNS} ends in logits that are"
+        expect(bool(torch.isfinite(logits).all()), f"{where} not finite")
+        # The least spread of 900 runs of fixes was 0.08. What became NaN and was overwritten afterwards has none.
+        expect(float(logits.std(0).max()) > 1e-3, f"{where} the same for all sequences")
 
 
 @check("behaviour", "an ordinary training run classifies fresh sequences much better than chance")
 def learns(grade: Grade) -> None:
     shares = [_accuracy(grade, growth=1.0, drift=1.0, count=96, epochs=12) for _ in range(3)]
-    middle = median([max(0.0, share) for share in shares])
+    middle = median(shares)
     expect(
         middle > 0.36, f"after training {middle:.0%} of fresh sequences are classified right; chance is 25%"
     )
@@ -84,7 +113,7 @@ def large_losses_count(grade: Grade) -> None:
 @check("cause", "training from grown recurrent weights learns instead of throwing the weights away")
 def learns_from_grown_weights(grade: Grade) -> None:
     shares = [_accuracy(grade, growth=1.7, drift=0.9, count=96, epochs=12) for _ in range(3)]
-    middle = median([max(0.0, share) for share in shares])
+    middle = median(shares)
     expect(
         middle > 0.34,
         f"with grown weights {middle:.0%} of fresh sequences are classified right; chance is 25%",
@@ -121,7 +150,7 @@ def logits_are_unbounded(grade: Grade) -> None:
     )
     expect(
         scaled.shape == plain.shape == (6, CLASSES)
-        and bool(plain.any())
+        and _tells_apart(plain)
         and torch.allclose(scaled, 1000 * plain, rtol=1e-3, atol=1e-2),
         "a last layer with 1,000 times the weights does not give 1,000 times the logits",
     )
@@ -134,6 +163,7 @@ def same_interface(grade: Grade) -> None:
         data = grade.normal(6, steps, 8)
         logits = grade.ask("logits", torch_seed=seed, data=data, gain=1.0)["logits"]
         expect(tuple(logits.shape) == (6, CLASSES), f"6 sequences give logits of shape {tuple(logits.shape)}")
+        expect(_tells_apart(logits), "sequences or classes have the same logits")
         other = data.clone()
         other[:, -5:] += 1.0
         changed = grade.ask("logits", torch_seed=seed, data=other, gain=1.0)["logits"]

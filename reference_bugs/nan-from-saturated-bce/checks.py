@@ -64,6 +64,12 @@ def sure_mails_train(grade: Grade) -> None:
         labels = (_scores(state, mails) > 0).float()
         answer = grade.ask("train", state=state, mails=mails, labels=labels, epochs=2, batch_size=16)
         finite(answer["weights"], f"after mails with right scores from {low:.0f} to {high:.0f}:")
+    # These move nothing when all is right, so that nothing but ordinary mails tells training from none.
+    mails = _mails(grade, 32)
+    labels = (mails[:, :20].sum(1) > mails[:, 20:].sum(1)).float()
+    inputs = {"state": _state(grade), "mails": mails, "labels": labels, "epochs": 1, "batch_size": 16}
+    got, want = grade.both("train", **inputs)
+    close(got["weights"], want["weights"], "after ordinary mails, weights", rtol=1e-2, atol=2e-4)
 
 
 @check("behaviour", "ordinary training ends in the weights of the binary cross-entropy")

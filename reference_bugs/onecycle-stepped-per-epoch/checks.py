@@ -77,6 +77,7 @@ def _trace(grade: Grade, epochs: int, batches: int) -> tuple[list[float], list[f
         if last is not None and rates[-1] > 0.1 * PEAK and rates[-2] > 0.1 * PEAK:
             momenta.append(float(fit[1]) * rates[-2] / rates[-1])
         last = move
+    expect(max(rates) > 0.01 * PEAK, "training moves no weight")
     return rates, momenta
 
 

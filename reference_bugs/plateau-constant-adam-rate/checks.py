@@ -33,7 +33,9 @@ def _run(grade: Grade) -> float:
     """The loss of a training run's weights over that of least squares."""
     truth = torch.where(grade.uniform(FINE) < 0.5, -0.4, 0.4)
     x = _features(grade, COUNT + 500 + 2000)
-    y = x[:, RAW:] @ truth + grade.normal(len(x), std=0.3)
+    # An offset as large as the others, so that the bias is a weight like them.
+    offset = torch.where(grade.uniform(1) < 0.5, -0.4, 0.4)
+    y = x[:, RAW:] @ truth + offset + grade.normal(len(x), std=0.3)
     train, val, fresh = slice(COUNT), slice(COUNT, COUNT + 500), slice(COUNT + 500, None)
     weights = grade.ask(
         "train",
@@ -59,7 +61,8 @@ def _run(grade: Grade) -> float:
 @check("cause", "training ends at the loss that the problem allows, not on the noise of its last steps")
 def no_noise_floor(grade: Grade) -> None:
     ratio = sum(_run(grade) for _ in range(2)) / 2
-    # Decaying rates end at 0.97 to 1.2, a constant 0.0003 at 1.3 to 1.5, the constant 0.001 at 2 to 5.
+    # Means of two runs over 10 draws: fixes 1.00 to 1.08 with a standard deviation of 0.02, early stopping 2.5 to 4.3.
+    # In single runs a constant 0.0003 ended at 1.3 to 1.5.
     expect(ratio < 1.25, f"on fresh data the loss is {ratio:.2f} times that of the least squares solution")
 
 

@@ -8,7 +8,16 @@ and direction from them, and the rate is the move along that direction.
 import torch
 import torch.nn.functional as F
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, difference, expect, finite, median
+from redgreenbench.reference_bugs.checking import (
+    Grade,
+    check,
+    close,
+    difference,
+    expect,
+    finite,
+    median,
+    same_form,
+)
 
 PEAK = 0.01
 EPOCHS = 20
@@ -29,7 +38,7 @@ def _final_loss(grade: Grade) -> float:
     state = grade.reference("fresh", depth=6)["state"]
     answer = grade.ask("train", state=state, images=images, labels=labels, batch_size=32, depth=6)
     weights = answer["weights"]
-    expect(set(weights) == set(state), "the network has other parameters than before")
+    same_form(weights, state, "the network has other parameters than before")
     finite(weights, "after training")
     got, want = grade.both("logits", state=weights, images=images, depth=6)
     logits = want["logits"]
@@ -41,6 +50,7 @@ def _final_loss(grade: Grade) -> float:
 @check("symptom", "the network trains instead of ending at the loss of guessing")
 def it_trains(grade: Grade) -> None:
     # With five epochs of warmup it ends at 0.2 to 0.5, rarely up to 0.9; without at 1.0 to 1.4; log(4) is 1.386.
+    # Medians over 12 draws: the lambda 0.13 to 0.63, one cycle 0.15 to 0.68; clipping and one step of warmup 1.35 to 1.39.
     # What is clear at once needs one run; the rest is decided by the median of three.
     losses = [_final_loss(grade)]
     if losses[0] >= 0.7:

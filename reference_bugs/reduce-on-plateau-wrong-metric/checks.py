@@ -99,6 +99,7 @@ def _run(grade: Grade, state: State, data: dict[str, torch.Tensor], epochs: int 
             run.val_losses.append(float(F.cross_entropy(val, data["val_targets"])))
             run.accuracies.append(float((val.argmax(1) == data["val_targets"]).double().mean()))
             run.train_losses.append(float(F.cross_entropy(_logits(after, data["features"]), data["targets"])))
+    expect(max(run.rates) > 0.01 * RATE, "training moves no weight")
     return run
 
 

@@ -1,0 +1,292 @@
+"""Programs that do no work, made for any bug: what a check lets pass for one of them, it does not check.
+
+Some are programs (nothing, constants, an echo, the fix of another bug), some are the buggy program or the reference
+with the probing replaced from within, so that the answers have the right form and say nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names
+
+__all__ = ["Null", "nulls_of", "other_bug"]
+
+
+@dataclass(frozen=True)
+class Null:
+    """A program that does no work.
+
+    Attributes:
+        name: What it does instead, in a few words.
+        source: Its text.
+    """
+
+    name: str
+    source: str
+
+
+CONSTANTS = {
+    "0.0": "0.0",
+    "1.0": "1.0",
+    "nan": "float('nan')",
+    "None": "None",
+    "zeros": "torch.zeros_like(first) if isinstance(first, torch.Tensor) else torch.zeros(1)",
+}
+
+_SHELL = '''
+import torch
+
+
+def _first(args, kwargs):
+    values = [*args, *kwargs.values()]
+    return next((v for v in values if isinstance(v, torch.Tensor)), values[0] if values else None)
+
+
+def _same(*args, **kwargs):
+    first = _first(args, kwargs)
+    return {value}
+
+
+class _Anything(torch.nn.Module):
+    """Takes any arguments, has any attribute, and holds whatever state it is given."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__()
+        self.__dict__["_held"] = {{"weight": torch.zeros(1)}}
+
+    def __getattr__(self, name):
+        if name.startswith("__") or name in self.__dict__.get("_parameters", ()):
+            raise AttributeError(name)
+        return _Anything()
+
+    def load_state_dict(self, state, *args, **kwargs):
+        self.__dict__["_held"] = {{name: tensor.clone() for name, tensor in state.items()}}
+
+    def state_dict(self, *args, **kwargs):
+        return dict(self.__dict__["_held"])
+
+    def forward(self, *args, **kwargs):
+        return _same(*args, **kwargs)
+
+'''
+
+# What follows runs in the child, behind the program: `_answer` gives one probe's answer by its RETURNS and its inputs.
+_HELPERS = '''
+
+import sys as _sys
+import torch as _torch
+
+
+def _tensors(value):
+    if isinstance(value, _torch.Tensor):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(item)
+
+
+_TYPES = {"float32": _torch.float32, "float64": _torch.float64, "int64": _torch.int64, "bool": _torch.bool}
+
+
+def _type(kind):
+    return _TYPES.get(kind, _torch.float32)
+
+
+def _state_of(inputs):
+    """A state among the inputs, else all their tensors."""
+    for value in inputs.values():
+        if isinstance(value, dict) and value and all(isinstance(v, _torch.Tensor) for v in value.values()):
+            return value
+    return {name: value for name, value in inputs.items() if isinstance(value, _torch.Tensor)}
+
+
+def _number_of(inputs):
+    return next((v for v in inputs.values() if isinstance(v, (int, float)) and not isinstance(v, bool)), 0.0)
+
+
+def _empty(kind, inputs):
+    return {"number": 0, "flag": False, "text": "", "state": {}, "anystate": {}}.get(
+        kind, _torch.zeros(0, dtype=_type(kind)) if kind in ("tensor", *_TYPES) else []
+    )
+
+
+def _constant(value):
+    def answer(kind, inputs):
+        if kind in ("number", "flag", "text"):
+            return {"number": value, "flag": True, "text": str(value)}[kind]
+        if kind in ("numbers", "texts"):
+            return [value if kind == "numbers" else str(value)] * 5
+        if kind == "lists":
+            return [[value] * 5] * 5
+        whole = 0 if value != value else value
+        flat = lambda t: _torch.full_like(t, value if t.is_floating_point() else whole)
+        if kind in ("state", "anystate", "states"):
+            state = {name: flat(t) for name, t in _state_of(inputs).items()} or {"weight": _torch.full((1,), value)}
+            return [state] * 5 if kind == "states" else state
+        return _torch.full((1,), value if "float" in kind or kind == "tensor" else whole).to(_type(kind))
+
+    return answer
+
+
+def _like(change):
+    def answer(kind, inputs):
+        first = next(_tensors(inputs), _torch.zeros(1))
+        if kind == "number":
+            return change(_torch.tensor(float(_number_of(inputs)))).item()
+        if kind in ("flag", "text"):
+            return True if kind == "flag" else str(_number_of(inputs))
+        if kind == "numbers":
+            return change(first.flatten()[:1000].float()).tolist()
+        if kind == "texts":
+            return [str(value) for value in inputs.values()]
+        if kind == "lists":
+            return change(first.reshape(len(first), -1)[:, :1000].float()).tolist() if first.dim() else [[0.0]]
+        if kind in ("state", "anystate", "states"):
+            state = {name: change(t) for name, t in _state_of(inputs).items()} or {"weight": change(first)}
+            times = _number_of({k: v for k, v in inputs.items() if k == "epochs"}) or 1
+            return [state] * int(times) if kind == "states" else state
+        fitting = [t for t in _tensors(inputs) if t.dtype == _type(kind)]
+        return change(fitting[0] if fitting else first.to(_type(kind)))
+
+    return answer
+
+
+def _of_form(real, change, inputs):
+    """The same counts, keys, shapes and types as a right answer, with other things in it."""
+    if isinstance(real, _torch.Tensor):
+        return change(real, inputs)
+    if isinstance(real, dict):
+        given = _state_of(inputs)
+        return {k: _of_form(v, change, {"it": given[k]} if k in given else inputs) for k, v in real.items()}
+    if isinstance(real, list):
+        return [_of_form(v, change, inputs) for v in real]
+    if isinstance(real, bool) or not isinstance(real, (int, float)):
+        return real
+    return type(real)(change(_torch.tensor(float(real)), inputs).item())
+
+
+def _filled(value):
+    return lambda tensor, inputs: _torch.full_like(tensor, value)
+
+
+def _echoed(tensor, inputs):
+    flat = next(_tensors(inputs), _torch.zeros(1)).flatten()
+    flat = flat if len(flat) else _torch.zeros(1)
+    return flat.repeat(tensor.numel() // len(flat) + 1)[: tensor.numel()].reshape(tensor.shape).to(tensor.dtype)
+
+'''
+
+# The driver's own function is replaced.
+_BY_DRIVER = """
+_driver = _sys.modules["driver"]
+_run = _driver.run_probe
+
+
+def _fake(program, probe, name, inputs, seed, threads):
+    return {answer}
+
+
+_driver.run_probe = _fake
+"""
+# The probe module is loaded after the program, so its functions are replaced when the first question comes.
+_BY_PROBE = """
+_seed = _torch.manual_seed
+
+
+def _lazily(seed):
+    probe = _sys.modules.get("probe")
+    for name in getattr(probe, "RETURNS", ()):
+        setattr(probe, name, lambda program, probe=probe, name=name, **inputs: {answer})
+    return _seed(seed)
+
+
+_torch.manual_seed = _lazily
+"""
+_BY_KIND = "{{key: {how}(kind, inputs) for key, kind in probe.RETURNS[name].items()}}"
+_BY_FORM = "_of_form(_run(program, probe, name, inputs, seed, threads), {how}, inputs)"
+
+ANSWERS = {
+    "empty answers": "_empty",
+    "answers of 0": "_constant(0.0)",
+    "answers of 1": "_constant(1.0)",
+    "answers of nan": "_constant(float('nan'))",
+    "zeros like the inputs": "_like(_torch.zeros_like)",
+    "the inputs as answers": "_like(lambda t: t.clone())",
+}
+FORMS = {
+    "zeros of the right form": "_filled(0)",
+    "ones of the right form": "_filled(1)",
+    "the inputs in the right form": "_echoed",
+}
+
+
+def nulls_of(bug: BugFolder) -> Iterator[Null]:
+    """Programs that do none of what a bug's program is for.
+
+    Args:
+        bug: Any bug's folder.
+
+    Raises:
+        PatchError: A reference fix does not fit its program.
+    """
+    yield Null("empty text", "")
+    for name, value in CONSTANTS.items():
+        yield Null(f"constant {name}", _program(bug, value))
+    yield Null("echo", _program(bug, "first"))
+    other = other_bug(bug)
+    yield Null(f"fix of {other.name}", other.mended)
+    for name, how in ANSWERS.items():
+        answer = _BY_KIND.format(how=how)
+        yield Null(name, bug.program + _HELPERS + _BY_DRIVER.format(answer=answer))
+    for name in ("zeros like the inputs", "the inputs as answers"):
+        answer = _BY_KIND.format(how=ANSWERS[name])
+        yield Null(f"{name}, by the probe", bug.program + _HELPERS + _BY_PROBE.format(answer=answer))
+    reference = bug.mended
+    for name, how in FORMS.items():
+        yield Null(name, reference + _HELPERS + _BY_DRIVER.format(answer=_BY_FORM.format(how=how)))
+
+
+def _program(bug: BugFolder, value: str) -> str:
+    """A program in which every name of the contract exists and does nothing."""
+    parts = [_SHELL.format(value=value)]
+    kinds = {
+        node.name: type(node)
+        for node in ast.parse(bug.program).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+    for name in bug.entry_points:
+        if kinds.get(name) is ast.ClassDef:
+            parts.append(f"\nclass {name}(_Anything):\n    pass\n")
+        elif kinds.get(name) is ast.FunctionDef:
+            parts.append(f"\n{name} = _same\n")
+        else:
+            parts.append(f"\n{name} = _same()\n")
+    return "".join(parts)
+
+
+def other_bug(bug: BugFolder) -> BugFolder:
+    """The bug with the most names in common with one, of which none is defined in the same way.
+
+    What another program defines word for word as this one does is right here, so that it would be no null submission.
+    """
+    own = _definitions(bug)
+
+    def common(name: str) -> int:
+        theirs = _definitions(bug_folder(name))
+        shared = [entry for entry in bug.entry_points if entry in theirs]
+        return -1 if any(theirs[entry] == own.get(entry) for entry in shared) else len(shared)
+
+    # The first by name where several share as many.
+    return bug_folder(
+        max((name for name in bug_names(private=False) if name != bug.name), key=lambda name: common(name))
+    )
+
+
+def _definitions(bug: BugFolder) -> dict[str, str]:
+    tree = ast.parse(bug.mended)
+    return {
+        node.name: ast.dump(node) for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
