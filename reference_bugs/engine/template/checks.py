@@ -4,7 +4,6 @@ import torch
 
 from redgreenbench.reference_bugs.checking import Grade, check, close, expect
 
-
 # No constant, so that a program that does no work cannot hit it.
 SOLUTION = torch.tensor([1.0, -1.0, 1.0, -1.0])
 
