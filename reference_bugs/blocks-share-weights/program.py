@@ -37,7 +37,7 @@ def make_roasts(count=512):
     return settings, torch.sin(3 * heat + settings[:, 5]) + 0.3 * settings[:, 6]
 
 
-def train(model, settings, colour, epochs=40, batch_size=32, lr=0.01):
+def train(model, settings, colour, epochs=25, batch_size=32, lr=0.01):
     """Gives the mean squared deviation in the last epoch."""
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     for _ in range(epochs):
