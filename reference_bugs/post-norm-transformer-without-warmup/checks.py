@@ -15,7 +15,6 @@ from redgreenbench.reference_bugs.checking import (
     difference,
     expect,
     finite,
-    median,
     same_form,
 )
 
@@ -49,16 +48,16 @@ def _final_loss(grade: Grade) -> float:
 
 @check("symptom", "the network trains instead of ending at the loss of guessing")
 def it_trains(grade: Grade) -> None:
-    # With five epochs of warmup it ends at 0.2 to 0.5, rarely up to 0.9; without at 1.0 to 1.4; log(4) is 1.386.
-    # Medians over 12 draws: the lambda 0.13 to 0.63, one cycle 0.15 to 0.68; clipping and one step of warmup 1.35 to 1.39.
-    # What is clear at once needs one run; the rest is decided by the median of three.
-    losses = [_final_loss(grade)]
-    if losses[0] >= 0.7:
-        losses += [_final_loss(grade) for _ in range(2)]
-    loss = median(losses)
+    # Of 24 runs each, 17 of the reference and 22 of the warmup by hand end below 0.75 (lowest 0.08), none of the buggy program
+    # (lowest 1.08), of clipping (0.77), of one step of warmup (1.1) or of pre-norm (0.8); log(4) is 1.386. So one good run
+    # of six is enough: the reference misses all of them in about one grade of 1,700.
+    losses: list[float] = []
+    while len(losses) < 6 and min(losses, default=9.0) >= 0.75:
+        losses.append(_final_loss(grade))
     expect(
-        loss < 0.95,
-        f"after {EPOCHS} epochs the loss on its own training data is {loss:.2f}, guessing has 1.39",
+        min(losses) < 0.75,
+        f"the best of {len(losses)} runs of {EPOCHS} epochs ends at a loss of {min(losses):.2f} on its own training data, "
+        "guessing has 1.39",
     )
 
 
