@@ -57,6 +57,6 @@ if __name__ == "__main__":
     recipes, minutes = load_recipes()
     model = CookingTime()
     train(model, recipes[:300], minutes[:300])
-    error = (predict(model, recipes[300:]) - minutes[300:]).abs().mean()
-    print(f"test: off by {error:.1f} minutes on average")
+    gap = (predict(model, recipes[300:]) - minutes[300:]).abs().mean()
+    print(f"test: off by {gap:.1f} minutes on average")
     print("first three test recipes:", [f"{m:.0f}" for m in predict(model, recipes[300:])[:3].tolist()])
