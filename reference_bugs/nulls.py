@@ -268,16 +268,19 @@ def _program(bug: BugFolder, value: str) -> str:
 
 
 def other_bug(bug: BugFolder) -> BugFolder:
-    """The bug with the most names in common with one, of which none is defined in the same way.
+    """The bug with the most names in common with one, of which none takes the same arguments or is defined alike.
 
-    What another program defines word for word as this one does is right here, so that it would be no null submission.
+    What another program defines as this one does, or can do in its place, may be right here, so that it would be no null
+    submission.
     """
     own = _definitions(bug)
 
     def common(name: str) -> int:
         theirs = _definitions(bug_folder(name))
-        shared = [entry for entry in bug.entry_points if entry in theirs]
-        return -1 if any(theirs[entry] == own.get(entry) for entry in shared) else len(shared)
+        shared = [entry for entry in bug.entry_points if entry in theirs and entry in own]
+        pairs = [(theirs[entry], own[entry]) for entry in shared]
+        alike = any(one == other or (takes and takes == also) for (one, takes), (other, also) in pairs)
+        return -1 if alike else len(shared)
 
     # The first by name where several share as many.
     return bug_folder(
@@ -285,8 +288,11 @@ def other_bug(bug: BugFolder) -> BugFolder:
     )
 
 
-def _definitions(bug: BugFolder) -> dict[str, str]:
-    tree = ast.parse(bug.mended)
-    return {
-        node.name: ast.dump(node) for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)
-    }
+def _definitions(bug: BugFolder) -> dict[str, tuple[str, list[str]]]:
+    """Each function and class of a bug's mended program: its definition, and a function's arguments."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for node in ast.parse(bug.mended).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            takes = [part.arg for part in node.args.args] if isinstance(node, ast.FunctionDef) else []
+            found[node.name] = (ast.dump(node), takes)
+    return found

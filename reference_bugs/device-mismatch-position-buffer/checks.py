@@ -8,7 +8,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite
+from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite, moved
 
 WORDS, DIM, CLASSES = 500, 32, 3
 RATE = 0.1
@@ -39,9 +39,14 @@ def _logits(w: State, tokens: torch.Tensor) -> torch.Tensor:
 
 @check("symptom", "the network runs on the device that it and its input are moved to")
 def runs_on_device(grade: Grade) -> None:
-    logits = grade.ask("logits", state=_state(grade), tokens=grade.integers(0, WORDS, 4, 20))["logits"]
-    expect(tuple(logits.shape) == (4, CLASSES), f"4 reviews give logits of shape {tuple(logits.shape)}")
-    finite(logits, "the logits")
+    state, tokens = _state(grade), grade.integers(0, WORDS, 4, 20)
+    state["fc2.bias"] = torch.zeros(CLASSES)
+    twice = state | {"fc2.weight": 2 * state["fc2.weight"]}
+    once, double = (grade.ask("logits", state=given, tokens=tokens)["logits"] for given in (state, twice))
+    expect(tuple(once.shape) == (4, CLASSES), f"4 reviews give logits of shape {tuple(once.shape)}")
+    finite(once, "the logits")
+    expect(bool((once.std(0) > 1e-4).all()), "4 reviews of other words get the same logits")
+    close(double, 2 * once, "logits with the last weights doubled", rtol=1e-3)
 
 
 @check("behaviour", "reviews of any length get the logits of their words and positions")
@@ -84,7 +89,7 @@ def positions_do_not_train(grade: Grade) -> None:
     targets = grade.integers(0, CLASSES, 16)
     got = grade.ask("train", state=state, tokens=tokens, targets=targets, epochs=25, batch_size=16)
     # The logits of the trained network against those of its returned weights with the codes of the beginning.
-    finite(got["weights"], "weights")
+    moved(state, got["weights"])
     close(
         got["logits"], _logits(got["weights"], tokens), "logits of the returned weights", rtol=1e-3, atol=1e-4
     )

@@ -71,7 +71,6 @@ def _batches(grade: Grade, count: int, batch_size: int, epochs: int) -> list[lis
         move = torch.cat([(before[n].double() - after[n].double()).flatten() for n in state]) / RATE
         shares = torch.linalg.lstsq(single.T, move[:, None]).solution[:, 0] * batch_size
         rest = float((shares @ single / batch_size - move).norm() / (move.norm() + 1e-12))
-        # A right fix leaves a rest of at most 4e-5 and shares within 1e-3; pairs drawn apart leave a rest of 0.5.
         expect(rest < 5e-3, "a step of training is not made of calls with the species they were recorded of")
         wrong = float(torch.minimum(shares.abs(), (shares - 1).abs()).max())
         expect(
@@ -87,7 +86,7 @@ def loss_falls(grade: Grade) -> None:
     answer = grade.ask("train", state=_state(grade), epochs=6, batch_size=30, **data)
     finite(answer["weights"], "training")
     loss = float(F.cross_entropy(_scores(answer["weights"], data["calls"]), data["species"]))
-    # Of 24 draws right fixes end at 0.06 to 0.14, pairs drawn apart at 1.69 and above (standard deviation 0.1 at most).
+    # Of 24 draws right fixes end at 0.06 to 0.14, pairs drawn apart at 1.68 and above (standard deviation 0.1 at most).
     expect(loss < 1.1, f"after 6 epochs the cross-entropy is {loss:.2f}, and 1.79 is that of guessing")
 
 

@@ -49,8 +49,8 @@ def _final_loss(grade: Grade) -> float:
 @check("symptom", "the network trains instead of ending at the loss of guessing")
 def it_trains(grade: Grade) -> None:
     # Of 24 runs each, 17 of the reference and 22 of the warmup by hand end below 0.75 (lowest 0.08), none of the buggy
-    # program (lowest 1.08), of clipping (0.77), of one step of warmup (1.1) or of pre-norm (0.8); log(4) is 1.386. So one good run
-    # of six is enough: the reference misses all of them in about one grade of 1,700.
+    # program (lowest 1.08), of clipping (0.77), of one step of warmup (1.1) or of pre-norm (0.8); log(4) is 1.386. So one
+    # good run of six is enough: the reference misses all of them in about one grade of 1,700.
     losses: list[float] = []
     while len(losses) < 6 and min(losses, default=9.0) >= 0.75:
         losses.append(_final_loss(grade))

@@ -61,8 +61,9 @@ def test_an_odd_answer_is_a_failed_check(name: str, answer: str, worker: Worker)
 def test_nothing_is_no_accuracy(worker: Worker) -> None:
     bug = bug_folder("dropout-active-in-evaluation")
     verdict = grade_program(bug, f"{bug.program}\n{(ANSWERS / 'vacuous_dropout.py').read_text()}", worker)
-    assert verdict.failed_check == "accuracy-is-right"
-    assert "2 evaluations give 0 accuracies" in verdict.reason
+    assert verdict.failed_check == "evaluation-repeats"
+    failed = {check["id"]: check["message"] for check in verdict.checks if check["outcome"] == "fail"}
+    assert "2 evaluations give 0 accuracies" in failed["accuracy-is-right"]
 
 
 def test_weights_before_and_after_training_are_not_one_tensor(worker: Worker) -> None:
