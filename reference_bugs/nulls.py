@@ -268,7 +268,7 @@ def _program(bug: BugFolder, value: str) -> str:
 
 
 def other_bug(bug: BugFolder) -> BugFolder:
-    """The bug with the most names in common with one, of which none takes the same arguments or is defined alike.
+    """The bug with the most names in common with one, of which none takes as many arguments or is defined alike.
 
     What another program defines as this one does, or can do in its place, may be right here, so that it would be no null
     submission.
@@ -279,7 +279,8 @@ def other_bug(bug: BugFolder) -> BugFolder:
         theirs = _definitions(bug_folder(name))
         shared = [entry for entry in bug.entry_points if entry in theirs and entry in own]
         pairs = [(theirs[entry], own[entry]) for entry in shared]
-        alike = any(one == other or (takes and takes == also) for (one, takes), (other, also) in pairs)
+        # Probes call by position, so that as many arguments can be the same work.
+        alike = any(one == other or (takes > 1 and takes == also) for (one, takes), (other, also) in pairs)
         return -1 if alike else len(shared)
 
     # The first by name where several share as many.
@@ -288,11 +289,11 @@ def other_bug(bug: BugFolder) -> BugFolder:
     )
 
 
-def _definitions(bug: BugFolder) -> dict[str, tuple[str, list[str]]]:
-    """Each function and class of a bug's mended program: its definition, and a function's arguments."""
-    found: dict[str, tuple[str, list[str]]] = {}
+def _definitions(bug: BugFolder) -> dict[str, tuple[str, int]]:
+    """Each function and class of a bug's mended program: its definition, and a function's number of arguments."""
+    found: dict[str, tuple[str, int]] = {}
     for node in ast.parse(bug.mended).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            takes = [part.arg for part in node.args.args] if isinstance(node, ast.FunctionDef) else []
+            takes = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
             found[node.name] = (ast.dump(node), takes)
     return found
