@@ -2,7 +2,6 @@ import io
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 
 
 def rate_factor(epoch):
@@ -10,8 +9,6 @@ def rate_factor(epoch):
 
 
 class TideNet(nn.Module):
-    """Height of the tide at the next hour from the last sixteen hours."""
-
     def __init__(self):
         super().__init__()
         self.fc1 = nn.Linear(16, 32)
@@ -23,8 +20,7 @@ class TideNet(nn.Module):
 
 def make_tides(count=640, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    start = 700 * torch.rand(count, 1, generator=generator)
-    hours = start + torch.arange(17)
+    hours = 700 * torch.rand(count, 1, generator=generator) + torch.arange(17)
     heights = torch.sin(6.283 * hours / 12.42) + 0.4 * torch.sin(6.283 * hours / 12.0)
     return heights[:, :16], heights[:, 16]
 
@@ -42,7 +38,7 @@ class Run:
         for _ in range(epochs):
             total = 0.0
             for xs, ys in zip(x.split(batch_size), y.split(batch_size), strict=True):
-                loss = F.mse_loss(self.model(xs), ys)
+                loss = nn.functional.mse_loss(self.model(xs), ys)
                 self.optimizer.zero_grad()
                 loss.backward()
                 self.optimizer.step()
@@ -70,6 +66,5 @@ if __name__ == "__main__":
     x, y = make_tides()
     run = Run()
     run.train(x, y, epochs=10)
-    data = run.save()
     print("resumed")
-    Run.load(data).train(x, y, epochs=5)
+    Run.load(run.save()).train(x, y, epochs=5)
