@@ -7,7 +7,7 @@ import pytest
 
 from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import Worker
-from redgreenbench.reference_bugs.folder import bug_folder, bug_names
+from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.printable import MOST, printable
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program
 
@@ -23,7 +23,11 @@ EVERYWHERE = (
     "empty_lists", "empty_states", "empty_tensors", "huge_numbers", "nothing_but_nan", "other_names", "other_shapes",
     "other_types", "text_for_values",
 )  # fmt: skip
-BUGS = bug_names()
+# One of each kind of check; the fuzzer gives odd answers to all bugs.
+BUGS = (
+    "device-mismatch-position-buffer", "dropout-active-in-evaluation", "embedding-index-out-of-range",
+    "missing-optimizer-step", "reduce-on-plateau-wrong-metric", "softmax-before-cross-entropy",
+)  # fmt: skip
 
 pytestmark = pytest.mark.needs("landlock")
 
