@@ -95,6 +95,7 @@ USES_RE = {
     "scorers/grading/questions.py": "names of models",
     "reference_bugs/folder.py": "names of bugs, paths in tracebacks",
     "reference_bugs/submission.py": "info strings of code blocks, heads of hunks",
+    "reference_bugs/variants.py": "names in a probe, what a variant prints",
     "reference_bugs/verify.py": "what a buggy program prints",
     "reports/comment.py": "names of branches; addresses that a forge would link",
     "reports/html.py": "marks in a Markdown of our own writing",
