@@ -90,6 +90,9 @@ def positions_do_not_train(grade: Grade) -> None:
     got = grade.ask("train", state=state, tokens=tokens, targets=targets, epochs=25, batch_size=16)
     # The logits of the trained network against those of its returned weights with the codes of the beginning.
     moved(state, got["weights"])
+    for name in ("embedding.weight", "fc1.weight"):
+        way = float((got["weights"][name] - state[name]).norm() / state[name].norm())
+        expect(way < 0.5, f"{name} ends far from where training started")
     close(
         got["logits"], _logits(got["weights"], tokens), "logits of the returned weights", rtol=1e-3, atol=1e-4
     )
