@@ -73,4 +73,4 @@ if __name__ == "__main__":
     net = RoastNet()
     scaler, _ = train(net, *roast_log(2000))
     later, sweetness = roast_log(500, seed=1)
-    print(f"later roasts: error {(taste(net, scaler, later) - sweetness).abs().mean():.3f}")
+    print(f"later roasts: off by {(taste(net, scaler, later) - sweetness).abs().mean():.3f}")
