@@ -58,7 +58,8 @@ def epochs_cost_the_same(grade: Grade) -> None:
             f"epoch {epoch + 1} takes {cost:.0f} operations of torch where {right:.0f} do the same; "
             f"epoch 1 takes {costs[0]:.0f}",
         )
-    expect(costs[-1] < 1.1 * costs[1] + 15, f"epoch 2 takes {costs[1]:.0f} operations, epoch {epochs} {costs[-1]:.0f}")
+    # What is put off to the end of an epoch counts to the next one, hence neither the first nor the last.
+    expect(costs[-2] < 1.1 * costs[1] + 15, f"epoch 2 takes {costs[1]:.0f} operations, epoch 5 {costs[-2]:.0f}")
 
 
 @check("behaviour", "losses and spreads of all epochs come out, for any number of batches and epochs")

@@ -18,7 +18,7 @@ class TideNet(nn.Module):
 
 
 def fit(net, angles, heights, epochs=4, batch_size=16, lr=0.05):
-    """Trains the network and returns mean squared error and largest miss of each epoch."""
+    """Trains the network and returns mean squared miss and largest miss of each epoch."""
     optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=0.8)
     log = []
     for epoch in range(epochs):
@@ -32,7 +32,7 @@ def fit(net, angles, heights, epochs=4, batch_size=16, lr=0.05):
             squares += loss.item() * len(miss)
             largest = max(largest, miss.abs().max().item())
         log.append((squares / len(angles), largest))
-        print(f"epoch {epoch + 1}: error {log[-1][0]:.4f}, largest miss {largest:.2f} m")
+        print(f"epoch {epoch + 1}: squared miss {log[-1][0]:.4f}, largest miss {largest:.2f} m")
     return log
 
 

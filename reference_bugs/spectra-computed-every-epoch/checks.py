@@ -101,7 +101,7 @@ def second_access_is_cheap(grade: Grade) -> None:
     least = rows * FREQUENCIES * (LENGTH // 32 + 1)
     expect(least < first < 20 * least, f"the first round writes {first:.0f} values where {4 * least} are usual")
     for number, work in enumerate(later):
-        expect(0 < work < 0.1 * least, f"round {number + 2} over {rows} clicks writes {work:.0f} values again")
+        expect(0 <= work < 0.1 * least, f"round {number + 2} over {rows} clicks writes {work:.0f} values again")
 
 
 @check("collateral", "the network is as it was")
