@@ -15,12 +15,19 @@ State = dict[str, torch.Tensor]
 
 
 def _state(grade: Grade) -> State:
-    return {"mix.weight": grade.uniform(1, PAST, low=-0.4, high=0.4), "mix.bias": grade.uniform(1, low=-0.4, high=0.4)}
+    return {
+        "mix.weight": grade.uniform(1, PAST, low=-0.4, high=0.4),
+        "mix.bias": grade.uniform(1, low=-0.4, high=0.4),
+    }
 
 
 def _followed(grade: Grade, count: int, least: int, every: int) -> dict[str, Any]:
     """What a watch says of readings, compared with what it must say."""
-    state, pasts, levels = _state(grade), grade.normal(count, PAST, std=0.5), grade.normal(count, std=0.4) + 0.3
+    state, pasts, levels = (
+        _state(grade),
+        grade.normal(count, PAST, std=0.5),
+        grade.normal(count, std=0.4) + 0.3,
+    )
     got = grade.ask("follow", state=state, pasts=pasts, levels=levels, least=least, every=every)
     misses = levels.double() - (pasts.double() @ state["mix.weight"][0].double() + state["mix.bias"].double())
     want = [0.0] * least
@@ -60,7 +67,8 @@ def watch_stays_small(grade: Grade) -> None:
     held = _followed(grade, count=200, least=10, every=every)["held"]
     expect(all(count > PAST for count in held), "the watch does not hold its network")
     expect(
-        held[-1] <= held[0] + 20, f"the watch keeps {held[-1] - held[0]:.0f} values more after 200 readings than after 50"
+        held[-1] <= held[0] + 20,
+        f"the watch keeps {held[-1] - held[0]:.0f} values more after 200 readings than after 50",
     )
 
 

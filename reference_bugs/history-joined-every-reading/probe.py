@@ -54,7 +54,9 @@ def _held(*roots):
         elif type(item).__module__ in ("numpy", "array"):
             count += len(item) if hasattr(item, "__len__") and getattr(item, "shape", True) else 1
         else:
-            count += len(item) if isinstance(item, (list, tuple, set, dict)) or hasattr(item, "popleft") else 1
+            count += (
+                len(item) if isinstance(item, (list, tuple, set, dict)) or hasattr(item, "popleft") else 1
+            )
             waiting += gc.get_referents(item)
     return count
 
@@ -67,7 +69,10 @@ def follow(program, state, pasts, levels, least, every):
     for start in range(0, len(levels), every):
         with Work() as counter:
             scores += [
-                float(score) for score in program.follow(watch, pasts[start : start + every], levels[start : start + every])
+                float(score)
+                for score in program.follow(
+                    watch, pasts[start : start + every], levels[start : start + every]
+                )
             ]
         work.append(counter.values)
         shared = [

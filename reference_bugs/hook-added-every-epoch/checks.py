@@ -27,14 +27,24 @@ def _trained(grade: Grade, rows: int, epochs: int, batch_size: int) -> tuple[dic
     """Trains on both sides; all but the costs is as the reference has it."""
     state, birds = _state(grade), grade.integers(0, BIRDS, rows)
     calls = grade.normal(BIRDS, FEATURES)[birds] + grade.normal(rows, FEATURES)
-    inputs = {"state": state, "calls": calls, "birds": birds, "epochs": epochs, "batch_size": batch_size, "lr": 0.05}
+    inputs = {
+        "state": state,
+        "calls": calls,
+        "birds": birds,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": 0.05,
+    }
     got, want = grade.both("train", **inputs)
     moved(state, got["weights"])
     close(got["weights"], want["weights"], "weights", rtol=1e-3, atol=1e-4)
     close(got["losses"], want["losses"], "the losses", rtol=1e-3, atol=1e-4)
     close(got["spreads"], want["spreads"], "the spreads", rtol=2e-3, atol=1e-3)
     steps = len(want["operations"])
-    expect(len(got["operations"]) == steps, f"there are {len(got['operations']) - 1} steps instead of {steps - 1}")
+    expect(
+        len(got["operations"]) == steps,
+        f"there are {len(got['operations']) - 1} steps instead of {steps - 1}",
+    )
     return got, want
 
 
@@ -59,7 +69,9 @@ def epochs_cost_the_same(grade: Grade) -> None:
             f"epoch 1 takes {costs[0]:.0f}",
         )
     # What is put off to the end of an epoch counts to the next one, hence neither the first nor the last.
-    expect(costs[-2] < 1.1 * costs[1] + 15, f"epoch 2 takes {costs[1]:.0f} operations, epoch 5 {costs[-2]:.0f}")
+    expect(
+        costs[-2] < 1.1 * costs[1] + 15, f"epoch 2 takes {costs[1]:.0f} operations, epoch 5 {costs[-2]:.0f}"
+    )
 
 
 @check("behaviour", "losses and spreads of all epochs come out, for any number of batches and epochs")
@@ -73,13 +85,18 @@ def history_is_right(grade: Grade) -> None:
 def hooks_do_not_pile_up(grade: Grade) -> None:
     for epochs in (2, 6):
         got, _ = _trained(grade, rows=64, epochs=epochs, batch_size=16)
-        expect(got["hooks"] in (0, 1), f"after {epochs} epochs the network has {got['hooks']:.0f} hooks more than before")
+        expect(
+            got["hooks"] in (0, 1),
+            f"after {epochs} epochs the network has {got['hooks']:.0f} hooks more than before",
+        )
 
 
 @check("collateral", "hooks of others see every batch and stay")
 def other_hooks_stay(grade: Grade) -> None:
     got, want = _trained(grade, rows=64, epochs=3, batch_size=16)
-    expect(len(got["seen"]) == 12, f"a hook of somebody else is called {len(got['seen'])} times instead of 12")
+    expect(
+        len(got["seen"]) == 12, f"a hook of somebody else is called {len(got['seen'])} times instead of 12"
+    )
     close(got["seen"], want["seen"], "what a hook of somebody else sees", rtol=1e-3, atol=1e-4)
     expect(got["kept"], "a hook of somebody else is gone after training")
 

@@ -41,14 +41,18 @@ def _hooks(net):
     tables = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     shared = torch.nn.modules.module
     count = sum(len(getattr(module, table)) for module in net.modules() for table in tables)
-    return count + sum(len(table) for table in (shared._global_forward_hooks, shared._global_forward_pre_hooks))
+    return count + sum(
+        len(table) for table in (shared._global_forward_hooks, shared._global_forward_pre_hooks)
+    )
 
 
 def train(program, state, calls, birds, epochs, batch_size, lr):
     """History, weights, and the operations up to the end of each step; a hook of ours is there all the while."""
     net = _net(program, state, calls.device)
     seen, steps = [], []
-    handle = net.encoder.register_forward_hook(lambda module, inputs, output: seen.append(output.detach().mean()))
+    handle = net.encoder.register_forward_hook(
+        lambda module, inputs, output: seen.append(output.detach().mean())
+    )
     before = _hooks(net)
     with Operations() as counter:
         after = register_optimizer_step_post_hook(lambda *_: steps.append(counter.count))

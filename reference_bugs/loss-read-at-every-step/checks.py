@@ -29,13 +29,21 @@ def _fitted(grade: Grade, rows: int, epochs: int, batch_size: int) -> dict[str, 
     """Trains on both sides; all but the reads is as the reference has it."""
     state, angles = _state(grade), grade.uniform(rows, ANGLES, low=-1.0)
     heights = torch.cos(2 * angles[:, 0]) + angles[:, 1] + grade.normal(rows, std=0.1)
-    inputs = {"state": state, "angles": angles, "heights": heights, "epochs": epochs, "batch_size": batch_size}
+    inputs = {
+        "state": state,
+        "angles": angles,
+        "heights": heights,
+        "epochs": epochs,
+        "batch_size": batch_size,
+    }
     got, want = grade.both("fit", **inputs, lr=0.04)
     moved(state, got["weights"])
     close(got["weights"], want["weights"], "weights", rtol=1e-3, atol=1e-4)
     close(got["errors"], want["errors"], "the errors of the epochs", rtol=1e-3, atol=1e-5)
     close(got["misses"], want["misses"], "the largest misses of the epochs", rtol=1e-3, atol=1e-5)
-    expect(got["steps"] == want["steps"], f"there are {got['steps']:.0f} steps instead of {want['steps']:.0f}")
+    expect(
+        got["steps"] == want["steps"], f"there are {got['steps']:.0f} steps instead of {want['steps']:.0f}"
+    )
     return got
 
 
@@ -62,7 +70,9 @@ def reads_do_not_follow_batches(grade: Grade) -> None:
     few = _fitted(grade, rows=72, epochs=2, batch_size=12)["reads"]
     many = _fitted(grade, rows=72, epochs=2, batch_size=3)["reads"]
     _few(few, epochs=2, batches=6)
-    expect(many <= few + 2, f"epochs of 6 batches read {few:.0f} values, epochs of 24 batches read {many:.0f}")
+    expect(
+        many <= few + 2, f"epochs of 6 batches read {few:.0f} values, epochs of 24 batches read {many:.0f}"
+    )
 
 
 @check("collateral", "the network is as it was")

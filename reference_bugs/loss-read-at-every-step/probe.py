@@ -6,7 +6,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 RETURNS = {
-    "fit": {"errors": "numbers", "misses": "numbers", "weights": "state", "reads": "number", "steps": "number"},
+    "fit": {
+        "errors": "numbers",
+        "misses": "numbers",
+        "weights": "state",
+        "reads": "number",
+        "steps": "number",
+    },
     "heights": {"heights": "float32"},
 }
 

@@ -45,11 +45,7 @@ def first_bell(model, bells):
     return model(bells).argmax(dim=1)
 
 
-<<<<<<< HEAD
-def train(model, bells, first, epochs=30, batch_size=20):
-=======
 def train(model, bells, first, epochs=12, batch_size=20):
->>>>>>> bf75f84272d2eb0825ca8ff090c78b4349075e05
     optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
     for epoch in range(epochs):
         total = 0.0
@@ -60,13 +56,8 @@ def train(model, bells, first, epochs=12, batch_size=20):
             loss.backward()
             optimizer.step()
             total += loss.item() * len(x)
-<<<<<<< HEAD
-        if (epoch + 1) % 10 == 0:
-            print(f"epoch {epoch + 1}: loss {total / len(bells):.3f}")
-=======
         if (epoch + 1) % 4 == 0:
             print(f"epoch {epoch + 1}: loss {total / len(bells):.2f}")
->>>>>>> bf75f84272d2eb0825ca8ff090c78b4349075e05
 
 
 if __name__ == "__main__":

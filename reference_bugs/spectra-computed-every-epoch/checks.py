@@ -56,7 +56,10 @@ def _rounds(grade: Grade, rows: int, gain: float, count: int) -> tuple[dict[str,
     expect(got["count"] == rows, f"a dataset of {rows} clicks says that it has {got['count']:.0f}")
     close(got["species"], species.expand(count, rows), "the species")
     form = (count, rows, FREQUENCIES)
-    expect(got["spectra"].shape == form, f"spectra have the shape {tuple(got['spectra'].shape)} instead of {form}")
+    expect(
+        got["spectra"].shape == form,
+        f"spectra have the shape {tuple(got['spectra'].shape)} instead of {form}",
+    )
     louder = got["spectra"].double() - _spectra(waves)
     shift = louder.mean(dim=2, keepdim=True)
     off = float((louder - shift).abs().max())
@@ -85,8 +88,14 @@ def items_are_right(grade: Grade) -> None:
 def loudness_is_drawn_each_time(grade: Grade) -> None:
     # 90 draws: none of them beyond half the gain on one side has the odds 1e-11.
     _, shift = _rounds(grade, rows=3, gain=0.5, count=30)
-    expect(float(shift.abs().max()) < 0.501, f"with a gain of 0.5 a spectrum is {float(shift.abs().max()):.3g} off")
-    expect(float(shift.min()) < -0.25 and float(shift.max()) > 0.25, "the loudness does not cover the gain's range")
+    expect(
+        float(shift.abs().max()) < 0.501,
+        f"with a gain of 0.5 a spectrum is {float(shift.abs().max()):.3g} off",
+    )
+    expect(
+        float(shift.min()) < -0.25 and float(shift.max()) > 0.25,
+        "the loudness does not cover the gain's range",
+    )
     for click in shift.T:
         different = len(set(click.mul(1e4).round().tolist()))
         expect(different > 20, f"30 accesses to a click have {different} different loudnesses")
@@ -99,9 +108,13 @@ def second_access_is_cheap(grade: Grade) -> None:
     first, *later = got["work"]
     expect(len(later) == 3, f"there are {len(later)} later rounds instead of 3")
     least = rows * FREQUENCIES * (LENGTH // 32 + 1)
-    expect(least < first < 20 * least, f"the first round writes {first:.0f} values where {4 * least} are usual")
+    expect(
+        least < first < 20 * least, f"the first round writes {first:.0f} values where {4 * least} are usual"
+    )
     for number, work in enumerate(later):
-        expect(0 <= work < 0.1 * least, f"round {number + 2} over {rows} clicks writes {work:.0f} values again")
+        expect(
+            0 <= work < 0.1 * least, f"round {number + 2} over {rows} clicks writes {work:.0f} values again"
+        )
 
 
 @check("collateral", "the network is as it was")

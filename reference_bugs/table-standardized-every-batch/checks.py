@@ -25,7 +25,11 @@ def _state(grade: Grade) -> State:
 
 def _trained(grade: Grade, rows: int, epochs: int, batch_size: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Trains on both sides; all but the work is as it must be."""
-    state, centre, spread = _state(grade), grade.uniform(READINGS, low=-20, high=50), grade.uniform(READINGS, low=2, high=9)
+    state, centre, spread = (
+        _state(grade),
+        grade.uniform(READINGS, low=-20, high=50),
+        grade.uniform(READINGS, low=2, high=9),
+    )
     roasts, later = (centre + spread * grade.normal(count, READINGS) for count in (rows, 9))
     sweetness = torch.sin((roasts[:, 0] - centre[0]) / spread[0]) + grade.normal(rows, std=0.1)
     inputs = {"state": state, "roasts": roasts, "sweetness": sweetness, "later": later}
@@ -45,7 +49,9 @@ def epochs_work_on_rows_once(grade: Grade) -> None:
     got, want = _trained(grade, rows=500, epochs=2, batch_size=20)
     work, usual = sum(got["work"]), sum(want["work"])
     # Right programs lie between 0.9 and 1.2 times the reference's work; the whole table in each batch adds 4 times.
-    expect(0.5 * usual < work < 1.6 * usual, f"training reads and writes {work:.0f} values where {usual:.0f} do")
+    expect(
+        0.5 * usual < work < 1.6 * usual, f"training reads and writes {work:.0f} values where {usual:.0f} do"
+    )
 
 
 @check("behaviour", "weights, losses and later roasts come out, for any table and batch size")
@@ -61,7 +67,9 @@ def steps_do_not_follow_table(grade: Grade) -> None:
     small = median(_trained(grade, rows=80, epochs=1, batch_size=10)[0]["work"])
     steps = _trained(grade, rows=400, epochs=2, batch_size=10)[0]["work"]
     large = median(steps)
-    expect(small > least and large > least, f"a step on 10 rows reads and writes {min(small, large):.0f} values")
+    expect(
+        small > least and large > least, f"a step on 10 rows reads and writes {min(small, large):.0f} values"
+    )
     expect(
         large < 1.2 * small,
         f"a step on 10 rows reads and writes {small:.0f} values with a table of 80 rows, {large:.0f} with one of 400",

@@ -31,7 +31,9 @@ class Work(TorchDispatchMode):
             # Rows that are picked from a table: those alone are read.
             self.values += 2 * result.numel()
         elif not func.is_view:
-            self.values += sum(item.numel() for item in tree_iter((args, result)) if isinstance(item, torch.Tensor))
+            self.values += sum(
+                item.numel() for item in tree_iter((args, result)) if isinstance(item, torch.Tensor)
+            )
         return result
 
 

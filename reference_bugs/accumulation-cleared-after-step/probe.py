@@ -1,0 +1,23 @@
+"""What is done with a program: training its network from given weights, and asking it."""
+
+from probing import copy_state
+
+RETURNS = {"train": {"weights": "state"}, "outputs": {"outputs": "float32"}}
+
+
+def _net(program, state, device):
+    model = program.HiveNet().to(device)
+    model.load_state_dict(state)
+    return model
+
+
+def train(program, state, readings, honey, epochs, batch_size, window):
+    """Weights after training."""
+    model = _net(program, state, readings.device)
+    program.train(model, readings, honey, epochs=epochs, batch_size=batch_size, window=window)
+    return {"weights": copy_state(model)}
+
+
+def outputs(program, state, readings):
+    """What a network of given weights gives."""
+    return {"outputs": _net(program, state, readings.device)(readings).detach()}
