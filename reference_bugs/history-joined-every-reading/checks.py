@@ -42,7 +42,7 @@ def _followed(grade: Grade, count: int, least: int, every: int) -> dict[str, Any
 def readings_cost_the_same(grade: Grade) -> None:
     every = 60
     work = _followed(grade, count=360, least=10, every=every)["work"]
-    # Right programs read and write 25 to 80 values for a reading; all misses before are 180 to 360 more, several times over.
+    # Right programs read and wrote 18 to 52 values for a reading; the buggy one 143 at first and 1,346 at the end.
     for number, values in enumerate(work):
         expect(
             8 * every < values < 150 * every,
