@@ -11,7 +11,8 @@ import torch
 from redgreenbench.reference_bugs.checking import Grade, check, close, expect, moved
 
 FREQUENCIES, WIDTH, SPECIES, LENGTH = 33, 16, 3, 2048
-# One spectrum of 2,048 values writes about 19,000 values, its share of training included; right programs differ by about 12 %.
+# One spectrum of 2,048 values writes about 19,000 values, its share of training included; right programs differ by
+# about 12 %.
 LEAST, MOST = 0.4, 1.5
 State = dict[str, torch.Tensor]
 
