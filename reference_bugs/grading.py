@@ -6,6 +6,7 @@ wall. The verdict is never a single bit.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 
 from redgreenbench.reference_bugs.checking import STAGES, Check, Failed, Grade, Program
-from redgreenbench.reference_bugs.engine.inside import driver, probing
+from redgreenbench.reference_bugs.engine.inside import driver, probing, wire
 from redgreenbench.reference_bugs.engine.outcome import EngineError, SubmissionFailed
 from redgreenbench.reference_bugs.folder import BugFolder
 
@@ -74,14 +75,23 @@ class Trusted:
         probe: The text of its bug's probes.
         threads: Threads of torch.
         device: Where inputs are put.
+        memory: Keeps answers by their questions, for grades of many programs with the same seed; none: nothing is kept.
     """
 
-    def __init__(self, source: str, probe: str, threads: int = 1, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        source: str,
+        probe: str,
+        threads: int = 1,
+        device: str = "cpu",
+        memory: dict[bytes, dict[str, Any]] | None = None,
+    ) -> None:
         sys.modules["probing"] = probing
         self._program = driver.load_module("program", source, driver.PROGRAM)
         self._probe = driver.load_module("probe", probe, "probe.py")
         self._threads = threads
         self._device = device
+        self._memory = memory
         self.returns: dict[str, dict[str, str]] = self._probe.RETURNS
 
     def ask(self, probe: str, inputs: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -90,6 +100,12 @@ class Trusted:
         Raises:
             SubmissionFailed: The program raised, as a submission of it would.
         """
+        key = b""
+        if self._memory is not None:
+            key = hashlib.sha256(wire.pack({"probe": probe, "inputs": inputs, "seed": seed})).digest()
+            if key in self._memory:
+                known: dict[str, Any] = _copied(self._memory[key])
+                return known
         sys.modules["program"] = self._program
         try:
             answer = driver.run_probe(
@@ -98,6 +114,8 @@ class Trusted:
         except driver.ProgramError as error:
             raise SubmissionFailed("raises", f"it raises {error}", fatal=False) from error
         copy: dict[str, Any] = _copied(answer)
+        if self._memory is not None:
+            self._memory[key] = _copied(copy)
         return copy
 
 

@@ -48,8 +48,8 @@ def _layers(weights: State, state: State) -> None:
 
 @check("symptom", "after a few epochs most fresh tickets go to their queue")
 def tickets_find_their_queue(grade: Grade) -> None:
-    # Of one draw, 40 draws: fixes 0.78 +- 0.07, without the layers 0.15 +- 0.01, with layers at their random weights that train as
-    # well 0.21 +- 0.08; the median of three is closer to its mean.
+    # Over 40 single draws: fixes 0.78 +- 0.07, without the layers 0.15 +- 0.01, with layers at their random weights that
+    # train as well 0.21 +- 0.08; the median of three is closer to its mean.
     shares = []
     for _ in range(3):
         counts, queues = _tickets(grade, 700)
