@@ -100,8 +100,9 @@ def zero_gives_nothing(grade: Grade) -> None:
 @check("cause", "two photographs that fall onto the same place are at a distance of zero as well")
 def same_place_gives_nothing(grade: Grade) -> None:
     state, pairs = _state(grade), _pairs(grade, 20, zeros=0)
-    # A large first number silences all hidden units, so that these photographs fall onto the last bias.
+    # A large first number silences all hidden units, so that these photographs, and no others, fall onto the last bias.
     state["fc1.weight"][:, 0] = -1.0
+    pairs["first"][:, 0] = pairs["second"][:, 0] = 0.0
     for row in torch.nonzero(pairs["same"])[:3, 0].tolist():
         pairs["first"][row, 0], pairs["second"][row, 0] = 30.0, 40.0
     _follows(grade, state, pairs, "photographs at the same place")
