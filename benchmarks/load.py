@@ -27,7 +27,11 @@ from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
     """So many processes that never rest."""
-    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    # Each in a session of its own, since the kernel shares processors out between sessions first.
+    running = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+        for _ in range(processes)
+    ]
     try:
         yield
     finally:
