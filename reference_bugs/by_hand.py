@@ -60,10 +60,20 @@ def verify_command(options: argparse.Namespace) -> int:
     if not options.json:
         print(f"isolation: {mode} ({host})", file=sys.stderr, flush=True)
     threads = [int(count) for count in options.threads.split(",")]
+    # With one thread a grade takes one core, so that several bugs fill the cores better than one bug after the other.
+    abreast = options.workers if max(threads) == 1 else 1
     outcomes = []
-    with Pool(options.workers, mode, options.device) as pool:
-        for bug in bugs:
-            outcome = verify(bug, pool, options.seeds, threads, options.device, options.workers)
+    with (
+        Pool(options.workers, mode, options.device) as pool,
+        ThreadPoolExecutor(abreast) as many,
+    ):
+
+        def one(bug: BugFolder) -> Outcome:
+            return verify(
+                bug, pool, options.seeds, threads, options.device, max(1, options.workers // abreast)
+            )
+
+        for outcome in many.map(one, bugs):
             outcomes.append(outcome)
             if not options.json:
                 # On the error stream, so that a table can be redirected while one sees how far it is.
