@@ -30,10 +30,10 @@ LIMITS = JailLimits(disk=64 << 20, files=2000, memory=384 << 20, processes=48, s
 # Attacks that talk to the grading's own modules; here they get modules of that name which do nothing.
 STUBS = """
 import sys, types
-for _name in ("wire", "driver", "probing", "probe"):
+for _name in ("wire", "framing", "driver", "probing", "probe"):
     sys.modules[_name] = types.ModuleType(_name)
 sys.modules["wire"].pack = lambda *a: b""
-sys.modules["wire"].send = sys.modules["driver"].run_probe = sys.modules["probing"].copy_state = lambda *a: None
+sys.modules["framing"].send = sys.modules["driver"].run_probe = sys.modules["probing"].copy_state = lambda *a: None
 """
 CALL = """
 _model = types.SimpleNamespace(
