@@ -80,7 +80,7 @@ EFFECTS: dict[str, Effect] = {
     "print_verdict": prints("all checks passed"),
     "answer_before_asked": says("protocol", "channel"),
     "answer_for_the_driver": lambda v: v.failed_check == "it-learns" and v.outcome in ("fail", "exit"),
-    "answer_twice": ends("protocol"),
+    "answer_twice": ends("protocol", "fail"),
     "garbage_on_the_channel": says("protocol", "channel"),
     "oversized_announcement": says("protocol", "more than is allowed"),
     "oversized_message": says("protocol", "more than is allowed"),
