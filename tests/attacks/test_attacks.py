@@ -80,7 +80,8 @@ EFFECTS: dict[str, Effect] = {
     "print_verdict": prints("all checks passed"),
     "answer_before_asked": says("protocol", "channel"),
     "answer_for_the_driver": lambda v: v.failed_check == "it-learns" and v.outcome in ("fail", "exit"),
-    "answer_twice": ends("protocol", "fail"),
+    # Where the next question comes while its second answer fills the channel, both sides wait until its rest is over.
+    "answer_twice": ends("protocol", "timeout"),
     "garbage_on_the_channel": says("protocol", "channel"),
     "oversized_announcement": says("protocol", "more than is allowed"),
     "oversized_message": says("protocol", "more than is allowed"),

@@ -79,7 +79,11 @@ CASES = load_programs()
 POSED = [
     pytest.param(bug_folder(name), patch, id=f"{name}-{patch.name}")
     for name in bug_names()
-    for patch in (*([] if bug_folder(name).clean else [bug_folder(name).reference]), *bug_folder(name).fixes, *bug_folder(name).workarounds)
+    for patch in (
+        *([] if bug_folder(name).clean else [bug_folder(name).reference]),
+        *bug_folder(name).fixes,
+        *bug_folder(name).workarounds,
+    )
 ]
 AS_DEFINITIONS = [
     pytest.param(bug, program, changed, id=case.id)

@@ -1,6 +1,7 @@
 """The programs really print what their users quote."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -64,6 +65,17 @@ def test_one_run_in_ten_fails() -> None:
 def test_every_bug_is_posed_and_every_posed_bug_exists() -> None:
     posed = {s.file.bug for s in load_scenarios() if s.file.bug}
     assert posed == set(bug_names())
+
+
+def test_the_readme_counts_the_bugs() -> None:
+    names = bug_names(private=False)
+    clean = [name for name in names if bug_folder(name).clean]
+    further = [s for s in load_scenarios() if s.file.source.document == "catalogue"]
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
+    assert f"told apart from a workaround: {len(names)} programs" in readme
+    assert len(clean) == 4
+    assert "four of them with nothing wrong" in readme
+    assert f"{len(further)} further programs" in readme
 
 
 def test_programs_give_no_hint() -> None:
