@@ -625,10 +625,6 @@ def _raised(error: Any) -> None:
     raise failure
 
 
-def _refused(error: BaseException) -> bool:
-    return isinstance(error, WireError | SubmissionFailed)
-
-
 READERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...], type[Exception]]] = {
     "wire.unpack": (lambda frame: wire.unpack(frame, MAX_ANSWER), (frames(),), WireError),
     "framing.sizes": (lambda frame: framing.sizes(frame[:16], MAX_ANSWER), (frames(),), WireError),

@@ -16,7 +16,9 @@ import threading
 from functools import cache
 from pathlib import Path
 
-__all__ = ["Buffers", "open_files", "tasks_of"]
+from redgreenbench.reference_bugs.engine.inside.accounting import open_files
+
+__all__ = ["Buffers"]
 
 _KIB = 1 << 10
 _PIPE = 64 * _KIB
@@ -126,31 +128,6 @@ class Buffers:
                 subprocess.run(command, capture_output=True, timeout=20, check=True)
             return sum(int(value.split()[2]) for value in _TCP.values())
         return sum(int(_text(f"/proc/sys/net/ipv4/{name}").split()[2]) for name in _TCP)
-
-
-def open_files(pid: int) -> list[str]:
-    """Paths in /proc of the descriptors of a process.
-
-    Raises:
-        PermissionError: They cannot be looked at.
-    """
-    # Where the first thread has ended only the others show what is open; they share it, see `jail_calls`.
-    for task in tasks_of(pid):
-        folder = f"/proc/{pid}/task/{task}/fd"
-        try:
-            if names := os.listdir(folder):
-                return [f"{folder}/{name}" for name in names]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return []
-
-
-def tasks_of(pid: int) -> list[str]:
-    """The threads of a process, its first one before the others."""
-    try:
-        return sorted(os.listdir(f"/proc/{pid}/task"), key=lambda task: task != str(pid))
-    except OSError:
-        return []
 
 
 def _in_a_thread(place: str) -> None:

@@ -18,8 +18,9 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from redgreenbench.reference_bugs.engine.inside.accounting import deleted_bytes, tasks_of
 from redgreenbench.reference_bugs.engine.jail import Jail, JailLimits, Run
-from redgreenbench.reference_bugs.engine.jail_buffers import Buffers, open_files, tasks_of
+from redgreenbench.reference_bugs.engine.jail_buffers import Buffers
 
 __all__ = ["Usage", "Watch", "disk_usage"]
 
@@ -217,7 +218,7 @@ class Watch:
         limits = self.jail.limits
         if not self.full:
             usage = disk_usage(self.jail, limits)
-            deleted = _deleted_bytes(processes)
+            deleted = deleted_bytes(processes)
             return replace(usage, disk=usage.disk + deleted).over(limits)
         # No file can grow, so there are only names to bound, from where they were, however deep they lie.
         most = replace(limits, disk=sys.maxsize, files=max(_FULL_FACTOR * limits.files, _FULL_FILES))
@@ -298,18 +299,3 @@ def _memory(pid: int) -> int:
         if found:
             return sum(found) * 1024
     return 0
-
-
-def _deleted_bytes(processes: list[int]) -> int:
-    """Bytes of files that were deleted and are still open: on disk, and in no folder."""
-    found: dict[tuple[int, int], int] = {}
-    paths: list[str] = []
-    for pid in processes:
-        with contextlib.suppress(PermissionError):  # bubblewrap's own; of another one `look` has said so
-            paths += open_files(pid)
-    for path in paths:
-        with contextlib.suppress(OSError):
-            about = os.stat(path)
-            if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
-                found[about.st_dev, about.st_ino] = about.st_blocks * 512
-    return sum(found.values())

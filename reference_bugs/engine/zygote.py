@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 from redgreenbench.reference_bugs.engine.child import Child
 from redgreenbench.reference_bugs.engine.host import INSIDE, device_files, libraries, system_paths
-from redgreenbench.reference_bugs.engine.inside.accounting import own_seconds
+from redgreenbench.reference_bugs.engine.inside.accounting import deleted_bytes, own_seconds
 from redgreenbench.reference_bugs.engine.interpreter import Interpreter
 from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, Usage
 
@@ -235,15 +234,8 @@ class Zygote:
             for entry in entries:
                 with contextlib.suppress(OSError):
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
-        nameless: dict[int, int] = {}
         child = self._child()
-        with contextlib.suppress(OSError):
-            for name in os.listdir(f"/proc/{child}/fd") if child else ():
-                with contextlib.suppress(OSError):
-                    about = os.stat(f"/proc/{child}/fd/{name}")
-                    if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
-                        nameless[about.st_ino] = about.st_blocks * 512
-        return total + sum(nameless.values())
+        return total + deleted_bytes([child] if child else [])
 
     def own_seconds(self) -> float | None:
         """Seconds that the child's busiest thread ran or waited for a processor; None where the kernel does not say."""
