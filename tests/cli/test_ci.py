@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -279,7 +279,17 @@ def test_time_that_is_over_is_inconclusive(better: Place) -> None:
     assert better.record["outcome"] == "INCONCLUSIVE"
 
 
-def test_a_budget_interrupts_what_takes_too_long() -> None:
+@pytest.fixture(params=["interactive", "background"])
+def job(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How the shell started this: the jobs that it starts in the background ignore interrupts."""
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler if request.param == "interactive" else signal.SIG_IGN
+    )
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_budget_interrupts_what_takes_too_long(job: None) -> None:
     budget = Budget(0.2 / 60)
     assert not budget.spent
     began = time.monotonic()
@@ -294,6 +304,10 @@ def test_a_budget_interrupts_what_takes_too_long() -> None:
 @pytest.mark.parametrize("at", [2, 5])
 def test_a_run_that_is_interrupted_is_inconclusive_and_goes_on(better: Place, at: int) -> None:
     usual = better.answer
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # As in a job that a shell started in the background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupted(system: str, user: str) -> str:
         if len(better.asked) == at:

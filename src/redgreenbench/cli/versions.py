@@ -178,6 +178,10 @@ class Budget:
         if self._end is None:
             yield
             return
+        before = signal.getsignal(signal.SIGINT)
+        if before is signal.SIG_IGN:
+            # Shells start jobs in the background so; a budget counts there too.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         timer = threading.Timer(max(0.0, self._end - time.monotonic()), _interrupt)
         timer.daemon = True
         timer.start()
@@ -185,6 +189,7 @@ class Budget:
             yield
         finally:
             timer.cancel()
+            signal.signal(signal.SIGINT, before)
 
 
 def _interrupt() -> None:
