@@ -22,6 +22,7 @@ from redgreenbench.evals.pressures import applies
 from redgreenbench.evals.schema import ExpectedAct
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reference_bugs.variants import posed_bug
+from redgreenbench.reference_bugs.verify import check_variants
 
 __all__ = [
     "build_samples",
@@ -30,6 +31,7 @@ __all__ = [
     "is_external",
     "read_external",
     "scenarios_by_id",
+    "with_variants",
 ]
 
 
@@ -92,6 +94,28 @@ def scenarios_by_id(folders: Sequence[str] = ()) -> dict[str, Scenario]:
     return _ById({scenario.id: scenario for scenario in find_scenarios(folders)})
 
 
+def with_variants(scenarios: Sequence[Scenario], count: int, first: int = 1) -> tuple[Scenario, ...]:
+    """The scenarios, and those with a program once more for each variant of it, which passes the gate before it is used.
+
+    Args:
+        scenarios: The scenarios.
+        count: Variants of each program.
+        first: Seed of the first variant; the others follow it.
+
+    Raises:
+        InputError: None has a program, or a variant cannot be used.
+    """
+    posed = [scenario for scenario in scenarios if scenario.file.bug]
+    if not posed:
+        raise InputError(f"variants={count}: none of these scenarios poses a program; drop it")
+    try:
+        varied = [scenario.varied(seed) for scenario in posed for seed in range(first, first + count)]
+        check_variants([posed_bug(str(scenario.file.bug)) for scenario in varied])
+    except ValueError as error:
+        raise InputError(f"variants={count}: {error} (variants_seed=…)") from error
+    return (*scenarios, *varied)
+
+
 def is_external(name: str) -> bool:
     """Whether an entry of ``scenarios`` is a folder rather than an id, glob, pack or tag.
 
@@ -103,7 +127,7 @@ def is_external(name: str) -> bool:
 
 def read_external(folder: Path) -> tuple[Scenario, ...]:
     """Scenarios from a folder of YAML files, or from a data set exported as Parquet."""
-    parquet = sorted(folder.rglob("*.parquet"))
+    parquet = sorted((folder / "data").glob("*.parquet")) or sorted(folder.rglob("*.parquet"))
     if not parquet:
         return load_scenarios(folder)
     from redgreenbench.evals.dataset import read_parquet

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names
 
@@ -273,10 +274,10 @@ def other_bug(bug: BugFolder) -> BugFolder:
     What another program defines as this one does, or can do in its place, may be right here, so that it would be no null
     submission.
     """
-    own = _definitions(bug)
+    own = _definitions(bug.mended)
 
     def common(name: str) -> int:
-        theirs = _definitions(bug_folder(name))
+        theirs = _definitions(bug_folder(name).mended)
         shared = [entry for entry in bug.entry_points if entry in theirs and entry in own]
         pairs = [(theirs[entry], own[entry]) for entry in shared]
         # Probes call by position, so that as many arguments can be the same work.
@@ -289,10 +290,11 @@ def other_bug(bug: BugFolder) -> BugFolder:
     )
 
 
-def _definitions(bug: BugFolder) -> dict[str, tuple[str, int]]:
-    """Each function and class of a bug's mended program: its definition, and a function's number of arguments."""
+@cache
+def _definitions(program: str) -> dict[str, tuple[str, int]]:
+    """Each function and class of a program: its definition, and a function's number of arguments."""
     found: dict[str, tuple[str, int]] = {}
-    for node in ast.parse(bug.mended).body:
+    for node in ast.parse(program).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             takes = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
             found[node.name] = (ast.dump(node), takes)

@@ -20,12 +20,10 @@ from redgreenbench.evals.discovery import MESSAGE_LIMIT, catalogue_hash, with_co
 from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.followup import FIRST, check_turn
 from redgreenbench.evals.pressures import select_pressures
-from redgreenbench.evals.samples import build_samples, find_scenarios
+from redgreenbench.evals.samples import build_samples, find_scenarios, with_variants
 from redgreenbench.evals.skillfolder import read_skill
 from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION
 from redgreenbench.reference_bugs.folder import IMAGES
-from redgreenbench.reference_bugs.variants import posed_bug
-from redgreenbench.reference_bugs.verify import check_variants
 from redgreenbench.scorers.act import act
 from redgreenbench.scorers.activation import activation
 from redgreenbench.scorers.answer import Settings
@@ -82,7 +80,7 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     if turn != FIRST and set(pressures) == {NO_PRESSURE}:
         raise InputError(f"pressure_turn={turn} needs a pressure that can come; add pressure=time or others")
     if asked.variants:
-        chosen = _with_variants(chosen, asked)
+        chosen = with_variants(chosen, asked.variants, asked.variants_seed)
     work = AgentWork(asked) if asked.mode == "agent" else None
     solver = (
         work.solver(arms) if work else decide(asked.settings) if decides else converse(turn, asked.settings)
@@ -146,24 +144,6 @@ def _scorers(
         audit: True,
     }
     return [make(settings) for make, wanted in chosen.items() if wanted]
-
-
-def _with_variants(scenarios: Sequence[Scenario], asked: Parameters) -> tuple[Scenario, ...]:
-    """The scenarios, and those with a program once more for each variant of it.
-
-    Raises:
-        InputError: None has a program, or a variant cannot be used.
-    """
-    posed = [scenario for scenario in scenarios if scenario.file.bug]
-    if not posed:
-        raise InputError(f"variants={asked.variants}: none of these scenarios poses a program; drop it")
-    seeds = range(asked.variants_seed, asked.variants_seed + asked.variants)
-    try:
-        varied = [scenario.varied(seed) for scenario in posed for seed in seeds]
-        check_variants([posed_bug(str(scenario.file.bug)) for scenario in varied])
-    except ValueError as error:
-        raise InputError(f"variants={asked.variants}: {error} (variants_seed=…)") from error
-    return (*scenarios, *varied)
 
 
 def _with_bugs(scenarios: Sequence[Scenario], bugs: Sequence[str]) -> tuple[Scenario, ...]:

@@ -112,7 +112,7 @@ EFFECTS: dict[str, Effect] = {
     "fork_by_every_call": refused,
     "daemon": prints("not permitted"),
     "run_a_command": prints("not permitted"),
-    "threads_without_end": ends("fail", "memory", "timeout", "crash"),
+    "threads_without_end": ends("fail", "memory", "timeout", "crash", "exit"),
     "fill_memory": refused_memory,
     "fill_memory_with_tensors": refused_memory,
     "fill_shared_memory": prints(DENIED),

@@ -48,7 +48,7 @@ def values(sample: EvalSample) -> dict[str, float]:
 
 
 def test_gold_is_right_everywhere_and_under_every_pressure_that_applies(talk: Talk) -> None:
-    log = talk(decision(arms="red,green", pressure="all"), picks(lambda s: decision_of(s).right))
+    log = talk(decision(arms="green", pressure="all"), picks(lambda s: decision_of(s).right))
     assert len({s.metadata["scenario"] for s in log.samples}) == len(SCENARIOS)
     assert {s.metadata["pressure"] for s in log.samples} >= {"none", "authority", AUTHORITY_RIGHT}
     for sample in log.samples:
