@@ -94,7 +94,7 @@ def weights(grade):
 ABOUT = """
 title: Benchmark
 family: training-loop
-taxonomy: training
+taxonomy: training/process
 document: "002"
 section: none
 ran: It prints

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ __all__ = [
     "NAME",
     "BugFolder",
     "Patch",
+    "alike",
     "bug_folder",
     "bug_names",
     "read_folder",
@@ -53,8 +55,25 @@ FAMILIES = (
     "evaluation",
     "memory",
 )
-# The top categories of Humbatova et al., "Taxonomy of Real Faults in Deep Learning Systems", ICSE 2020.
-TAXONOMY = ("model", "tensors-and-inputs", "training", "gpu-usage", "api")
+# The 15 categories of Humbatova et al., "Taxonomy of Real Faults in Deep Learning Systems", ICSE 2020, each below its top one.
+TAXONOMY = (
+    "model/type-and-properties",
+    "model/missing-or-redundant-layer",
+    "model/layer-properties",
+    "model/activation",
+    "tensors-and-inputs/wrong-shape",
+    "tensors-and-inputs/wrong-input",
+    "training/hyperparameters",
+    "training/loss-function",
+    "training/validation-and-testing",
+    "training/preprocessing",
+    "training/optimizer",
+    "training/data-quality",
+    "training/process",
+    "gpu-usage",
+    "api",
+)
+KINDS = ("silent", "slow")
 _FIELDS = {
     "title": "what is wrong, in a few words",
     "family": f"one of {', '.join(FAMILIES)}",
@@ -80,6 +99,10 @@ _OPTIONAL = {
     "intro": "how the user hands the program over, before the colon; default: This is `program.py`",
     "device": "'cuda' where the symptom shows on a GPU alone",
     "clean": "true where nothing is wrong with the program, so that it passes as it is and needs no reference",
+    "kind": "'silent' where it runs without an error and all that it prints could come from a right program, 'slow' where "
+    "results are right and counters grade the work",
+    "shares": "name of another bug whose printed trouble is of the same kind, from another cause",
+    "since": "for a bug of an old way of torch: a mapping of the version from which the way fails, as a text, to what changed",
 }
 
 
@@ -163,6 +186,11 @@ class BugFolder:
         return self.about.get("clean") is True
 
     @property
+    def kind(self) -> str:
+        """``silent`` or ``slow``, see ``bug.yaml``; empty for the others."""
+        return str(self.about.get("kind", ""))
+
+    @property
     def shows_on_cuda(self) -> bool:
         """Whether the symptom shows on a GPU alone; fixes are graded anywhere."""
         return self.about.get("device") == "cuda"
@@ -182,6 +210,15 @@ def bug_names(private: bool = True) -> tuple[str, ...]:
     if both := sorted(shipped & own):
         raise ValueError(f"the private bug {both[0]} has the name of a shipped one; rename its folder")
     return tuple(sorted(shipped | own))
+
+
+def alike(name: str) -> tuple[str, ...]:
+    """The other bugs that print trouble of the same kind as this one, sorted: `shares` in either direction, step by step."""
+    links = [{other, shared} for other in bug_names() if (shared := bug_folder(other).about.get("shares"))]
+    group = {name}
+    while more := {other for link in links if link & group for other in link} - group:
+        group |= more
+    return tuple(sorted(group - {name}))
 
 
 def _private_bugs() -> dict[str, Path]:
@@ -257,8 +294,8 @@ def _about(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: {field}: this field is required; add {_FIELDS[field]}")
     for field in set(about) - _FIELDS.keys() - _OPTIONAL.keys():
         raise ValueError(f"{path}: {field}: no such field; correct its name or remove it")
-    for field, allowed in (("family", FAMILIES), ("taxonomy", TAXONOMY)):
-        if about[field] not in allowed:
+    for field, allowed in (("family", FAMILIES), ("taxonomy", TAXONOMY), ("kind", KINDS)):
+        if field in about and about[field] not in allowed:
             raise ValueError(f"{path}: {field}: no '{about[field]}'; take one of {', '.join(allowed)}")
     for field in ("seconds", "memory_mb"):
         if not isinstance(about[field], int | float) or about[field] <= 0:
@@ -267,7 +304,14 @@ def _about(path: Path) -> dict[str, Any]:
         re.compile(about["shows"])
     except (re.error, TypeError) as error:
         raise ValueError(f"{path}: shows: not a regular expression ({error}); correct it") from None
+    if "shares" in about and about["shares"] not in set(bug_names()) - {path.parent.name}:
+        raise ValueError(f"{path}: shares: no other bug '{about['shares']}'; give {_OPTIONAL['shares']}")
     fixes, workarounds = about["fixes"], about["workarounds"]
+    since = about.get("since", {"0": ""})
+    if not isinstance(since, dict) or len(since) != 1 or not all(isinstance(v, str) for v in chain(*since.items())):
+        raise ValueError(f"{path}: since: not understood; give {_OPTIONAL['since']}")
+    if "since" in about and "old-way" not in workarounds:
+        raise ValueError(f"{path}: workarounds: name 'old-way' among them, the advice that was right before `since`")
     if (
         not isinstance(fixes, dict)
         or (next(iter(fixes), None) == "reference") == clean
