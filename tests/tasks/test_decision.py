@@ -161,7 +161,7 @@ def test_a_scenario_that_is_gone_is_named() -> None:
         ({"sandbox": "docker"}, "sandbox=docker does not go with a decision"),
         ({"mode": "agent"}, "mode=agent does not go with a decision"),
         ({"pressure_turn": "third", "pressure": "time"}, "pressure_turn=third does not go with a decision"),
-        ({"scenarios": "loss-has-a-floor"}, "none of these scenarios has a `decision`"),
+        ({"scenarios": "positive-gradient-management"}, "none of these scenarios has a `decision`"),
     ],
 )
 def test_what_does_not_go_with_a_decision_is_said(given: dict[str, str], message: str) -> None:
