@@ -14,11 +14,11 @@ quickstart: $(VENV)/.installed-run
 	$(BIN)/redgreen $(if $(FULL),run -T inject=body,quickstart) --model $(MODEL) --fallback-model embedded/smollm2-135m $(if $(LIMIT),--limit $(LIMIT))
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 # What runs the embedded model, builds packages, or repeats attacks as an ordinary user.
 test-slow: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m slow
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
