@@ -12,7 +12,6 @@ from pathlib import Path
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
-from redgreenbench.evals.agents.history import PROGRAM
 from redgreenbench.evals.arms import Arms, prompt_template
 from redgreenbench.evals.catalogue import Scenario, load_packs, load_scenarios, select
 from redgreenbench.evals.errors import InputError
@@ -228,7 +227,9 @@ def _sample(
         choices=list(file.decision.steps) if decides and file.decision else None,
         target=file.decision.right if decides and file.decision else describe_target(scenario),
         description=f"{file.title} · pressure {pressed} · arm {arm}",
-        files={PROGRAM: posed_bug(file.bug).program + "\n"} if works and file.bug else None,
+        files={path: f"{text}\n" for path, text in posed_bug(file.bug).files.items()}
+        if works and file.bug
+        else None,
         metadata={
             "scenario": scenario.id,
             "pressure": pressure,

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from redgreenbench.reference_bugs.files import PROGRAM, Files, located, shown
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names
 
 __all__ = ["Null", "nulls_of", "other_bug"]
@@ -21,11 +22,16 @@ class Null:
 
     Attributes:
         name: What it does instead, in a few words.
-        source: Its text.
+        files: Its files.
     """
 
     name: str
-    source: str
+    files: Files
+
+    @property
+    def source(self) -> str:
+        """The program as one text."""
+        return shown(self.files)
 
 
 CONSTANTS = {
@@ -232,39 +238,45 @@ def nulls_of(bug: BugFolder) -> Iterator[Null]:
     Raises:
         PatchError: A reference fix does not fit its program.
     """
-    yield Null("empty text", "")
+    yield Null("empty text", dict.fromkeys(bug.files, ""))
     for name, value in CONSTANTS.items():
-        yield Null(f"constant {name}", _program(bug, value))
-    yield Null("echo", _program(bug, "first"))
+        yield Null(f"constant {name}", _constants(bug, value))
+    yield Null("echo", _constants(bug, "first"))
     other = other_bug(bug)
-    yield Null(f"fix of {other.name}", other.mended)
+    yield Null(f"fix of {other.name}", other.mended_files)
     for name, how in ANSWERS.items():
         answer = _BY_KIND.format(how=how)
-        yield Null(name, bug.program + _HELPERS + _BY_DRIVER.format(answer=answer))
+        yield Null(name, _with(bug, bug.files, _BY_DRIVER.format(answer=answer)))
     for name in ("zeros like the inputs", "the inputs as answers"):
         answer = _BY_KIND.format(how=ANSWERS[name])
-        yield Null(f"{name}, by the probe", bug.program + _HELPERS + _BY_PROBE.format(answer=answer))
-    reference = bug.mended
+        yield Null(f"{name}, by the probe", _with(bug, bug.files, _BY_PROBE.format(answer=answer)))
     for name, how in FORMS.items():
-        yield Null(name, reference + _HELPERS + _BY_DRIVER.format(answer=_BY_FORM.format(how=how)))
+        answer = _BY_FORM.format(how=how)
+        yield Null(name, _with(bug, bug.mended_files, _BY_DRIVER.format(answer=answer)))
 
 
-def _program(bug: BugFolder, value: str) -> str:
-    """A program in which every name of the contract exists and does nothing."""
-    parts = [_SHELL.format(value=value)]
-    kinds = {
-        node.name: type(node)
-        for node in ast.parse(bug.program).body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef)
-    }
+def _with(bug: BugFolder, files: Files, code: str) -> Files:
+    """A program with code behind the file that its user runs."""
+    return files | {bug.entry: files[bug.entry] + _HELPERS + code}
+
+
+def _constants(bug: BugFolder, value: str) -> Files:
+    """A program in which every name of the contract exists and does nothing, and nothing else is."""
+    parts = dict.fromkeys(bug.files, _SHELL.format(value=value))
     for name in bug.entry_points:
-        if kinds.get(name) is ast.ClassDef:
-            parts.append(f"\nclass {name}(_Anything):\n    pass\n")
-        elif kinds.get(name) is ast.FunctionDef:
-            parts.append(f"\n{name} = _same\n")
+        path, bare = located(name, bug.files)
+        kind = next((type(node) for node in _defined(bug.files[path]) if node.name == bare), None)
+        if kind is ast.ClassDef:
+            parts[path] += f"\nclass {bare}(_Anything):\n    pass\n"
+        elif kind is ast.FunctionDef:
+            parts[path] += f"\n{bare} = _same\n"
         else:
-            parts.append(f"\n{name} = _same()\n")
-    return "".join(parts)
+            parts[path] += f"\n{bare} = _same()\n"
+    return parts
+
+
+def _defined(text: str) -> list[ast.ClassDef | ast.FunctionDef]:
+    return [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
 
 
 def other_bug(bug: BugFolder) -> BugFolder:
@@ -292,8 +304,9 @@ def other_bug(bug: BugFolder) -> BugFolder:
 def _definitions(bug: BugFolder) -> dict[str, tuple[str, int]]:
     """Each function and class of a bug's mended program: its definition, and a function's number of arguments."""
     found: dict[str, tuple[str, int]] = {}
-    for node in ast.parse(bug.mended).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+    for path, text in bug.mended_files.items():
+        module = "" if path == PROGRAM else path.removesuffix(".py").replace("/", ".") + "."
+        for node in _defined(text):
             takes = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
-            found[node.name] = (ast.dump(node), takes)
+            found[module + node.name] = (ast.dump(node), takes)
     return found

@@ -149,14 +149,17 @@ def _scorers(
 
 
 def _with_variants(scenarios: Sequence[Scenario], asked: Parameters) -> tuple[Scenario, ...]:
-    """The scenarios, and those with a program once more for each variant of it.
+    """The scenarios, and those with a single program once more for each variant of it.
 
     Raises:
-        InputError: None has a program, or a variant cannot be used.
+        InputError: None has a single program, or a variant cannot be used.
     """
-    posed = [scenario for scenario in scenarios if scenario.file.bug]
+    posed = [s for s in scenarios if s.file.bug and not posed_bug(s.file.bug).is_project]
     if not posed:
-        raise InputError(f"variants={asked.variants}: none of these scenarios poses a program; drop it")
+        raise InputError(
+            f"variants={asked.variants}: none of these scenarios poses a single program, of which alone variants are made; "
+            "drop it"
+        )
     seeds = range(asked.variants_seed, asked.variants_seed + asked.variants)
     try:
         varied = [scenario.varied(seed) for scenario in posed for seed in seeds]
