@@ -371,7 +371,7 @@ def _replaced(original: str, block: str, tree: ast.Module) -> str:
     for name in sorted(lines_of, key=lambda name: -places[name][0]):
         first, end = places[name]
         lines[first - 1 : end] = lines_of[name]
-    start = min(starts) - 1
+    start = min(starts or [first for first, _ in places.values()]) - 1
     brought = [line for node in imports if node not in future for line in text(node)]
     head = [line for node in future for line in text(node)]
     return "\n".join([*head, *lines[:start], *brought, *(["", ""] if brought else []), *lines[start:]])
@@ -436,7 +436,8 @@ def _after(files: Files, patch: str) -> Files:
     _check_counts(patch)
     changed: Files = {}
     try:
-        diffs = [diff for diff in whatthepatch.parse_patch(patch) if diff.changes]
+        parts = [patch] if len(files) == 1 else _by_file(patch)
+        diffs = [diff for part in parts for diff in whatthepatch.parse_patch(part) if diff.changes]
         if not diffs or (len(files) == 1 and len(diffs) != 1):
             raise PatchError("it is no diff of one file")
         for diff in diffs:
@@ -468,9 +469,27 @@ def _path_of(diff: Any, files: Files) -> str:
     old, new = (name if name in files else re.sub(r"^(?:[ab]|\.)/", "", name) for name in names or ("", ""))
     if old in files and new == old:
         return old
-    if old in ("/dev/null", "dev/null", new) and new not in files and not problem_of({new: ""}):
+    if old in ("/dev/null", "dev/null") and new not in files and not problem_of({new: ""}):
         return new
     raise PatchError(f"it names no file of the project ({old or 'no name'}, {new or 'no name'})")
+
+
+def _by_file(patch: str) -> list[str]:
+    """The parts of a diff of several files, which whatthepatch tells apart only with lines of git between them."""
+    lines = patch.splitlines(keepends=True)
+    parts: list[str] = [""]
+    old = new = 0
+    for number, line in enumerate(lines):
+        if old <= 0 and new <= 0:
+            if head := _HUNK.match(line):
+                old, new = (int(count) if count else 1 for count in head.groups())
+            elif line.startswith("--- ") and "".join(lines[number + 1 : number + 2]).startswith("+++ "):
+                parts.append("")
+        else:
+            old -= line[:1] in ("", "\n", "\r", " ", "-")
+            new -= line[:1] in ("", "\n", "\r", " ", "+")
+        parts[-1] += line
+    return parts
 
 
 def _check_counts(patch: str) -> None:

@@ -173,12 +173,12 @@ def to_device(value: Any, device: str) -> Any:
 def describe(error: BaseException) -> dict[str, Any]:
     """An exception in a form that can be sent: its type, message, and where in the program it arose."""
     file, line, function, text = PROGRAM, 0, "", ""
-    if isinstance(error, SyntaxError) and error.filename in _SHOWN:
-        file, line, text = error.filename, error.lineno or 0, (error.text or "").strip()
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename in _SHOWN:
             file, line, function = frame.filename, frame.lineno or 0, frame.name
             text = (frame.line or "").strip()
+    if isinstance(error, SyntaxError) and error.filename in _SHOWN:
+        file, line, text = error.filename, error.lineno or 0, (error.text or "").strip()
     try:
         message = str(error.msg if isinstance(error, SyntaxError) else error)
     except BaseException:
