@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from redgreenbench.reference_bugs.files import MAX_FILES, PROGRAM, Files, imported_paths
 
-__all__ = ["MAX_BYTES", "History", "Recorder", "Snapshot", "Spent", "history_of"]
+__all__ = ["MAX_BYTES", "History", "Recorder", "Snapshot", "Spent", "digest_of", "digests_of", "history_of"]
 
 MAX_BYTES = 200_000
 """A larger program is recorded as unreadable: no fix needs it, and it would stand in the log."""
@@ -180,24 +180,15 @@ class Recorder:
             files, problem = {}, f"{type(error).__name__}"
         if sum(map(len, files.values())) > MAX_BYTES:
             files, problem = {}, f"larger than {MAX_BYTES:,} characters"
-        digests = {path: _digest(text) for path, text in files.items()}
-        single = set(digests) <= {PROGRAM}
-        whole = (
-            _digest(problem)
-            if problem
-            else digests[PROGRAM]
-            if single
-            else _digest(repr(sorted(digests.items())))
-        )
+        whole, named = (digest_of(problem), {}) if problem else digests_of(files)
         seen = self._history.snapshots
         if seen and seen[-1].digest == whole:
             return
-        named = {} if single else digests
         snapshot = Snapshot(
             digest=whole, files=named, spent=self._spent(turns), call=call, unreadable=problem
         )
         self._history.snapshots = [*seen, snapshot]
-        self._history.texts = {**self._history.texts, **{digests[path]: text for path, text in files.items()}}
+        self._history.texts = self._history.texts | {digest_of(text): text for text in files.values()}
 
     async def _read(self) -> Files:
         """The files that were given, and what they import from beside them."""
@@ -223,5 +214,14 @@ class Recorder:
         return files
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
+    """The digest of a text: SHA-256, 16 hex digits."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def digests_of(files: Files) -> tuple[str, dict[str, str]]:
+    """The digest of a program, and those of its files by path where it is more than ``program.py``."""
+    digests = {path: digest_of(text) for path, text in files.items()}
+    if set(digests) == {PROGRAM}:
+        return digests[PROGRAM], {}
+    return digest_of(repr(sorted(digests.items()))), digests
