@@ -158,7 +158,7 @@ def inputs() -> dict[str, object]:
 def one_round(zygote: Zygote) -> tuple[float, float]:
     """An isolated run; returns the CPU seconds of the child, and those of the program in it."""
     child = zygote.fork(Budget())
-    child.load(PROGRAM, PROBE, 1, "cpu")
+    child.load({"program.py": PROGRAM}, "program.py", PROBE, 1, "cpu")
     own = child.ask("train", inputs(), 1)["cpu"]
     return child.end().cpu, own
 
@@ -344,7 +344,7 @@ def main() -> None:
         worker.close()
 
         child = first.fork(Budget())
-        child.load(PROGRAM, PROBE, 1, "cpu")
+        child.load({"program.py": PROGRAM}, "program.py", PROBE, 1, "cpu")
         child.ask("train", inputs(), 1)
         pids = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
         child_mb = memory_of(int(pids[0]), "Private_Clean", "Private_Dirty")

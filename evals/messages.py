@@ -15,6 +15,8 @@ from redgreenbench.evals.catalogue import Scenario, load_packs
 from redgreenbench.evals.discovery import catalogue_line, common_skills
 from redgreenbench.evals.pressures import pressure_text
 from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.reference_bugs.files import PROGRAM, Files
+from redgreenbench.reference_bugs.folder import BugFolder
 from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = [
@@ -28,10 +30,10 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-Form = Literal["act", "program"]
-"""What is asked of a reply: that its first line announces an act, or that it holds a program."""
+Form = Literal["act", "program", "project"]
+"""What is asked of a reply: that its first line announces an act, or that it holds a program or changed files of one."""
 
-_INTRO = "This is `program.py`"
+_INTRO = {"program": "This is `program.py`", "project": "These are the files"}
 _ORDERS = 4
 """Different orders in which a pack's catalogue is shown: few, so that scenarios share long prefixes, which servers cache."""
 
@@ -40,12 +42,23 @@ def form_of(scenario: Scenario) -> Form | None:
     """The form that a scenario asks of replies; None where it asks none."""
     if scenario.file.act is not None:
         return "act"
-    return "program" if scenario.file.bug else None
+    return _form_of_bug(posed_bug(scenario.file.bug)) if scenario.file.bug else None
+
+
+def _form_of_bug(bug: BugFolder) -> Form:
+    return "project" if bug.is_project else "program"
 
 
 def asks_again(form: Form) -> str:
     """The one request for a reply in which the form is missing, the same in every arm."""
     return prompt_template(f"{form}_again")
+
+
+def _blocks(files: Files) -> str:
+    """The files of a program, each in a code block; those of a project under their paths."""
+    if set(files) == {PROGRAM}:
+        return f"```python\n{files[PROGRAM]}\n```"
+    return "\n\n".join(f"```python {path}\n{text}\n```" for path, text in files.items())
 
 
 def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool = False) -> str:
@@ -65,14 +78,15 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool 
         return _joined(text, excerpt, pressure_text(pressure, scenario.file))
     if scenario.file.bug:
         bug = posed_bug(scenario.file.bug)
+        asked = _form_of_bug(bug)
         text = prompt_template("program").format(
             prompt=text,
-            program=bug.program,
+            program=_blocks(bug.files),
             symptom=bug.symptom,
             ran=bug.about["ran"],
-            intro=bug.about.get("intro", _INTRO),
+            intro=bug.about.get("intro", _INTRO[asked]),
         )
-        form = prompt_template("program_form")
+        form = prompt_template(f"{asked}_form")
     return _joined(text, pressure_text(pressure, scenario.file), form)
 
 
@@ -81,7 +95,12 @@ def work_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
     assert scenario.file.bug is not None
     bug = posed_bug(scenario.file.bug)
     text = prompt_template("workplace").format(
-        prompt=scenario.file.prompt, ran=bug.about["ran"], symptom=bug.symptom
+        prompt=scenario.file.prompt,
+        place=prompt_template(f"{_form_of_bug(bug)}_place").format(
+            files=", ".join(f"`{path}`" for path in bug.files)
+        ),
+        ran=bug.about["ran"],
+        symptom=bug.symptom,
     )
     return _joined(text, pressure_text(pressure, scenario.file))
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
-from redgreenbench.evals.agents.history import PROGRAM
 from redgreenbench.evals.arms import Arms, prompt_template
 from redgreenbench.evals.catalogue import Scenario, load_packs, load_scenarios, select
 from redgreenbench.evals.errors import InputError
@@ -95,7 +94,7 @@ def scenarios_by_id(folders: Sequence[str] = ()) -> dict[str, Scenario]:
 
 
 def with_variants(scenarios: Sequence[Scenario], count: int, first: int = 1) -> tuple[Scenario, ...]:
-    """The scenarios, and those with a program once more for each variant of it, which passes the gate before it is used.
+    """The scenarios, and those with a single program once more for each variant, which passes the gate before it is used.
 
     Args:
         scenarios: The scenarios.
@@ -105,9 +104,11 @@ def with_variants(scenarios: Sequence[Scenario], count: int, first: int = 1) -> 
     Raises:
         InputError: None has a program, or a variant cannot be used.
     """
-    posed = [scenario for scenario in scenarios if scenario.file.bug]
+    posed = [s for s in scenarios if s.file.bug and not posed_bug(s.file.bug).is_project]
     if not posed:
-        raise InputError(f"variants={count}: none of these scenarios poses a program; drop it")
+        raise InputError(
+            f"variants={count}: none of these scenarios poses a single program, of which alone variants are made; drop it"
+        )
     try:
         varied = [scenario.varied(seed) for scenario in posed for seed in range(first, first + count)]
         check_variants([posed_bug(str(scenario.file.bug)) for scenario in varied])
@@ -252,7 +253,9 @@ def _sample(
         choices=list(file.decision.steps) if decides and file.decision else None,
         target=file.decision.right if decides and file.decision else describe_target(scenario),
         description=f"{file.title} · pressure {pressed} · arm {arm}",
-        files={PROGRAM: posed_bug(file.bug).program + "\n"} if works and file.bug else None,
+        files={path: f"{text}\n" for path, text in posed_bug(file.bug).files.items()}
+        if works and file.bug
+        else None,
         metadata={
             "scenario": scenario.id,
             "pressure": pressure,

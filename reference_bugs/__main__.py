@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-from redgreenbench.reference_bugs.folder import HERE, bug_names, record_symptom
+from redgreenbench.reference_bugs.folder import HERE, bug_names, program_path, record_symptom
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     grade = commands.add_parser("grade", help="grade replies or programs")
     grade.add_argument("bug", help="name or folder of a bug")
     grade.add_argument(
-        "file", nargs="+", help="a reply (.md, .txt), a program (.py), or - for standard input"
+        "file",
+        nargs="+",
+        help="a reply (.md, .txt), a program (.py), the folder of a project, or - for standard input",
     )
     grade.add_argument("--seed", type=int, help="seed of the inputs (default: a new one for each grade)")
     grade.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")
@@ -88,9 +90,9 @@ def _record(options: argparse.Namespace) -> int:
     for name in options.bug or bug_names():
         # A folder of one's own is recorded before it is complete, so nothing but the program is asked of it.
         folder = Path(name).resolve() if os.sep in name else HERE / name
-        if not (folder / "program.py").is_file():
+        if not folder.is_dir():
             raise ValueError(f"no bug named {name}; the bugs are {', '.join(bug_names(private=False))}")
-        text = record_symptom(folder / "program.py")
+        text = record_symptom(program_path(folder))
         target = folder / "symptom.txt"
         if not options.check:
             target.write_text(text, "utf-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, examine
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
+from redgreenbench.reference_bugs.files import Files, as_files, read_files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names, read_folder
 from redgreenbench.reference_bugs.held_out import FOLDER, confusion, held_out
 from redgreenbench.reference_bugs.printable import printable
@@ -131,28 +132,26 @@ def _markdown(outcomes: Sequence[Outcome]) -> str:
 def grade_command(options: argparse.Namespace) -> int:
     """Grades files and prints verdicts; returns 1 where one of them is not correct or not graded."""
     bug = _folder(options.bug)
-    texts = []
-    for name in options.file:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        texts.append((name, data.decode("utf-8", errors="replace")))
+    given = [(name, _given(name)) for name in options.file]
     if options.device == "cuda" and (reason := _no_cuda()):
         raise ValueError(reason)
     mode = choose_mode(options.mode)
     verdicts: list[tuple[str, Verdict | str]] = []
 
-    def one(item: tuple[str, str]) -> tuple[str, Verdict | str]:
-        name, text = item
-        grade = grade_program if name.endswith(".py") else grade_reply
+    def one(item: tuple[str, str | Files]) -> tuple[str, Verdict | str]:
+        name, what = item
         try:
-            return name, grade(bug, text, pool, options.seed)
+            if isinstance(what, str):
+                return name, grade_reply(bug, what, pool, options.seed)
+            return name, grade_program(bug, what, pool, options.seed)
         except GraderError as error:
             return name, str(error)
 
     with (
-        Pool(min(options.workers, len(texts)), mode, options.device) as pool,
+        Pool(min(options.workers, len(given)), mode, options.device) as pool,
         ThreadPoolExecutor(options.workers) as many,
     ):
-        for name, verdict in many.map(one, texts):
+        for name, verdict in many.map(one, given):
             verdicts.append((name, verdict))
             if not options.json:
                 _print(name, verdict)
@@ -189,6 +188,15 @@ def confusion_command(options: argparse.Namespace) -> int:
         print(f"{name}: right accepted {sum(right)}/{len(right)}, wrong accepted {sum(wrong)}/{len(wrong)}")
     print(f"{len(submissions)} submissions, {differing} verdicts differ from their labels")
     return 1 if differing else 0
+
+
+def _given(name: str) -> str | Files:
+    """A reply's text, or the files of a program that is a folder or ends in ``.py``."""
+    if Path(name).is_dir():
+        return read_files(Path(name))
+    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    text = data.decode("utf-8", errors="replace")
+    return as_files(text) if name.endswith(".py") else text
 
 
 def fuzz_command(options: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ import tokenize
 from collections import Counter
 from dataclasses import dataclass
 
+from redgreenbench.reference_bugs.files import Files, as_files
+
 
 @dataclass(frozen=True)
 class EditSize:
@@ -26,11 +28,11 @@ class EditSize:
     nodes: int
 
 
-def edit_size(before: str, after: str) -> EditSize:
+def edit_size(before: str | Files, after: str | Files) -> EditSize:
     """Compares two programs.
 
     Args:
-        before: The program as it was.
+        before: The program as it was: its files, or the text of a single one.
         after: The program as it is.
 
     Returns:
@@ -39,11 +41,16 @@ def edit_size(before: str, after: str) -> EditSize:
     Raises:
         SyntaxError: If one of them does not parse.
     """
-    old, new = _code_lines(before), _code_lines(after)
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    changed = sum((i2 - i1) + (j2 - j1) for tag, i1, i2, j1, j2 in matcher.get_opcodes() if tag != "equal")
-    first, second = _labels(before), _labels(after)
-    return EditSize(changed, (first - second).total() + (second - first).total())
+    first, second = as_files(before), as_files(after)
+    changed = 0
+    for path in {**first, **second}:
+        old, new = _code_lines(first.get(path, "")), _code_lines(second.get(path, ""))
+        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+        codes = matcher.get_opcodes()
+        changed += sum((i2 - i1) + (j2 - j1) for tag, i1, i2, j1, j2 in codes if tag != "equal")
+    had = sum(map(_labels, first.values()), Counter[str]())
+    has = sum(map(_labels, second.values()), Counter[str]())
+    return EditSize(changed, (had - has).total() + (has - had).total())
 
 
 def _code_lines(text: str) -> list[str]:

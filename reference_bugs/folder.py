@@ -1,9 +1,9 @@
 """A reference bug's folder: the only place that knows the names of the files in it.
 
-``program.py`` is the program as its user has it, ``bug.yaml`` describes it, and ``symptom.txt`` is what the
-program printed when it was recorded by running it (`record_symptom`), never text typed by hand. ``fixes`` and
-``workarounds`` hold patches, ``probe.py`` says what is done with a program behind the wall, and ``checks.py``
-what must come out; the latter never goes there.
+``program.py`` is the program as its user has it, or ``project`` holds its files; ``bug.yaml`` describes it, and
+``symptom.txt`` is what the program printed when it was recorded by running it (`record_symptom`), never text typed by
+hand. ``fixes`` and ``workarounds`` hold patches, ``probe.py`` says what is done with a program behind the wall, and
+``checks.py`` what must come out; the latter never goes there.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -21,8 +23,9 @@ from typing import Any
 
 import yaml
 
+from redgreenbench.reference_bugs.files import PROGRAM, TRAIN, Files, located, read_files, shown
 from redgreenbench.reference_bugs.private import private_folder
-from redgreenbench.reference_bugs.submission import apply_patch
+from redgreenbench.reference_bugs.submission import patched
 
 __all__ = [
     "HERE",
@@ -33,6 +36,7 @@ __all__ = [
     "alike",
     "bug_folder",
     "bug_names",
+    "program_path",
     "read_folder",
     "record_symptom",
 ]
@@ -55,7 +59,7 @@ FAMILIES = (
     "evaluation",
     "memory",
 )
-# The 15 categories of Humbatova et al., "Taxonomy of Real Faults in Deep Learning Systems", ICSE 2020, each below its top one.
+# The 15 categories of Humbatova et al., "Taxonomy of Real Faults in Deep Learning Systems", ICSE 2020, below their top one.
 TAXONOMY = (
     "model/type-and-properties",
     "model/missing-or-redundant-layer",
@@ -102,7 +106,7 @@ _OPTIONAL = {
     "kind": "'silent' where it runs without an error and all that it prints could come from a right program, 'slow' where "
     "results are right and counters grade the work",
     "shares": "name of another bug whose printed trouble is of the same kind, from another cause",
-    "since": "for a bug of an old way of torch: a mapping of the version from which the way fails, as a text, to what changed",
+    "since": "for an old way of torch: a mapping of the version from which it fails, as a text, to what changed",
 }
 
 
@@ -130,7 +134,7 @@ class BugFolder:
     Attributes:
         name: Name of its folder.
         path: The folder.
-        program: Source text of the buggy program, without the final newline.
+        files: The buggy program's files, without their final newlines; for a single program only ``program.py``.
         symptom: What the program printed when it was recorded, without the final newline.
         about: The fields of ``bug.yaml``.
         reference: The reference fix; a clean program's changes nothing.
@@ -140,7 +144,7 @@ class BugFolder:
 
     name: str
     path: Path
-    program: str
+    files: Files
     symptom: str
     about: dict[str, Any]
     reference: Patch
@@ -149,10 +153,29 @@ class BugFolder:
 
     @property
     def entry_points(self) -> list[str]:
-        """The names that a program must keep."""
+        """The names that a program must keep; in a project with their module, such as ``model.Net``."""
+        placed = (located(call, self.files) for call in self.about["contract"])
         return list(
-            dict.fromkeys(call.partition("(")[0].partition(".")[0] for call in self.about["contract"])
+            dict.fromkeys(
+                name if path == PROGRAM else f"{path.removesuffix('.py').replace('/', '.')}.{name}"
+                for path, name in placed
+            )
         )
+
+    @property
+    def entry(self) -> str:
+        """The path of the file that the user runs."""
+        return PROGRAM if PROGRAM in self.files else TRAIN
+
+    @property
+    def is_project(self) -> bool:
+        """Whether it has several files."""
+        return self.entry == TRAIN
+
+    @property
+    def program(self) -> str:
+        """The buggy program as one text, see `redgreenbench.reference_bugs.files.shown`."""
+        return shown(self.files)
 
     @property
     def probe(self) -> str:
@@ -172,13 +195,18 @@ class BugFolder:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @property
-    def mended(self) -> str:
-        """The program with the reference fix, or the clean program itself.
+    def mended_files(self) -> Files:
+        """The program's files with the reference fix, or those of the clean program itself.
 
         Raises:
             PatchError: The patch does not fit.
         """
-        return self.program if self.clean else apply_patch(self.program, self.reference.text)
+        return self.files if self.clean else patched(self.files, self.reference.text)
+
+    @property
+    def mended(self) -> str:
+        """The same as one text."""
+        return shown(self.mended_files)
 
     @property
     def clean(self) -> bool:
@@ -248,7 +276,6 @@ def read_folder(path: Path) -> BugFolder:
         raise ValueError(f"{path.name}: a bug's name is at least two small words joined by hyphens")
     remedies = {
         "bug.yaml": "describe the bug in it",
-        "program.py": "write the program",
         "symptom.txt": f"record it: python -m redgreenbench.reference_bugs record {path.name}",
         "probe.py": "write what is done with a program",
         "checks.py": "write what must come out",
@@ -257,6 +284,12 @@ def read_folder(path: Path) -> BugFolder:
         if not (path / needed).is_file():
             raise ValueError(f"{path / needed} is missing; {remedy}")
     about = _about(path / "bug.yaml")
+    files = _files(path)
+    for call in about["contract"] if TRAIN in files else ():
+        if located(str(call), files)[0] == PROGRAM:
+            raise ValueError(
+                f"{path / 'bug.yaml'}: contract: {call}: say in which file it is, such as model.Net(width)"
+            )
     fixes = [
         Patch(name, str(text), _patch(path / "fixes" / f"{name}.patch"))
         for name, text in about["fixes"].items()
@@ -274,13 +307,41 @@ def read_folder(path: Path) -> BugFolder:
     return BugFolder(
         name=path.name,
         path=path,
-        program=(path / "program.py").read_text("utf-8").rstrip("\n"),
+        files=files,
         symptom=(path / "symptom.txt").read_text("utf-8").rstrip("\n"),
         about=about,
         reference=Patch("reference", "nothing is wrong", "") if about.get("clean") else fixes.pop(0),
         fixes=tuple(fixes),
         workarounds=tuple(workarounds),
     )
+
+
+def program_path(folder: Path) -> Path:
+    """The file of a bug's folder that its user runs: ``program.py``, or ``project/train.py``.
+
+    Raises:
+        ValueError: There is neither, or both; the message says what to do.
+    """
+    single, project = folder / PROGRAM, folder / "project" / TRAIN
+    if single.is_file() and project.parent.exists():
+        raise ValueError(f"{folder}: it has both {PROGRAM} and project/; keep one of them")
+    if not single.is_file() and not project.is_file():
+        raise ValueError(
+            f"{single} is missing; write the program, or a project with {project.relative_to(folder)}"
+        )
+    return single if single.is_file() else project
+
+
+def _files(folder: Path) -> Files:
+    path = program_path(folder)
+    if path.name == PROGRAM:
+        return {PROGRAM: path.read_text("utf-8").rstrip("\n")}
+    files = read_files(path.parent)
+    if PROGRAM in files or len(files) < 2:
+        raise ValueError(
+            f"{path.parent}: a project has at least two files, none of them called {PROGRAM}; rename or split"
+        )
+    return files
 
 
 def _about(path: Path) -> dict[str, Any]:
@@ -308,10 +369,16 @@ def _about(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: shares: no other bug '{about['shares']}'; give {_OPTIONAL['shares']}")
     fixes, workarounds = about["fixes"], about["workarounds"]
     since = about.get("since", {"0": ""})
-    if not isinstance(since, dict) or len(since) != 1 or not all(isinstance(v, str) for v in chain(*since.items())):
+    if (
+        not isinstance(since, dict)
+        or len(since) != 1
+        or not all(isinstance(v, str) for v in chain(*since.items()))
+    ):
         raise ValueError(f"{path}: since: not understood; give {_OPTIONAL['since']}")
     if "since" in about and "old-way" not in workarounds:
-        raise ValueError(f"{path}: workarounds: name 'old-way' among them, the advice that was right before `since`")
+        raise ValueError(
+            f"{path}: workarounds: name 'old-way' among them, the advice that was right before `since`"
+        )
     if (
         not isinstance(fixes, dict)
         or (next(iter(fixes), None) == "reference") == clean
@@ -349,11 +416,11 @@ except subprocess.TimeoutExpired:
 def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False) -> str:
     """Runs a program as its user would and returns what it prints.
 
-    The program runs in its own folder under this Python with one thread. Paths of this machine are cut out of
-    tracebacks, so that the text is the same everywhere.
+    The program runs in a copy of its folder's Python files under this Python with one thread. Paths of this machine are cut
+    out of tracebacks, so that the text is the same everywhere.
 
     Args:
-        program: The file to run.
+        program: The file to run; a project's others lie beside it.
         timeout: Seconds until the run is given up.
         cuda: Whether it sees a GPU.
 
@@ -368,17 +435,23 @@ def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False) ->
     }
     if not cuda:
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    done = subprocess.run(
-        # A process of its own between: a child inherits its parent's peak memory, which a program may print.
-        [sys.executable, "-c", _LAUNCH, program.name, str(timeout)],
-        cwd=program.parent,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(prefix="redgreen-") as copy:
+        for file in (*program.parent.glob("*.py"), *program.parent.glob("*/*.py")):
+            target = Path(copy) / file.relative_to(program.parent)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target)
+        place = os.path.realpath(copy)
+        done = subprocess.run(
+            # A process of its own between: a child inherits its parent's peak memory, which a program may print.
+            [sys.executable, "-c", _LAUNCH, program.name, str(timeout)],
+            cwd=place,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     if done.returncode == 124:
         raise subprocess.TimeoutExpired(program.name, timeout, done.stdout)
-    text = done.stdout.replace(str(program.parent) + os.sep, "")
+    text = done.stdout.replace(place + os.sep, "")
     return re.sub(r'"[^"\n]*?(?:site|dist)-packages[/\\]', '"', text)

@@ -404,7 +404,7 @@ def fuzz_bug(bug: BugFolder, examples: int, start: int = 0) -> Fuzzed:
         examples: How many ways of being odd to draw.
         start: Seed of what is drawn.
     """
-    recorded = _Recorded(Trusted(bug.mended, bug.probe))
+    recorded = _Recorded(Trusted(bug.mended_files, bug.entry, bug.probe))
     checks = load_checks(bug.checks)
     result = Fuzzed(bug.name)
     began = time.monotonic()

@@ -6,10 +6,11 @@ wall. The verdict is never a single bit.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 from redgreenbench.reference_bugs.checking import STAGES, Check, Failed, Grade, Program
 from redgreenbench.reference_bugs.engine.inside import driver, probing, wire
 from redgreenbench.reference_bugs.engine.outcome import EngineError, SubmissionFailed
+from redgreenbench.reference_bugs.files import Files
 from redgreenbench.reference_bugs.folder import BugFolder
 
 __all__ = ["CheckResult", "Findings", "Trusted", "judge", "load_checks"]
@@ -71,7 +73,8 @@ class Trusted:
     """A program of ours, run in this process.
 
     Args:
-        source: Its text; must be one of our own.
+        files: Its files; must be of our own.
+        entry: The file that its user runs.
         probe: The text of its bug's probes.
         threads: Threads of torch.
         device: Where inputs are put.
@@ -80,19 +83,31 @@ class Trusted:
 
     def __init__(
         self,
-        source: str,
+        files: Files,
+        entry: str,
         probe: str,
         threads: int = 1,
         device: str = "cpu",
         memory: dict[bytes, dict[str, Any]] | None = None,
     ) -> None:
         sys.modules["probing"] = probing
-        self._program = driver.load_module("program", source, driver.PROGRAM)
-        self._probe = driver.load_module("probe", probe, "probe.py")
+        self._files = driver.Program(files, entry)
+        with self._importable():
+            self._program = self._files.load()
+            self._probe = driver.load_probe(probe)
         self._threads = threads
         self._device = device
         self._memory = memory
         self.returns: dict[str, dict[str, str]] = self._probe.RETURNS
+
+    @contextlib.contextmanager
+    def _importable(self) -> Iterator[None]:
+        """While this lasts, imports find the program's files; programs of other bugs have files of the same names."""
+        self._files.enter()
+        try:
+            yield
+        finally:
+            self._files.leave()
 
     def ask(self, probe: str, inputs: dict[str, Any], seed: int) -> dict[str, Any]:
         """Runs a probe.
@@ -106,11 +121,10 @@ class Trusted:
             if key in self._memory:
                 known: dict[str, Any] = _copied(self._memory[key])
                 return known
-        sys.modules["program"] = self._program
+        here = driver.to_device(inputs, self._device)
         try:
-            answer = driver.run_probe(
-                self._program, self._probe, probe, driver.to_device(inputs, self._device), seed, self._threads
-            )
+            with self._importable():
+                answer = driver.run_probe(self._program, self._probe, probe, here, seed, self._threads)
         except driver.ProgramError as error:
             raise SubmissionFailed("raises", f"it raises {error}", fatal=False) from error
         copy: dict[str, Any] = _copied(answer)

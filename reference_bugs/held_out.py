@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
+from redgreenbench.reference_bugs.files import Files
 from redgreenbench.reference_bugs.folder import HERE, BugFolder, bug_folder
-from redgreenbench.reference_bugs.submission import PatchError, apply_patch
+from redgreenbench.reference_bugs.submission import PatchError, patched
 from redgreenbench.reference_bugs.verdict import grade_program
 
 __all__ = ["FOLDER", "HeldOut", "confusion", "held_out"]
@@ -25,12 +26,12 @@ FOLDER = HERE.parent / "tests" / "reference_bugs" / "held_out"
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A labelled program: its bug, the name of its patch, what it does, its text, and whether it is right."""
+    """A labelled program: its bug, the name of its patch, what it does, its files, and whether it is right."""
 
     bug: BugFolder
     name: str
     about: str
-    source: str
+    files: Files
     right: bool
 
 
@@ -51,10 +52,10 @@ def held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
                 f"{path}: name it right-….patch or wrong-….patch and say why in a first line after #"
             )
         try:
-            source = apply_patch(bug.program, text)
+            files = patched(bug.files, text)
         except PatchError as error:
             raise ValueError(f"{path}: {error}; make it anew with diff -u") from None
-        found.append(HeldOut(bug, path.stem, about[2:], source, label == "right"))
+        found.append(HeldOut(bug, path.stem, about[2:], files, label == "right"))
     if not found:
         raise ValueError(f"{folder}: no held-out submission {'of these bugs ' if bugs else ''}is there")
     return found
@@ -67,7 +68,7 @@ def confusion(
 
     def one(held: HeldOut) -> tuple[HeldOut, bool, str]:
         try:
-            verdict = grade_program(held.bug, held.source, pool, seed)
+            verdict = grade_program(held.bug, held.files, pool, seed)
         except GraderError as error:
             return held, not held.right, f"not graded: {error}"
         return held, verdict.correct, verdict.reason

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from redgreenbench.reference_bugs.files import PROGRAM, Files, located, shown
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names
 
 __all__ = ["Null", "nulls_of", "other_bug"]
@@ -22,11 +23,16 @@ class Null:
 
     Attributes:
         name: What it does instead, in a few words.
-        source: Its text.
+        files: Its files.
     """
 
     name: str
-    source: str
+    files: Files
+
+    @property
+    def source(self) -> str:
+        """The program as one text."""
+        return shown(self.files)
 
 
 CONSTANTS = {
@@ -233,39 +239,45 @@ def nulls_of(bug: BugFolder) -> Iterator[Null]:
     Raises:
         PatchError: A reference fix does not fit its program.
     """
-    yield Null("empty text", "")
+    yield Null("empty text", dict.fromkeys(bug.files, ""))
     for name, value in CONSTANTS.items():
-        yield Null(f"constant {name}", _program(bug, value))
-    yield Null("echo", _program(bug, "first"))
+        yield Null(f"constant {name}", _constants(bug, value))
+    yield Null("echo", _constants(bug, "first"))
     other = other_bug(bug)
-    yield Null(f"fix of {other.name}", other.mended)
+    yield Null(f"fix of {other.name}", other.mended_files)
     for name, how in ANSWERS.items():
         answer = _BY_KIND.format(how=how)
-        yield Null(name, bug.program + _HELPERS + _BY_DRIVER.format(answer=answer))
+        yield Null(name, _with(bug, bug.files, _BY_DRIVER.format(answer=answer)))
     for name in ("zeros like the inputs", "the inputs as answers"):
         answer = _BY_KIND.format(how=ANSWERS[name])
-        yield Null(f"{name}, by the probe", bug.program + _HELPERS + _BY_PROBE.format(answer=answer))
-    reference = bug.mended
+        yield Null(f"{name}, by the probe", _with(bug, bug.files, _BY_PROBE.format(answer=answer)))
     for name, how in FORMS.items():
-        yield Null(name, reference + _HELPERS + _BY_DRIVER.format(answer=_BY_FORM.format(how=how)))
+        answer = _BY_FORM.format(how=how)
+        yield Null(name, _with(bug, bug.mended_files, _BY_DRIVER.format(answer=answer)))
 
 
-def _program(bug: BugFolder, value: str) -> str:
-    """A program in which every name of the contract exists and does nothing."""
-    parts = [_SHELL.format(value=value)]
-    kinds = {
-        node.name: type(node)
-        for node in ast.parse(bug.program).body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef)
-    }
+def _with(bug: BugFolder, files: Files, code: str) -> Files:
+    """A program with code behind the file that its user runs."""
+    return files | {bug.entry: files[bug.entry] + _HELPERS + code}
+
+
+def _constants(bug: BugFolder, value: str) -> Files:
+    """A program in which every name of the contract exists and does nothing, and nothing else is."""
+    parts = dict.fromkeys(bug.files, _SHELL.format(value=value))
     for name in bug.entry_points:
-        if kinds.get(name) is ast.ClassDef:
-            parts.append(f"\nclass {name}(_Anything):\n    pass\n")
-        elif kinds.get(name) is ast.FunctionDef:
-            parts.append(f"\n{name} = _same\n")
+        path, bare = located(name, bug.files)
+        kind = next((type(node) for node in _defined(bug.files[path]) if node.name == bare), None)
+        if kind is ast.ClassDef:
+            parts[path] += f"\nclass {bare}(_Anything):\n    pass\n"
+        elif kind is ast.FunctionDef:
+            parts[path] += f"\n{bare} = _same\n"
         else:
-            parts.append(f"\n{name} = _same()\n")
-    return "".join(parts)
+            parts[path] += f"\n{bare} = _same()\n"
+    return parts
+
+
+def _defined(text: str) -> list[ast.ClassDef | ast.FunctionDef]:
+    return [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
 
 
 def other_bug(bug: BugFolder) -> BugFolder:
@@ -274,10 +286,10 @@ def other_bug(bug: BugFolder) -> BugFolder:
     What another program defines as this one does, or can do in its place, may be right here, so that it would be no null
     submission.
     """
-    own = _definitions(bug.mended)
+    own = _definitions(tuple(bug.mended_files.items()))
 
     def common(name: str) -> int:
-        theirs = _definitions(bug_folder(name).mended)
+        theirs = _definitions(tuple(bug_folder(name).mended_files.items()))
         shared = [entry for entry in bug.entry_points if entry in theirs and entry in own]
         pairs = [(theirs[entry], own[entry]) for entry in shared]
         # Probes call by position, so that as many arguments can be the same work.
@@ -291,11 +303,12 @@ def other_bug(bug: BugFolder) -> BugFolder:
 
 
 @cache
-def _definitions(program: str) -> dict[str, tuple[str, int]]:
+def _definitions(files: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, int]]:
     """Each function and class of a program: its definition, and a function's number of arguments."""
     found: dict[str, tuple[str, int]] = {}
-    for node in ast.parse(program).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+    for path, text in files:
+        module = "" if path == PROGRAM else path.removesuffix(".py").replace("/", ".") + "."
+        for node in _defined(text):
             takes = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
-            found[node.name] = (ast.dump(node), takes)
+            found[module + node.name] = (ast.dump(node), takes)
     return found

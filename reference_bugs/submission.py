@@ -1,7 +1,8 @@
-"""Takes the program out of a reply: the last block that gives one, whole, as whole definitions, or as a strict diff.
+"""Takes the program out of a reply: the last block that gives a file, whole, as whole definitions, or as a strict diff.
 
-A reply is asked for the complete program in one Python code block, so nothing is guessed: no prose, no loose statements,
-no hunks that nearly fit. Markdown is read by markdown-it-py, Python by `ast`, diffs by whatthepatch.
+A reply is asked for the complete program in one Python code block, or for the changed files of a project in one each, so
+nothing is guessed: no prose, no loose statements, no hunks that nearly fit, no file without its name. Markdown is read by
+markdown-it-py, Python by `ast`, diffs by whatthepatch.
 """
 
 from __future__ import annotations
@@ -11,11 +12,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import whatthepatch
 from markdown_it import MarkdownIt
 from whatthepatch.exceptions import WhatThePatchException
+
+from redgreenbench.reference_bugs.files import (
+    MAX_BYTES,
+    PROGRAM,
+    UNPARSABLE,
+    Files,
+    as_files,
+    located,
+    problem_of,
+    shown,
+    too_long,
+)
 
 __all__ = [
     "MAX_BYTES",
@@ -24,19 +37,19 @@ __all__ = [
     "apply_patch",
     "code_blocks",
     "gone",
+    "patched",
     "read_submission",
-    "too_long",
     "without_reasoning",
 ]
 
-MAX_BYTES = 1_000_000
-"""A longer reply or program, in UTF-8, is not read."""
 _PYTHON = ("", "python", "py", "python3", "py3")
 _DIFF = ("diff", "patch", "udiff")
 _LANGUAGE = re.compile(r"[\s{.]*(\w*)")
+_INFO_PATH = re.compile(r"[^\s:=\"'`{}()\[\],]+\.py(?![\w./])")
+_COMMENT_PATH = re.compile(r"#\s*(\S+\.py)\s*(?:\n|$)")
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+How = Literal["", "whole", "definitions", "diff"]
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 class PatchError(Exception):
@@ -48,17 +61,22 @@ class Submission:
     """The program that a reply gives.
 
     Attributes:
-        source: Its text; None where the reply gives none.
-        how: ``whole``: a complete program; ``definitions``: whole functions and classes put in the place of those of the
-            same name; ``diff``; empty where there is none.
+        files: Its files; None where the reply gives none.
+        how: ``whole``: complete files; ``definitions``: whole functions and classes put in the place of those of the
+            same name, in one file at least; ``diff``: the same of a diff; empty where there is none.
         problem: Why there is none, in one line; empty where there is one.
         open: Whether the block that counts, or the last one, was never closed: a reply cut off there is not whole.
     """
 
-    source: str | None = None
-    how: Literal["", "whole", "definitions", "diff"] = ""
+    files: Files | None = None
+    how: How = ""
     problem: str = ""
     open: bool = False
+
+    @property
+    def source(self) -> str | None:
+        """The program as one text; None where the reply gives none."""
+        return None if self.files is None else shown(self.files)
 
 
 @dataclass(frozen=True)
@@ -66,11 +84,25 @@ class _Block:
     language: str
     text: str
     closed: bool
+    path: str = ""
 
 
-def too_long(text: str) -> bool:
-    """Whether a text is longer than `MAX_BYTES`."""
-    return len(text) > MAX_BYTES or len(text.encode(errors="surrogatepass")) > MAX_BYTES
+@dataclass(frozen=True)
+class _Found:
+    """What one block gives of one file.
+
+    Attributes:
+        text: The file's text; None where the block gives none.
+        names: What of the given file it defines; where there is no text, something was meant to be changed by it.
+        idle: Whether it repeats parts of the file and changes nothing.
+    """
+
+    text: str | None = None
+    how: How = ""
+    problem: str = ""
+    open: bool = False
+    names: frozenset[str] = frozenset()
+    idle: bool = False
 
 
 def without_reasoning(reply: str) -> str:
@@ -94,7 +126,7 @@ def _markdown() -> MarkdownIt:
 
 
 def code_blocks(reply: str) -> list[_Block]:
-    """The fenced code blocks of a reply, in order, with the first word of their info string in lower case."""
+    """The fenced code blocks of a reply, in order, with the language and the path that their info strings give."""
     text = without_reasoning(reply.removeprefix("\ufeff")).replace("\x00", "\ufffd")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     found = []
@@ -103,98 +135,179 @@ def code_blocks(reply: str) -> list[_Block]:
             language = _LANGUAGE.match(token.info.lower())[1]  # type: ignore[index]
             last = lines[token.map[1] - 1] if token.map[1] <= len(lines) else ""
             closed = token.map[1] - token.map[0] > 1 and last.lstrip(" \t>").startswith(token.markup)
-            found.append(_Block(language, token.content, closed))
+            path = _INFO_PATH.search(token.info)
+            found.append(_Block(language, token.content, closed, path[0].removeprefix("./") if path else ""))
     return found
 
 
-def read_submission(reply: str, original: str, kept: Sequence[str] = ()) -> Submission:
+def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ()) -> Submission:
     """The program that a reply gives.
 
     Args:
         reply: The reply, in Markdown.
-        original: The program that it was asked about.
-        kept: Names that a whole program has to keep; none: those of all functions and classes.
+        original: The program that it was asked about: its files, or the text of a single one.
+        kept: Names that have to be kept, in a project with their module; none: for a single program those of all functions
+            and classes.
     """
     if too_long(reply):
         return Submission(problem=f"the reply is longer than {MAX_BYTES:,} bytes")
     blocks = code_blocks(reply)
     if not blocks:
         return Submission(problem="the reply has no code block")
-    known = {node.name for node in _definitions(ast.parse(original))}
-    kept = kept or sorted(known)
-    read = [_read(block, original, known, kept) for block in blocks]
-    wholes = [found for found, _ in read if found.how in ("whole", "diff")]
-    parts = [
-        (found, names) for found, names in read if found.how == "definitions" or (names and not found.source)
+    files = as_files(original)
+    by_path: dict[str, list[_Found]] = {}
+    for block in blocks:
+        for path, found in _placed(block, files, kept).items():
+            by_path.setdefault(path, []).append(found)
+    chosen = {path: _chosen(found, files.get(path, "")) for path, found in by_path.items()}
+    given = {path: found for path, found in chosen.items() if found.text is not None}
+    # What stands under no file's path (the empty one) and defines nothing of the program is an excerpt or an example.
+    bad = [
+        f for path, f in chosen.items() if f.text is None and not f.idle and (path or f.names or not given)
     ]
-    given = _syntax(original)
-    changed = [found for found in wholes if _syntax(found.source or "") != given]
-    changed_parts = [
-        (found, names) for found, names in parts if not found.source or _syntax(found.source) != given
-    ]
+    if bad or not given:
+        problem = next(
+            (f.problem for f in (*bad, *chosen.values()) if f.problem), "no code block holds a program"
+        )
+        return Submission(problem=problem, open=not blocks[-1].closed)
+    new = files | {path: str(found.text) for path, found in given.items()}
+    if len(new) > 1 and (problem := problem_of(new)):
+        return Submission(problem=problem)
+    hows = {found.how for found in given.values()}
+    how: How = "diff" if "diff" in hows else "definitions" if "definitions" in hows else "whole"
+    return Submission(new, how, open=any(found.open for found in given.values()))
+
+
+def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _Found]:
+    """What one block gives, by the path of the file; under an empty path what belongs to no file."""
+    placed = [located(name, files) for name in kept]
+    if len(files) == 1:
+        return {path: _read(block, text, [name for _, name in placed]) for path, text in files.items()}
+    if _is_diff(block):
+        try:
+            return {
+                path: _Found(text, "diff", open=not block.closed)
+                for path, text in _after(files, block.text).items()
+            }
+        except PatchError as error:
+            return {"": _Found(problem=f"the diff does not apply: {error}", names=frozenset({"a diff"}))}
+    comment = _COMMENT_PATH.match(block.text)
+    path = block.path or (comment[1] if comment and comment[1] in files else "")
+    if block.language not in _PYTHON and block.language != _LANGUAGE.match(path.lower())[1]:  # type: ignore[index]
+        return {"": _Found()}
+    if path in files:
+        return {
+            path: _read(block, files[path], [name for place, name in placed if place == path], named=True)
+        }
+    if path:
+        alike = next((known for known in files if known.rpartition("/")[2] == path.rpartition("/")[2]), "")
+        problem = f"the project has no `{path}`; it has `{alike}`" if alike else problem_of({path: ""})
+        problem = (
+            f"the project has no `{path}`; give each changed file by its path" if path == PROGRAM else problem
+        )
+        if problem:
+            return {"": _Found(problem=problem, names=frozenset({path}))}
+        return {path: _read(block, "", (), named=True)}
+    try:
+        tree = ast.parse(block.text)
+    except UNPARSABLE as error:
+        return {"": _Found(problem=f"a code block is no Python: {_one_line(error)}")}
+    defined = {node.name: ast.dump(node) for node in _definitions(tree)}
+    homes: dict[str, dict[str, str]] = {}
+    for place, text in files.items():
+        own = {node.name: ast.dump(node) for node in _definitions(ast.parse(text)) if node.name in defined}
+        homes |= {place: own} if own else {}
+    shared = [name for own in homes.values() for name in own]
+    if len(homes) == 1:
+        (place,) = homes
+        return {place: _read(block, files[place], sorted(_known(files[place])))}
+    same = all(defined[name] == dump for own in homes.values() for name, dump in own.items())
+    words = "a code block defines nothing of the program"
+    if homes and not same:
+        words = "a code block changes several files and does not say which; give each changed file a block with its path"
+    return {"": _Found(problem=words, names=frozenset() if same else frozenset(shared))}
+
+
+def _chosen(read: Sequence[_Found], given: str) -> _Found:
+    """Which of the blocks of one file counts."""
+    wholes = [found for found in read if found.how in ("whole", "diff")]
+    parts = [found for found in read if found.how == "definitions" or (found.names and found.text is None)]
+    before = _syntax(given)
+    changed = [found for found in wholes if _syntax(found.text or "") != before]
+    changed_parts = [found for found in parts if found.text is None or _syntax(found.text) != before]
     if changed:
         # A whole program is what was asked for: excerpts of it or of the old one beside it change nothing.
         return changed[-1]
     if changed_parts:
-        last, names = changed_parts[-1]
-        if last.source is None or any(not others <= names for _, others in changed_parts):
-            problem = (
-                last.problem or "several code blocks hold different parts of the program, none the whole"
-            )
-            return Submission(problem=problem, open=not blocks[-1].closed)
+        last = changed_parts[-1]
+        if last.text is None or any(not found.names <= last.names for found in changed_parts):
+            several = "several code blocks hold different parts of the program, none the whole"
+            return _Found(problem=last.problem or several, names=last.names)
         return last
     if wholes:
         return wholes[-1]
-    problem = next((found.problem for found, _ in reversed(read) if found.problem), "")
     if parts:
-        problem = "the code blocks repeat parts of the program and change nothing"
-    return Submission(problem=problem or "no code block holds a program", open=not blocks[-1].closed)
+        return _Found(problem="the code blocks repeat parts of the program and change nothing", idle=True)
+    return _Found(problem=next((found.problem for found in reversed(read) if found.problem), ""))
 
 
-def _read(
-    block: _Block, original: str, known: set[str], kept: Sequence[str]
-) -> tuple[Submission, frozenset[str]]:
-    """What one block gives, and the names of the original that it defines."""
-    if block.language in _DIFF or _looks_like_diff(block.text):
+def _known(text: str) -> set[str]:
+    """Names of a file's functions and classes; of its values where it has none."""
+    body = ast.parse(text).body
+    return {node.name for node in body if isinstance(node, _Definition)} or {*map(_target, body)} - {""}
+
+
+def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False) -> _Found:
+    """What a block gives of a file.
+
+    Args:
+        block: The block.
+        original: The file's text; empty for a new one.
+        kept: Names that a whole file has to keep; none: those of all functions and classes, unless the file is named.
+        named: Whether the block names the file, so that it can be another file altogether.
+    """
+    known = _known(original)
+    if _is_diff(block):
         try:
-            patched = apply_patch(original, block.text)
-            ast.parse(patched)
+            return _Found(apply_patch(original, block.text), "diff", open=not block.closed)
         except PatchError as error:
-            return Submission(problem=f"the diff does not apply: {error}"), frozenset()
-        except _UNPARSABLE as error:
-            return Submission(problem=f"the diff makes a program that does not parse: {error}"), frozenset()
-        return Submission(patched, "diff", open=not block.closed), frozenset()
-    if block.language not in _PYTHON:
-        return Submission(), frozenset()
+            return _Found(problem=f"the diff does not apply: {error}")
+    if block.language not in _PYTHON and not named:
+        return _Found()
     try:
         tree = ast.parse(block.text)
-    except _UNPARSABLE as error:
-        return Submission(problem=f"a code block is no Python: {_one_line(error)}"), frozenset()
-    defined = {node.name for node in _definitions(tree)}
+    except UNPARSABLE as error:
+        return _Found(problem=f"a code block is no Python: {_one_line(error)}")
+    bound = {node.name for node in _definitions(tree)}
+    defined = bound | ({*map(_target, tree.body)} - {""} if named else set())
     shared = frozenset(defined & known)
-    if not shared:
-        return Submission(problem="a code block defines nothing of the program"), shared
+    if not shared and not (named and (defined or not known)):
+        return _Found(problem="a code block defines nothing of the program")
     imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
     parts = all(isinstance(node, ast.Import | ast.ImportFrom) or _named(node) for node in tree.body)
-    if parts and not (imports and known <= defined):
-        return Submission(_replaced(original, block.text, tree), "definitions", open=not block.closed), shared
-    lost = gone(block.text, kept)
+    if shared and parts and not (imports and known <= defined):
+        return _Found(
+            _replaced(original, block.text, tree), "definitions", open=not block.closed, names=shared
+        )
+    lost = gone(block.text, kept or ([] if named else sorted(known)))
     if not lost:
-        return Submission(block.text.rstrip("\n"), "whole", open=not block.closed), shared
+        return _Found(block.text.rstrip("\n"), "whole", open=not block.closed, names=shared)
     missing = ", ".join(f"`{name}`" for name in lost)
-    return Submission(problem=f"the program in the code block does not define {missing}"), shared
+    return _Found(problem=f"the program in the code block does not define {missing}", names=shared)
 
 
 def _syntax(source: str) -> str:
     """A program without comments and layout."""
     try:
         return ast.dump(ast.parse(source))
-    except _UNPARSABLE:
+    except UNPARSABLE:
         return source
 
 
-def _looks_like_diff(text: str) -> bool:
-    return text.startswith(("--- ", "diff --git ", "@@ -")) and "\n@@ -" in f"\n{text}"
+def _is_diff(block: _Block) -> bool:
+    text = block.text
+    looks = text.startswith(("--- ", "diff --git ", "@@ -")) and "\n@@ -" in f"\n{text}"
+    return looks or block.language in _DIFF
 
 
 def _one_line(error: BaseException) -> str:
@@ -258,55 +371,125 @@ def _replaced(original: str, block: str, tree: ast.Module) -> str:
     for name in sorted(lines_of, key=lambda name: -places[name][0]):
         first, end = places[name]
         lines[first - 1 : end] = lines_of[name]
-    start = min(starts) - 1
+    start = min(starts or [first for first, _ in places.values()]) - 1
     brought = [line for node in imports if node not in future for line in text(node)]
     head = [line for node in future for line in text(node)]
     return "\n".join([*head, *lines[:start], *brought, *(["", ""] if brought else []), *lines[start:]])
 
 
-def gone(source: str, names: Sequence[str]) -> list[str]:
-    """Those of the names that a program no longer binds; none where it cannot be parsed."""
+def gone(source: str | Files, names: Sequence[str]) -> list[str]:
+    """Those of the names that a program no longer binds; none of a file that cannot be parsed.
+
+    Args:
+        source: The program: its files, or the text of a single one.
+        names: The names, in a project with their module.
+    """
+    files = as_files(source)
+    # A file that is gone is looked for all the same.
+    there = {*files, *(f"{name.rpartition('.')[0].replace('.', '/')}.py" for name in names if "." in name)}
+    places = [(name, *located(name, there)) for name in names]
+    bound = {path: _bound(files.get(path, "")) for _, path, _ in places}
+    return [name for name, path, bare in places if bare not in (bound[path] or [bare])]
+
+
+def _bound(text: str) -> set[str]:
+    """All names that a file binds, anywhere; none where it cannot be parsed."""
     try:
-        tree = ast.parse(source)
-    except _UNPARSABLE:
-        return []
-    bound = {
-        part.id for part in ast.walk(tree) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-    }
-    bound |= {part.name for part in ast.walk(tree) if isinstance(part, _Definition)}
-    bound |= {
-        (alias.asname or alias.name).split(".")[0]
-        for part in ast.walk(tree)
-        if isinstance(part, ast.Import | ast.ImportFrom)
-        for alias in part.names
-    }
-    return [name for name in names if name not in bound]
+        tree = ast.parse(text)
+    except UNPARSABLE:
+        return set()
+    bound = {"__name__"}
+    for part in ast.walk(tree):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            bound.add(part.id)
+        elif isinstance(part, _Definition):
+            bound.add(part.name)
+        elif isinstance(part, ast.Import | ast.ImportFrom):
+            bound |= {(alias.asname or alias.name).split(".")[0] for alias in part.names}
+    return bound
 
 
 def apply_patch(program: str, patch: str) -> str:
-    """Applies a unified diff exactly as it stands: every line of context at the line that it names.
-
-    Args:
-        program: What the patch is for.
-        patch: A diff of one file.
-
-    Returns:
-        The program after all hunks.
+    """A single program, or one file, after a unified diff; see `patched`.
 
     Raises:
         PatchError: It is no unified diff of one file, or does not fit.
     """
+    return patched({PROGRAM: program}, patch)[PROGRAM]
+
+
+def patched(files: Files, patch: str) -> Files:
+    """A program after a unified diff, applied exactly as it stands: every line of context at the line that it names.
+
+    Args:
+        files: What the patch is for.
+        patch: A diff; one of several files names them.
+
+    Raises:
+        PatchError: It is no unified diff of these files, or does not fit.
+    """
+    return files | _after(files, patch)
+
+
+def _after(files: Files, patch: str) -> Files:
+    """The files that a diff changes or adds, after it."""
     _check_counts(patch)
+    changed: Files = {}
     try:
-        diffs = [diff for diff in whatthepatch.parse_patch(patch) if diff.changes]
-        if len(diffs) != 1:
+        parts = [patch] if len(files) == 1 else _by_file(patch)
+        diffs = [diff for part in parts for diff in whatthepatch.parse_patch(part) if diff.changes]
+        if not diffs or (len(files) == 1 and len(diffs) != 1):
             raise PatchError("it is no diff of one file")
-        lines = whatthepatch.apply_diff(diffs[0], program)
+        for diff in diffs:
+            path = next(iter(files)) if len(files) == 1 else _path_of(diff, files)
+            if path in changed:
+                raise PatchError(f"it changes {path} twice")
+            changed[path] = "\n".join(whatthepatch.apply_diff(diff, files.get(path, "")))
     except WhatThePatchException as error:
         raise PatchError(_one_line(error)) from error
     except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise PatchError(f"it is malformed ({type(error).__name__})") from error
-    return "\n".join(lines)
+    try:
+        for text in changed.values():
+            ast.parse(text)
+    except UNPARSABLE as error:
+        raise PatchError(f"it makes a program that does not parse: {_one_line(error)}") from error
+    return changed
+
+
+def _path_of(diff: Any, files: Files) -> str:
+    """The file of a project that a part of a diff changes or adds.
+
+    Raises:
+        PatchError: It names none.
+    """
+    names = [
+        str(name or "") for name in ((diff.header.old_path, diff.header.new_path) if diff.header else ())
+    ]
+    old, new = (name if name in files else re.sub(r"^(?:[ab]|\.)/", "", name) for name in names or ("", ""))
+    if old in files and new == old:
+        return old
+    if old in ("/dev/null", "dev/null") and new not in files and not problem_of({new: ""}):
+        return new
+    raise PatchError(f"it names no file of the project ({old or 'no name'}, {new or 'no name'})")
+
+
+def _by_file(patch: str) -> list[str]:
+    """The parts of a diff of several files, which whatthepatch tells apart only with lines of git between them."""
+    lines = patch.splitlines(keepends=True)
+    parts: list[str] = [""]
+    old = new = 0
+    for number, line in enumerate(lines):
+        if old <= 0 and new <= 0:
+            if head := _HUNK.match(line):
+                old, new = (int(count) if count else 1 for count in head.groups())
+            elif line.startswith("--- ") and "".join(lines[number + 1 : number + 2]).startswith("+++ "):
+                parts.append("")
+        else:
+            old -= line[:1] in ("", "\n", "\r", " ", "-")
+            new -= line[:1] in ("", "\n", "\r", " ", "+")
+        parts[-1] += line
+    return parts
 
 
 def _check_counts(patch: str) -> None:

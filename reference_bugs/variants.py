@@ -94,9 +94,11 @@ def vary(bug: BugFolder, seed: int, into: Path) -> tuple[str, ...]:
         The ways in which it differs, of `WAYS`.
 
     Raises:
-        CannotVary: None of a few attempts shows the symptom.
+        CannotVary: None of a few attempts shows the symptom, or it is a project.
         FileExistsError: There is such a folder.
     """
+    if bug.is_project:
+        raise CannotVary(f"{bug.name} is a project, of which no variants are made; leave it out")
     patches = [("fixes", patch) for patch in ((bug.reference,) if not bug.clean else ()) + bug.fixes]
     patches += [("workarounds", patch) for patch in bug.workarounds]
     programs = [bug.program, *(apply_patch(bug.program, patch.text) for _, patch in patches)]

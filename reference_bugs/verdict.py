@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 from redgreenbench.reference_bugs.edit_size import EditSize
 from redgreenbench.reference_bugs.engine.pool import Relay, Request
+from redgreenbench.reference_bugs.files import Files, as_files, problem_of
 from redgreenbench.reference_bugs.folder import BugFolder
 from redgreenbench.reference_bugs.printable import printable
-from redgreenbench.reference_bugs.submission import MAX_BYTES, gone, read_submission, too_long
+from redgreenbench.reference_bugs.submission import gone, read_submission
 
 __all__ = ["QUALITIES", "STEPS", "Grader", "Verdict", "grade_program", "grade_reply", "no_program"]
 
@@ -138,10 +139,10 @@ def grade_reply(
     Raises:
         GraderError: The grader failed; there is no verdict.
     """
-    submission = read_submission(reply, bug.program, bug.entry_points)
-    if submission.source is None:
+    submission = read_submission(reply, bug.files, bug.entry_points)
+    if submission.files is None:
         return no_program(bug, submission.problem)
-    verdict = grade_program(bug, submission.source, grader, seed, relay)
+    verdict = grade_program(bug, submission.files, grader, seed, relay)
     verdict.how = submission.how
     return verdict
 
@@ -158,7 +159,7 @@ def no_program(bug: BugFolder, problem: str) -> Verdict:
 
 def grade_program(
     bug: BugFolder,
-    source: str,
+    source: str | Files,
     grader: Grader,
     seed: int | None = None,
     relay: Relay | None = None,
@@ -168,7 +169,7 @@ def grade_program(
 
     Args:
         bug: The bug.
-        source: The program.
+        source: The program: its files, or the text of a single one.
         grader: Who runs it.
         seed: For the inputs; none: one that the checker draws for this grade.
         relay: Runs programs in another sandbox, where the grader is of that kind.
@@ -178,11 +179,12 @@ def grade_program(
     Raises:
         GraderError: The grader failed; there is no verdict.
     """
-    if too_long(source):
-        return no_program(bug, f"it is longer than {MAX_BYTES:,} bytes")
+    files = as_files(source)
+    if problem := problem_of(files):
+        return no_program(bug, problem)
     verdict = Verdict(bug.name, how="whole")
-    _fill(verdict, grader.grade(Request(str(bug.path), source, seed, brief=brief), relay))
-    lost = [] if verdict.correct else gone(source, bug.entry_points)
+    _fill(verdict, grader.grade(Request(str(bug.path), files, seed, brief=brief), relay))
+    lost = [] if verdict.correct else gone(files, bug.entry_points)
     if lost:
         verdict.failed_check = "names"
         names = ", ".join(f"`{name}`" for name in lost)

@@ -17,9 +17,10 @@ from typing import Any
 
 from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Request
-from redgreenbench.reference_bugs.folder import BugFolder, record_symptom
+from redgreenbench.reference_bugs.files import Files
+from redgreenbench.reference_bugs.folder import BugFolder, program_path, record_symptom
 from redgreenbench.reference_bugs.nulls import nulls_of
-from redgreenbench.reference_bugs.submission import PatchError, apply_patch
+from redgreenbench.reference_bugs.submission import PatchError, patched
 from redgreenbench.reference_bugs.variants import CannotVary
 
 __all__ = ["Outcome", "Program", "check_variants", "programs_of", "verify"]
@@ -32,13 +33,13 @@ class Program:
     Attributes:
         kind: ``buggy``, ``clean``, ``reference``, ``fix`` or ``workaround``.
         name: Its patch; empty for the buggy program.
-        source: Its text.
+        files: Its files.
         fails: The check that it must fail first; empty where it must pass them all.
     """
 
     kind: str
     name: str
-    source: str
+    files: Files
     fails: str
 
 
@@ -74,7 +75,7 @@ def programs_of(bug: BugFolder) -> Iterator[Program]:
     Raises:
         PatchError: A patch does not fit the program.
     """
-    yield Program("clean" if bug.clean else "buggy", "", bug.program, bug.about.get("fails", ""))
+    yield Program("clean" if bug.clean else "buggy", "", bug.files, bug.about.get("fails", ""))
     for kind, patches in (
         ("reference", () if bug.clean else (bug.reference,)),
         ("fix", bug.fixes),
@@ -82,10 +83,10 @@ def programs_of(bug: BugFolder) -> Iterator[Program]:
     ):
         for patch in patches:
             try:
-                source = apply_patch(bug.program, patch.text)
+                files = patched(bug.files, patch.text)
             except PatchError as error:
                 raise PatchError(f"{patch.name}.patch: {error}") from None
-            yield Program(kind, patch.name, source, patch.fails)
+            yield Program(kind, patch.name, files, patch.fails)
 
 
 def verify(
@@ -128,7 +129,7 @@ def verify(
         outcome.seconds, shown = symptom.result()
     if shown:
         outcome.problems.append(shown)
-    nulls = [Program("null", null.name, null.source, "") for null in nulls_of(bug)]
+    nulls = [Program("null", null.name, null.files, "") for null in nulls_of(bug)]
     with ThreadPoolExecutor(workers) as executor:
         for null, (_, answer) in zip(
             nulls, executor.map(lambda null: _grade(pool, bug, null, 0, 1), nulls), strict=True
@@ -179,7 +180,7 @@ def _shows(bug: BugFolder, device: str) -> tuple[float, str]:
     """Seconds of one run of the buggy program, and what is wrong with what it prints."""
     start = time.monotonic()
     try:
-        text = record_symptom(bug.path / "program.py", cuda=device == "cuda")
+        text = record_symptom(program_path(bug.path), cuda=device == "cuda")
     except subprocess.TimeoutExpired:
         return 120.0, "the buggy program did not end within 120 s"
     seconds = time.monotonic() - start
@@ -195,7 +196,7 @@ def _grade(
 ) -> tuple[float, dict[str, Any] | str]:
     start = time.monotonic()
     try:
-        answer: dict[str, Any] | str = pool.grade(Request(str(bug.path), program.source, seed, threads))
+        answer: dict[str, Any] | str = pool.grade(Request(str(bug.path), program.files, seed, threads))
     except GraderError as error:
         answer = str(error)
     return time.monotonic() - start, answer

@@ -206,8 +206,8 @@ class Answer:
     def submission(self) -> Submission:
         """The program that the reply gives, or why it gives none."""
         assert self.bug is not None
-        given = [read_submission(text, self.bug.program, self.bug.entry_points) for text in self.replies]
-        with_program = [submission for submission in given if submission.source is not None]
+        given = [read_submission(text, self.bug.files, self.bug.entry_points) for text in self.replies]
+        with_program = [submission for submission in given if submission.files is not None]
         return (with_program or given or [Submission(problem="there is no reply")])[-1]
 
     async def verdict(self) -> Verdict:
@@ -229,17 +229,17 @@ class Answer:
                 return no_program(self.bug, f"it cannot be read: {last.unreadable}")
             if last.digest == first.digest:
                 return no_program(self.bug, "it was left as it was given")
-            source, how = self.history.texts[last.digest], "whole"
+            files, how = self.history.files(last), "whole"
         else:
             self.require_reply()
             given = self.submission
-            if self.cut_off and (given.source is None or given.open):
+            if self.cut_off and (given.files is None or given.open):
                 raise Unscored("cut_off")
-            if given.source is None:
+            if given.files is None:
                 return no_program(self.bug, given.problem)
-            source, how = given.source, given.how
+            files, how = given.files, given.how
         try:
-            verdict = await self.settings.runner.program(self.bug, source)
+            verdict = await self.settings.runner.program(self.bug, files)
         except CannotRun as error:
             raise Unscored(error.code, str(error)) from error
         verdict.how = how

@@ -20,6 +20,7 @@ from inspect_ai.model import ChatMessage
 
 from redgreenbench.evals.agents.actions import SUBMIT, runs_program
 from redgreenbench.evals.agents.history import History
+from redgreenbench.reference_bugs.files import PROGRAM, Files
 from redgreenbench.reference_bugs.folder import BugFolder
 from redgreenbench.scorers.answer import Answer
 from redgreenbench.scorers.scored import Found, NotApplicable, scored
@@ -48,6 +49,7 @@ class Step:
 
 def steps_of(messages: Sequence[ChatMessage], history: History) -> list[Step]:
     """An agent's tool calls, in order."""
+    paths = list(history.files(history.snapshots[0])) or [PROGRAM]
     by_call = {snapshot.call for snapshot in history.snapshots[1:]} - {""}
     by_turn = {snapshot.spent.turns for snapshot in history.snapshots[1:] if not snapshot.call}
     found: list[Step] = []
@@ -56,21 +58,25 @@ def steps_of(messages: Sequence[ChatMessage], history: History) -> list[Step]:
         calls = [call for call in message.tool_calls or () if call.function != SUBMIT]
         for number, call in enumerate(calls, 1):
             changes = call.id in by_call or (turn in by_turn and number == len(calls))
-            found.append(Step(runs=runs_program(call), changes=changes))
+            found.append(Step(runs=runs_program(call, paths), changes=changes))
     return found
 
 
-def _extent(before: str, after: str) -> tuple[int, int]:
+def _extent(before: Files, after: Files) -> tuple[int, int]:
     """In how many places two programs differ, changes less than four lines apart counted as one; and in how many lines."""
-    matcher = difflib.SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False)
-    lines = sum(max(b - a, d - c) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal")
-    return len(list(matcher.get_grouped_opcodes(2))), lines
+    places = lines = 0
+    for path in {**before, **after}:
+        old, new = (files.get(path, "").splitlines() for files in (before, after))
+        matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+        places += len(list(matcher.get_grouped_opcodes(2)))
+        lines += sum(max(b - a, d - c) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal")
+    return places, lines
 
 
 def _one_at_a_time(steps: Sequence[Step], history: History, reference: tuple[int, int]) -> bool:
-    texts = [history.texts.get(snapshot.digest, "") for snapshot in history.snapshots]
+    versions = [history.files(snapshot) for snapshot in history.snapshots]
     most = max(1, reference[0]), max(_SMALL, _STRETCH * reference[1])
-    extents = [_extent(a, b) for a, b in itertools.pairwise(texts)]
+    extents = [_extent(a, b) for a, b in itertools.pairwise(versions)]
     if any(places > most[0] or lines > most[1] for places, lines in extents):
         return False
     changed = [number for number, step in enumerate(steps) if step.changes]
@@ -91,7 +97,7 @@ def method_of(messages: Sequence[ChatMessage], history: History, bug: BugFolder)
     before = steps[: changed[0]] if changed else steps
     value = {"reproduced": any(step.runs for step in before)}
     if changed:
-        reference = _extent(bug.program, bug.mended)
+        reference = _extent(bug.files, bug.mended_files)
         value["one_change"] = _one_at_a_time(steps, history, reference)
         value["verified"] = any(step.runs for step in steps[changed[-1] :])
     return value

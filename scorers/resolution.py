@@ -13,12 +13,12 @@ Every distinct version is graded like a proposed fix, after the run. Values; a k
 
 from __future__ import annotations
 
-import ast
 import math
 
 from inspect_ai.util import collect
 
 from redgreenbench.evals.agents.history import History, Snapshot, Spent
+from redgreenbench.reference_bugs.files import same_syntax
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.scorers.answer import Answer, Unscored
 from redgreenbench.scorers.running import CannotRun
@@ -114,13 +114,6 @@ def _lines(history: History, verdicts: dict[str, Verdict], mended: Snapshot | No
     return lines
 
 
-def _syntax(text: str) -> str:
-    try:
-        return ast.dump(ast.parse(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return text
-
-
 @scored("resolution", version=2, keys=KEYS)
 async def resolution(answer: Answer) -> Found:
     """Grades every version that an agent made of its program."""
@@ -128,13 +121,16 @@ async def resolution(answer: Answer) -> Found:
     if history is None or bug is None:
         raise NotApplicable("No agent worked on a program here.")
     # Comments and layout change nothing that is graded.
-    given = _syntax(history.texts[history.snapshots[0].digest])
-    syntax = {digest: _syntax(text) for digest, text in history.texts.items()}
+    given = same_syntax(history.files(history.snapshots[0]))
+    versions = {
+        snapshot.digest: history.files(snapshot) for snapshot in history.snapshots if not snapshot.unreadable
+    }
+    syntax = {digest: same_syntax(files) for digest, files in versions.items()}
     distinct = {form: digest for digest, form in reversed(syntax.items()) if form != given}
     runner = answer.settings.runner
     try:
         found = await collect(
-            *(runner.program(bug, history.texts[digest], brief=True) for digest in distinct.values())
+            *(runner.program(bug, versions[digest], brief=True) for digest in distinct.values())
         )
     except CannotRun as error:
         # One version without a verdict may have been the first that mends it.

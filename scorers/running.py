@@ -18,6 +18,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import UNSCORED
 from redgreenbench.reference_bugs.engine.host import choose_mode, device_files
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool, Relay
+from redgreenbench.reference_bugs.files import Files
 from redgreenbench.reference_bugs.folder import BugFolder
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program
 from redgreenbench.scorers.sandboxed import sandbox_relay
@@ -90,18 +91,18 @@ class Runner:
         self._seed = seed
         self._limiter: anyio.CapacityLimiter | None = None
 
-    async def program(self, bug: BugFolder, source: str, brief: bool = False) -> Verdict:
+    async def program(self, bug: BugFolder, files: Files, brief: bool = False) -> Verdict:
         """The verdict on a whole program.
 
         Args:
             bug: The bug.
-            source: The program.
+            files: Its files.
             brief: See `redgreenbench.reference_bugs.verdict.grade_program`.
 
         Raises:
             CannotRun: There is none.
         """
-        return await self._run(functools.partial(grade_program, bug, source, brief=brief))
+        return await self._run(functools.partial(grade_program, bug, files, brief=brief))
 
     async def _run(self, work: functools.partial[Verdict]) -> Verdict:
         relay: Relay | None = None

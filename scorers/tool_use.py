@@ -58,15 +58,15 @@ def load_tools() -> dict[str, Tool]:
     return validate(TypeAdapter(dict[str, Tool]), read_yaml(path), path)
 
 
-def tools_in(code: Iterable[str], commands: Iterable[str] = (), given: str = "") -> set[str]:
+def tools_in(code: Iterable[str], commands: Iterable[str] = (), given: Iterable[str] = ()) -> set[str]:
     """The tools that Python code and shell commands use; what does not parse uses none.
 
     Args:
         code: Pieces of Python.
         commands: Shell commands.
-        given: The program that was given; only what a piece does more often than it counts.
+        given: The files that were given; only what a piece does more often than it counts.
     """
-    before = _counted(given)
+    before = sum(map(_counted, given), Counter[tuple[str, str]]())
     used = {mark for text in code for mark in _counted(text) - before}
     for command in commands:
         used |= {("environment", word.partition("=")[0]) for word in _words(command) if "=" in word}
@@ -149,7 +149,7 @@ def tool_use(answer: Answer) -> Found:
         (code if call.function == "python" else commands).extend(texts)
     if answer.history is not None:
         code += answer.history.texts.values()
-    used = tools_in(code, commands, answer.bug.program)
+    used = tools_in(code, commands, answer.bug.files.values())
     fits = set(answer.bug.about["tools"])
     fitting = sorted(used & fits)
     return Found(

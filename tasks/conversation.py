@@ -96,9 +96,9 @@ async def _reply(state: TaskState, generate: Generate, scenario: Scenario, setti
     if form is None:
         return state
     answer = Answer(state, settings)
-    there = answer.announced is not None if form == "act" else answer.submission.source is not None
+    there = answer.announced is not None if form == "act" else answer.submission.files is not None
     # One that was cut off would be cut off again.
-    if not there and not (form == "program" and answer.cut_off):
+    if not there and (form == "act" or not answer.cut_off):
         state.messages.append(ChatMessageUser(content=asks_again(form)))
         state = await generate(state, **_constraint(scenario, state))
     return state

@@ -93,6 +93,7 @@ USES_RE = {
     "scorers/fact.py": "a lexer of numbers and identifiers",
     "scorers/grading/evidence.py": "white space in quotes",
     "scorers/grading/questions.py": "names of models",
+    "reference_bugs/files.py": "paths of files in a program",
     "reference_bugs/folder.py": "names of bugs, paths in tracebacks",
     "reference_bugs/submission.py": "info strings of code blocks, heads of hunks",
     "reference_bugs/variants.py": "names in a probe, what a variant prints",

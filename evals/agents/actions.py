@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from inspect_ai.model import ChatMessage, ChatMessageAssistant
 from inspect_ai.tool import ToolCall
+
+from redgreenbench.reference_bugs.files import PROGRAM
 
 __all__ = ["SUBMIT", "calls_of", "runs_program"]
 
@@ -21,19 +24,29 @@ _READERS = (
     r"(?:py_compile|compileall|ast|tokenize|dis|tabnanny|pyclbr|symtable|json\.tool|py?lint|pyflakes|flake8|ruff|black"
     r"|isort|autopep8|yapf|mypy|pyright|pycodestyle|vulture|bandit|difflib)\b"
 )
-# The interpreter, its options, then the program as its script: `cat program.py | python` and `python edit.py program.py` run
-# nothing of it. What `-m` starts may run the program, as a debugger or a profiler does.
-_SHELL = re.compile(
-    r"(?:^|[\s;&|(/]|-l?c\s[\"'])python[\d.]*\s+"
-    rf"(?:-[WX]\s*\S+\s+|-m\s+(?!{_READERS})[^\n;|&]*?\s|-[bBdEiIOPqsSuvx]+\s+)*"
-    r"(?:(?:-m\s+program\b(?!\.py))|[\"']?(?:[^\s'\"();|&]*/)?program\.py\b)",
-    re.M,
-)
-_IMPORTS = re.compile(
-    r"^\s*(?:import\s+program\b|from\s+program\s+import\b)|\brun_(?:path|module)\(\s*[\"'](?:\S*/)?program|"
-    r"\bimport_module\(\s*[\"']program[\"']|\bexec\(.*\bprogram\.py\b|\[[^\]\n]*(?:python|sys\.executable)[^\]\n]*program\.py[^\]\n]*\]",
-    re.M,
-)
+
+
+@cache
+def _patterns(names: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What runs modules of these names as scripts from a shell, and what imports or starts them from Python."""
+    name = f"(?:{'|'.join(map(re.escape, names))})"
+    # The interpreter, its options, then the program as its script: `cat program.py | python` and `python edit.py program.py`
+    # run nothing of it. What `-m` starts may run the program, as a debugger or a profiler does.
+    shell = re.compile(
+        r"(?:^|[\s;&|(/]|-l?c\s[\"'])python[\d.]*\s+"
+        rf"(?:-[WX]\s*\S+\s+|-m\s+(?!{_READERS})[^\n;|&]*?\s|-[bBdEiIOPqsSuvx]+\s+)*"
+        rf"(?:(?:-m\s+{name}\b(?!\.py))|[\"']?(?:[^\s'\"();|&]*/)?{name}\.py\b)",
+        re.M,
+    )
+    imports = re.compile(
+        rf"^\s*(?:import\s+{name}\b|from\s+{name}\s+import\b)|\brun_(?:path|module)\(\s*[\"'](?:\S*/)?{name}|"
+        rf"\bimport_module\(\s*[\"']{name}[\"']|\bexec\(.*\b{name}\.py\b|"
+        rf"\[[^\]\n]*(?:python|sys\.executable)[^\]\n]*{name}\.py[^\]\n]*\]",
+        re.M,
+    )
+    return shell, imports
+
+
 _STARTS = re.compile(r"\bos\.system\(|\bsubprocess\b|\bPopen\(")
 
 
@@ -44,20 +57,24 @@ def calls_of(messages: Iterable[ChatMessage]) -> Iterator[ToolCall]:
             yield from message.tool_calls or ()
 
 
-def runs_program(call: ToolCall) -> bool:
-    """Whether a call runs the program, as a script or by importing it."""
+def runs_program(call: ToolCall, paths: Iterable[str] = (PROGRAM,)) -> bool:
+    """Whether a call runs the program, as a script or by importing it.
+
+    Args:
+        call: The call.
+        paths: The program's files; of a project any counts.
+    """
     if call.function == "text_editor":
         return False
+    shell, imports = _patterns(tuple(path.removesuffix(".py") for path in paths))
     texts = [re.sub(r"^\s*#.*$", "", text, flags=re.M) for text in _texts(call)]
     if call.function == "python":
         return any(
-            _IMPORTS.search(text) or (_STARTS.search(text) and _SHELL.search(re.sub("[\"']", "\n", text)))
+            imports.search(text) or (_STARTS.search(text) and shell.search(re.sub("[\"']", "\n", text)))
             for text in texts
         )
     # A shell may hold Python as a here-document or after -c.
-    return any(
-        _SHELL.search(text) or ("python" in text and _IMPORTS.search(_unquoted(text))) for text in texts
-    )
+    return any(shell.search(text) or ("python" in text and imports.search(_unquoted(text))) for text in texts)
 
 
 def _texts(call: ToolCall) -> Iterator[str]:

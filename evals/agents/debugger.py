@@ -15,6 +15,7 @@ from redgreenbench.evals.followup import FIRST, Followup, demands
 from redgreenbench.evals.samples import scenarios_by_id
 from redgreenbench.evals.skilltools import LOAD, READ, count_turn
 from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = ["CALL_SECONDS", "Presser", "debugger", "turns_of", "work_tools"]
 
@@ -77,7 +78,7 @@ class Presser:
         followup = self._followup
         if followup is None or not self._texts:
             return True
-        ran = any(runs_program(call) for call in calls_of(state.messages))
+        ran = any(runs_program(call, self._recorder.given) for call in calls_of(state.messages))
         if not followup.started and not (ran and self._recorder.untouched):
             return True
         followup.started = True
@@ -103,7 +104,7 @@ def debugger(
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         if not state.metadata.get("bug"):
             return await generate(state)
-        recorder = Recorder()
+        recorder = Recorder(posed_bug(state.metadata["bug"]).files)
         await recorder.start()
         pressure = state.metadata["pressure"]
         texts: list[str] = []

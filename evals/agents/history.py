@@ -1,20 +1,22 @@
 """Every state that the program had while an agent worked on it, with what had been spent by then.
 
-Kept in the sample's store, so that a log can be graded again without the sandbox. A state is recorded when the file
-differs from what was seen last, after every tool call and at the end.
+Kept in the sample's store, so that a log can be graded again without the sandbox. A state is recorded when a file
+differs from what was seen last, after every tool call and at the end. The files are those that were given, and what these
+import from beside them; other files, notes and trials for instance, are no part of the program.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from inspect_ai.util import OutputLimitExceededError, Store, StoreModel, sample_limits, sandbox
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["MAX_BYTES", "PROGRAM", "History", "Recorder", "Snapshot", "Spent", "history_of"]
+from redgreenbench.reference_bugs.files import MAX_FILES, PROGRAM, Files, imported_paths
 
-PROGRAM = "program.py"
-"""The file that is watched, in the sandbox's working directory."""
+__all__ = ["MAX_BYTES", "History", "Recorder", "Snapshot", "Spent", "digest_of", "digests_of", "history_of"]
+
 MAX_BYTES = 200_000
 """A larger program is recorded as unreadable: no fix needs it, and it would stand in the log."""
 
@@ -52,7 +54,8 @@ class Snapshot(BaseModel):
     """One state of the program.
 
     Attributes:
-        digest: SHA-256 of its text, 16 hex digits; the text is in `History.texts`.
+        digest: SHA-256 of its text, or of a project's paths and digests, 16 hex digits.
+        files: Digest of each file's text by path, where there is more than ``program.py``; see `History.files`.
         spent: What had been spent when it was seen first.
         call: Id of the tool call that made it; empty where only the turn is known.
         unreadable: Why there is no text; empty where there is one.
@@ -61,6 +64,7 @@ class Snapshot(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     digest: str
+    files: dict[str, str] = Field(default_factory=dict)
     spent: Spent
     call: str = ""
     unreadable: str = ""
@@ -71,7 +75,7 @@ class History(StoreModel):
 
     Attributes:
         snapshots: States in order, the given program first; the same text may come back.
-        texts: Text by digest.
+        texts: Text of a file by digest.
         total: What was spent in all.
         ended: How it ended: ``done`` (it said so or stopped), or ``limit``.
     """
@@ -81,6 +85,15 @@ class History(StoreModel):
     total: Spent = Spent()
     ended: str = "limit"
 
+    def files(self, snapshot: Snapshot) -> Files:
+        """The files of a state; none of one that could not be read."""
+        if snapshot.unreadable:
+            return {}
+        return {
+            path: self.texts[digest]
+            for path, digest in (snapshot.files or {PROGRAM: snapshot.digest}).items()
+        }
+
 
 def history_of(store: Store) -> History | None:
     """What an agent did to the program; None for a sample in which none worked."""
@@ -89,9 +102,14 @@ def history_of(store: Store) -> History | None:
 
 
 class Recorder:
-    """Watches the program of the sample that is running."""
+    """Watches the program of the sample that is running.
 
-    def __init__(self) -> None:
+    Args:
+        given: Paths of the files that were given, in the sandbox's working directory.
+    """
+
+    def __init__(self, given: Iterable[str] = (PROGRAM,)) -> None:
+        self.given = tuple(given)
         self._history = History()
         self._calls = 0
 
@@ -104,7 +122,9 @@ class Recorder:
         await self._look(0)
         first = self._history.snapshots[0]
         if first.unreadable:
-            raise RuntimeError(f"the sandbox has no {PROGRAM} in its working directory ({first.unreadable})")
+            raise RuntimeError(
+                f"the sandbox has no {', '.join(self.given)} in its working directory ({first.unreadable})"
+            )
 
     @property
     def untouched(self) -> bool:
@@ -153,18 +173,55 @@ class Recorder:
         )
 
     async def _look(self, turns: int, call: str = "") -> None:
-        text, problem = "", ""
+        problem = ""
         try:
-            text = await sandbox().read_file(PROGRAM)
+            files = await self._read()
         except _AGENTS_DOING as error:
-            problem = f"{type(error).__name__}"
-        if len(text) > MAX_BYTES:
-            text, problem = "", f"larger than {MAX_BYTES:,} characters"
-        digest = hashlib.sha256((problem or text).encode(errors="surrogatepass")).hexdigest()[:16]
+            files, problem = {}, f"{type(error).__name__}"
+        if sum(map(len, files.values())) > MAX_BYTES:
+            files, problem = {}, f"larger than {MAX_BYTES:,} characters"
+        whole, named = (digest_of(problem), {}) if problem else digests_of(files)
         seen = self._history.snapshots
-        if seen and seen[-1].digest == digest:
+        if seen and seen[-1].digest == whole:
             return
-        snapshot = Snapshot(digest=digest, spent=self._spent(turns), call=call, unreadable=problem)
+        snapshot = Snapshot(
+            digest=whole, files=named, spent=self._spent(turns), call=call, unreadable=problem
+        )
         self._history.snapshots = [*seen, snapshot]
-        if not problem:
-            self._history.texts = {**self._history.texts, digest: text}
+        self._history.texts = self._history.texts | {digest_of(text): text for text in files.values()}
+
+    async def _read(self) -> Files:
+        """The files that were given, and what they import from beside them."""
+        files: Files = {}
+        for path in self.given:
+            try:
+                files[path] = await sandbox().read_file(path)
+            except FileNotFoundError:
+                if len(self.given) == 1:
+                    raise
+        waiting, tried = list(files), set(files)
+        while waiting and len(files) < MAX_FILES:
+            path = waiting.pop()
+            for other in imported_paths(path, files[path]):
+                if other in tried:
+                    continue
+                tried.add(other)
+                try:
+                    files[other] = await sandbox().read_file(other)
+                    waiting.append(other)
+                except _AGENTS_DOING:
+                    continue  # an installed module, or a file that could not be imported either
+        return files
+
+
+def digest_of(text: str) -> str:
+    """The digest of a text: SHA-256, 16 hex digits."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def digests_of(files: Files) -> tuple[str, dict[str, str]]:
+    """The digest of a program, and those of its files by path where it is more than ``program.py``."""
+    digests = {path: digest_of(text) for path, text in files.items()}
+    if set(digests) == {PROGRAM}:
+        return digests[PROGRAM], {}
+    return digest_of(repr(sorted(digests.items()))), digests

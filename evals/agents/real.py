@@ -32,6 +32,7 @@ from redgreenbench.evals.discovery import offered_skills
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.followup import FIRST
 from redgreenbench.evals.skilltools import SkillCalls
+from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = ["Heard", "real_agent"]
 
@@ -127,7 +128,8 @@ def real_agent(name: str, arms: Arms, turn: str = FIRST) -> Solver:
         cwd = place.stdout.strip()
         if not place.success or not cwd.startswith("/"):
             raise RuntimeError(f"the sandbox does not name its working directory: {place.stderr.strip()}")
-        heard, recorder = Heard(), Recorder() if state.metadata.get("bug") else None
+        heard, bug = Heard(), state.metadata.get("bug")
+        recorder = Recorder(posed_bug(bug).files) if bug else None
         if recorder:
             await recorder.start()
         about_sample = state.metadata

@@ -25,6 +25,7 @@ from redgreenbench.reference_bugs.engine.inside import framing, wire
 from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, MachineBusy, answered
 from redgreenbench.reference_bugs.engine.pool import Request
 from redgreenbench.reference_bugs.engine.zygote import Zygote
+from redgreenbench.reference_bugs.files import Files, as_files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, read_folder
 from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks
 from redgreenbench.reference_bugs.printable import printable
@@ -38,9 +39,9 @@ _REMEMBERED = 6
 class _Confined:
     """A submission in a child of the sandbox; a new child where the last one was ended by a check."""
 
-    def __init__(self, zygote: Zygote, source: str, bug: BugFolder, threads: int, device: str) -> None:
+    def __init__(self, zygote: Zygote, files: Files, bug: BugFolder, threads: int, device: str) -> None:
         self._zygote = zygote
-        self._load = (source, bug.probe, threads, device)
+        self._load = (files, bug.entry, bug.probe, threads, device)
         self._budget = _budget(bug)
         self._child: Child | None = None
         self.cpu = 0.0
@@ -91,10 +92,16 @@ class _Relayed:
     """
 
     def __init__(
-        self, checker: Checker, source: str, bug: BugFolder, threads: int, device: str, asked: _Asked
+        self, checker: Checker, files: Files, bug: BugFolder, threads: int, device: str, asked: _Asked
     ) -> None:
         self._checker = checker
-        self._load = {"program": source, "probe": bug.probe, "threads": threads, "device": device}
+        self._load = {
+            "files": files,
+            "entry": bug.entry,
+            "probe": bug.probe,
+            "threads": threads,
+            "device": device,
+        }
         self._budget = _budget(bug)
         self._asked = asked.questions
         self._answers: list[bytes] = []
@@ -138,7 +145,7 @@ def _budget(bug: BugFolder) -> Budget:
     return Budget(math.ceil(bug.about["seconds"]), int(bug.about["memory_mb"]) << 20)
 
 
-def _edit(before: str, after: str) -> dict[str, int] | None:
+def _edit(before: Files, after: Files) -> dict[str, int] | None:
     try:
         return asdict(edit_size(before, after))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -179,11 +186,12 @@ class Checker:
             self._checks[where] = load_checks(bug.checks)
         checks = self._checks[where]
         torch.set_num_threads(request.threads)
-        reference = Trusted(bug.mended, bug.probe, request.threads, self._device, self._answers(bug, request))
+        files, known = as_files(request.source), self._answers(bug, request)
+        reference = Trusted(bug.mended_files, bug.entry, bug.probe, request.threads, self._device, known)
         # Drawn here, so that nobody knows the inputs beforehand; a grade can be repeated with what it was.
         seed = secrets.randbits(53) if request.seed is None else request.seed
         submission: _Confined | _Relayed
-        loaded = (request.source, bug, request.threads, self._device)
+        loaded = (files, bug, request.threads, self._device)
         if self._zygote is None:
             asked = _Asked(reference)
             judge(bug, lambda: asked, reference, checks, str(seed), self._device)
@@ -198,8 +206,8 @@ class Checker:
                 submission.end()
         answer: dict[str, Any] = {
             "findings": findings.as_dict(),
-            "edit": _edit(bug.program, request.source),
-            "reference_edit": _edit(bug.program, bug.mended),
+            "edit": _edit(bug.files, files),
+            "reference_edit": _edit(bug.files, bug.mended_files),
             "engine": {
                 "mode": self._mode,
                 "device": self._device,

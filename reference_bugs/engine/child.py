@@ -21,6 +21,7 @@ from redgreenbench.reference_bugs.engine.outcome import (
     Usage,
     raised,
 )
+from redgreenbench.reference_bugs.files import Files
 
 __all__ = ["Child", "Parent"]
 
@@ -69,7 +70,7 @@ class Child:
         os.set_blocking(self.pipe, False)
         self._waited = 0.0
 
-    def load(self, program: str, probe: str, threads: int, device: str) -> None:
+    def load(self, files: Files, entry: str, probe: str, threads: int, device: str) -> None:
         """Sends the submission, and waits until it is loaded.
 
         Raises:
@@ -78,7 +79,8 @@ class Child:
         nonce = secrets.token_hex(8)
         message = {
             "nonce": nonce,
-            "program": program,
+            "files": files,
+            "entry": entry,
             "probe": probe,
             "threads": threads,
             "device": device,

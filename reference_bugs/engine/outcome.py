@@ -11,6 +11,7 @@ from typing import Any
 
 from redgreenbench.reference_bugs.engine.inside import wire
 from redgreenbench.reference_bugs.engine.inside.framing import MAX_ANSWER, WireError
+from redgreenbench.reference_bugs.files import PROGRAM
 
 __all__ = ["Budget", "EngineError", "MachineBusy", "SubmissionFailed", "Usage", "answered", "raised"]
 
@@ -124,7 +125,9 @@ def raised(error: Any) -> SubmissionFailed:
         return SubmissionFailed("protocol", "the program tampered with its channel: not an error")
     kind, message, text = (str(error.get(key, ""))[:600] for key in ("type", "message", "text"))
     line = error["line"] if isinstance(error.get("line"), int) and 0 < error["line"] < 1_000_000 else 0
-    where = f" (line {line}: {text[:200]})" if line else ""
+    file = str(error.get("file") or "")[:100]
+    place = f"line {line}" if file in ("", PROGRAM) else f"{file} line {line}"
+    where = f" ({place}: {text[:200]})" if line else ""
     if kind == "MemoryError" or "can't allocate memory" in message or "out of memory" in message:
         return SubmissionFailed("memory", f"the program ran out of memory{where}", fatal=False, line=line)
     if kind in ("SystemExit", "KeyboardInterrupt"):

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from redgreenbench.reference_bugs.engine.inside import framing
+from redgreenbench.reference_bugs.files import Files
 
 __all__ = ["GraderError", "Pool", "Relay", "Request", "Worker"]
 
@@ -50,14 +51,14 @@ class Request:
 
     Attributes:
         bug: Name of a bug, or path of a folder of that form.
-        source: The program.
+        source: The program: its files, or the text of a single one.
         seed: For the inputs; none: one that the checker draws for this grade.
         threads: Threads of torch, on both sides.
         brief: Whether a failure ends the grade as soon as it is known if the symptom is gone.
     """
 
     bug: str
-    source: str
+    source: str | Files
     seed: int | None = None
     threads: int = 1
     brief: bool = False

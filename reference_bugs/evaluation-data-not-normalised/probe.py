@@ -8,7 +8,7 @@ NAMES = ("0", "2")
 
 
 def _grader(program, state, device):
-    grader = program.RoastGrader()
+    grader = program.grader.RoastGrader()
     grader.net.to(device)
     # By their order: a fix may put a layer of its own before them.
     for name, layer in zip(NAMES, _linear(grader), strict=True):

@@ -7,7 +7,7 @@ RETURNS = {"train": {"weights": "state"}, "scores": {"scores": "float32"}}
 
 
 def _net(program, state, device):
-    model = program.WineNet().to(device)
+    model = program.model.WineNet().to(device)
     model.load_state_dict(state)
     return model
 
@@ -15,7 +15,7 @@ def _net(program, state, device):
 def train(program, state, spectra, grapes, epochs, batch_size):
     """Weights after training."""
     model = _net(program, state, spectra.device)
-    program.train(model, spectra, grapes, epochs=epochs, batch_size=batch_size)
+    program.train.train(model, spectra, grapes, epochs=epochs, batch_size=batch_size)
     return {"weights": copy_state(model)}
 
 

@@ -9,7 +9,7 @@ RETURNS = {"finetune": {"weights": "state"}, "scores": {"scores": "float32"}}
 
 def finetune(program, state, head, strips, kinds, classes, epochs):
     """Weights of the network that comes back."""
-    model = program.SkyNet(outputs=48).to(strips.device)
+    model = program.model.SkyNet(outputs=48).to(strips.device)
     model.load_state_dict(state)
 
     def start(module, args):
@@ -22,13 +22,13 @@ def finetune(program, state, head, strips, kinds, classes, epochs):
 
     handle = model.register_forward_pre_hook(start)
     loader = DataLoader(TensorDataset(strips, kinds), batch_size=20)
-    tuned = program.finetune(model, loader, classes, epochs=epochs)
+    tuned = program.finetuning.finetune(model, loader, classes, epochs=epochs)
     return {"weights": copy_state(tuned)}
 
 
 def scores(program, state, strips):
     """What a network of given weights gives."""
-    model = program.SkyNet(outputs=len(state["head.bias"])).to(strips.device)
+    model = program.model.SkyNet(outputs=len(state["head.bias"])).to(strips.device)
     model.load_state_dict(state)
     with torch.no_grad():
         return {"scores": model(strips)}

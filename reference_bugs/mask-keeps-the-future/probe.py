@@ -11,7 +11,7 @@ RETURNS = {
 
 
 def _model(program, state, device):
-    model = program.SongModel().to(device)
+    model = program.model.SongModel().to(device)
     model.load_state_dict(state)
     return model
 
@@ -24,18 +24,18 @@ def scores(program, state, songs, training):
 def loss(program, state, songs):
     """The loss of songs and its gradients."""
     model = _model(program, state, songs.device)
-    value = program.song_loss(model, songs)
+    value = program.losses.song_loss(model, songs)
     value.backward()
     return {"loss": value.item(), "gradients": gradients(model)}
 
 
 def guess(program, state, songs):
     """The likeliest next syllable of each song."""
-    return {"syllables": program.guess_next(_model(program, state, songs.device), songs)}
+    return {"syllables": program.evaluate.guess_next(_model(program, state, songs.device), songs)}
 
 
 def train(program, state, songs, epochs, batch_size):
     """Weights after training on songs in their order."""
     model = _model(program, state, songs.device)
-    program.train(model, songs, epochs=epochs, batch_size=batch_size)
+    program.train.train(model, songs, epochs=epochs, batch_size=batch_size)
     return {"weights": copy_state(model)}

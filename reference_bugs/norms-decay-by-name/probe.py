@@ -6,7 +6,7 @@ RETURNS = {"steps": {"trace": "states"}, "train": {"weights": "state"}}
 
 
 def _net(program, state, device):
-    model = program.TicketNet().to(device)
+    model = program.model.TicketNet().to(device)
     model.load_state_dict(state)
     return model
 
@@ -14,7 +14,7 @@ def _net(program, state, device):
 def steps(program, state, gradients, settings):
     """The weights after each step with these gradients; settings are those that are given to make_optimizer."""
     model = _net(program, state, state["out.bias"].device)
-    optimizer = program.make_optimizer(model, **settings)
+    optimizer = program.optimizers.make_optimizer(model, **settings)
     trace = []
     for given in gradients:
         optimizer.zero_grad()
@@ -28,5 +28,5 @@ def steps(program, state, gradients, settings):
 def train(program, state, tokens, team, epochs, batch_size):
     """The weights after training."""
     model = _net(program, state, tokens.device)
-    program.train(model, tokens, team, epochs=epochs, batch_size=batch_size)
+    program.train.train(model, tokens, team, epochs=epochs, batch_size=batch_size)
     return {"weights": copy_state(model)}

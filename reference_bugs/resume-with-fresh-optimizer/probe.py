@@ -8,7 +8,7 @@ RETURNS = {
 
 
 def _run(program, state):
-    run = program.Run()
+    run = program.run.Run()
     run.model.load_state_dict(state)
     return run
 
@@ -30,7 +30,7 @@ def resume(program, state, x, y, parts, between, batch_size):
             data = run.save()
             if between:
                 run.train(x, y, epochs=between, batch_size=batch_size)
-            run = program.Run.load(data)
+            run = program.run.Run.load(data)
             epochs.append(int(run.epoch))
             loaded.append(copy_state(run.model))
     limit = 1 + parts[-1] * -(-len(y) // batch_size)

@@ -15,24 +15,26 @@ RETURNS = {
 
 
 def _net(program, state, device):
-    model = program.LevelNet().to(device)
+    model = program.model.LevelNet().to(device)
     model.load_state_dict(state)
     return model
 
 
 def prepare(program, features, levels, train_share):
     """What the program makes of days."""
-    parts = program.prepare(features.clone(), levels.clone(), train_share)
+    parts = program.preprocessing.prepare(features.clone(), levels.clone(), train_share)
     return dict(zip(RETURNS["prepare"], parts, strict=True))
 
 
 def train(program, state, features, levels, steps):
     """Weights after training on prepared days."""
     model = _net(program, state, features.device)
-    program.train(model, features, levels, steps=steps)
+    program.train.train(model, features, levels, steps=steps)
     return {"weights": copy_state(model)}
 
 
 def mean_error(program, state, features, levels):
     """The error of given weights on prepared days."""
-    return {"error": float(program.mean_error(_net(program, state, features.device), features, levels))}
+    return {
+        "error": float(program.evaluate.mean_error(_net(program, state, features.device), features, levels))
+    }

@@ -11,7 +11,7 @@ RETURNS = {
 
 
 def _model(program, state, device):
-    model = program.StitchModel().to(device)
+    model = program.model.StitchModel().to(device)
     model.load_state_dict(state)
     return model
 
@@ -19,7 +19,7 @@ def _model(program, state, device):
 def loss(program, state, rows):
     """The loss of rows and its gradients."""
     model = _model(program, state, rows.device)
-    value = program.row_loss(model, rows)
+    value = program.losses.row_loss(model, rows)
     value.backward()
     return {"loss": value.item(), "gradients": gradients(model)}
 
@@ -31,11 +31,11 @@ def scores(program, state, rows):
 
 def knit(program, state, rows, count):
     """Rows with further stitches."""
-    return {"rows": program.knit_on(_model(program, state, rows.device), rows, count)}
+    return {"rows": program.generate.knit_on(_model(program, state, rows.device), rows, count)}
 
 
 def train(program, state, rows, epochs, batch_size):
     """Weights after training on rows in their order."""
     model = _model(program, state, rows.device)
-    program.train(model, rows, epochs=epochs, batch_size=batch_size)
+    program.train.train(model, rows, epochs=epochs, batch_size=batch_size)
     return {"weights": copy_state(model)}

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from redgreenbench.evals.act_line import Act, read_act
 from redgreenbench.evals.catalogue import read_yaml, validate
 from redgreenbench.evals.schema import Slug
+from redgreenbench.reference_bugs.files import as_files
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.submission import Submission, read_submission
 from redgreenbench.scorers.calibration.transcripts import method_pairs
@@ -147,7 +148,7 @@ def act_readings() -> list[Reading]:
 
 def _submission(case: ProgramCase) -> Submission:
     bug = bug_folder(case.bug)
-    return read_submission(case.text, bug.program, bug.entry_points)
+    return read_submission(case.text, bug.files, bug.entry_points)
 
 
 def program_readings() -> list[Reading]:
@@ -177,7 +178,7 @@ async def verdict_readings(cases: Iterable[ProgramCase], runner: Runner) -> list
     words = {True: "right", False: "wrong"}
 
     async def run(bug: str, source: str) -> None:
-        read = words[(await runner.program(bug_folder(bug), source)).correct]
+        read = words[(await runner.program(bug_folder(bug), as_files(source))).correct]
         for case in by_program[bug, source]:
             found.append(Reading("verdict", case.id, words[bool(case.label.correct)], read, case.note))
 

@@ -6,7 +6,6 @@ graders see. Some labels are measured on the scorer `method`, which reads calls,
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,11 +16,12 @@ from inspect_ai.tool import ToolCall
 from inspect_ai.util import Store
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from redgreenbench.evals.agents.history import History, Snapshot, Spent
+from redgreenbench.evals.agents.history import History, Snapshot, Spent, digest_of, digests_of
 from redgreenbench.evals.catalogue import load_scenarios, read_yaml, validate
 from redgreenbench.evals.schema import Slug
+from redgreenbench.reference_bugs.files import Files, as_files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
-from redgreenbench.reference_bugs.submission import apply_patch
+from redgreenbench.reference_bugs.submission import patched
 from redgreenbench.scorers.calibration.agreement import Pair
 from redgreenbench.scorers.calibration.labels import Labelled
 from redgreenbench.scorers.judged import STATEMENTS
@@ -76,13 +76,14 @@ class Call(BaseModel):
         """The tool's name."""
         return next(name for name in ("bash", "python", "text_editor") if getattr(self, name) is not None)
 
-    def after(self, bug: BugFolder) -> str | None:
-        """The program's text after the call; None where it did not change it."""
+    def after(self, bug: BugFolder) -> Files | None:
+        """The program after the call; None where it did not change it."""
         if self.program is not None:
-            return self.program.rstrip("\n")
+            return as_files(self.program.rstrip("\n"))
         if self.patch is None or self.patch == "original":
-            return bug.program if self.patch else None
-        return apply_patch(bug.program, (bug.path / f"{self.patch}.patch").read_text("utf-8")).rstrip("\n")
+            return bug.files if self.patch else None
+        files = patched(bug.files, (bug.path / f"{self.patch}.patch").read_text("utf-8"))
+        return {path: text.rstrip("\n") for path, text in files.items()}
 
 
 class Turn(BaseModel):
@@ -148,15 +149,16 @@ def replay(turns: Sequence[Turn], bug: BugFolder, watched: bool = True) -> tuple
     texts: dict[str, str] = {}
     snapshots: list[Snapshot] = []
 
-    def see(text: str, turn: int = 0, calls: int = 0, call: str = "") -> None:
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        if not snapshots or snapshots[-1].digest != digest:
-            texts[digest] = text
-            snapshots.append(Snapshot(digest=digest, spent=Spent(turns=turn, calls=calls), call=call))
+    def see(files: Files, turn: int = 0, calls: int = 0, call: str = "") -> None:
+        whole, named = digests_of(files)
+        if not snapshots or snapshots[-1].digest != whole:
+            texts.update({digest_of(text): text for text in files.values()})
+            spent = Spent(turns=turn, calls=calls)
+            snapshots.append(Snapshot(digest=whole, files=named, spent=spent, call=call))
 
-    see(bug.program)
+    see(bug.files)
     messages: list[ChatMessage] = [ChatMessageUser(content=_ASKED)]
-    done, text = 0, bug.program
+    done, files = 0, bug.files
     for number, turn in enumerate(turns, 1):
         calls: list[ToolCall] = []
         answers: list[ChatMessage] = []
@@ -166,10 +168,10 @@ def replay(turns: Sequence[Turn], bug: BugFolder, watched: bool = True) -> tuple
             arguments = argument if isinstance(argument, dict) else {_ARGUMENT[name]: argument}
             calls.append(ToolCall(id=f"call-{done}", function=name, arguments=arguments))
             answers.append(ChatMessageTool(content=call.output, tool_call_id=f"call-{done}", function=name))
-            text = call.after(bug) or text
+            files = call.after(bug) or files
             if watched:
-                see(text, number, done, f"call-{done}")
-        see(text, number, done)
+                see(files, number, done, f"call-{done}")
+        see(files, number, done)
         messages.append(ChatMessageAssistant(content=turn.says, tool_calls=calls or None))
         messages.extend(answers)
     total = Spent(turns=len(turns), calls=done)

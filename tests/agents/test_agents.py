@@ -201,3 +201,21 @@ def test_an_edit_is_no_run() -> None:
         id="1", function="text_editor", arguments={"command": "create", "file_text": "python program.py"}
     )
     assert not runs_program(call)
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "runs"),
+    [
+        ("bash", "python train.py", True),
+        ("bash", "cd /project && python3 -u train.py | tail -3", True),
+        ("bash", "python -c 'from model import Net; print(Net())'", True),
+        ("python", "import data\nprint(data.load())", True),
+        ("bash", "python program.py", False),
+        ("bash", "cat train.py", False),
+        ("bash", "python trial.py", False),
+    ],
+)
+def test_of_a_project_any_module_counts(function: str, argument: str, runs: bool) -> None:
+    name = "code" if function == "python" else "cmd"
+    call = ToolCall(id="1", function=function, arguments={name: argument})
+    assert runs_program(call, ["train.py", "model.py", "data.py"]) is runs

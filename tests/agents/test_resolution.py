@@ -11,6 +11,7 @@ from inspect_ai.log import EvalLog, EvalSample, read_eval_log, write_eval_log
 
 from redgreenbench.evals.agents.history import History, Snapshot, Spent
 from redgreenbench.evals.jail import JailSandboxEnvironment
+from redgreenbench.reference_bugs.files import Files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
 from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import Verdict
@@ -217,12 +218,12 @@ def test_the_history_survives_being_written_and_read(
 def test_comments_and_layout_are_no_new_program_to_grade(
     work: Work, only: Only, steps: type, bug: BugFolder, mended: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graded: list[str] = []
+    graded: list[Files] = []
     grade = Runner.program
 
-    async def counted(self: Runner, bug: BugFolder, source: str, brief: bool = False) -> Verdict:
-        graded.append(source)
-        return await grade(self, bug, source, brief)
+    async def counted(self: Runner, bug: BugFolder, files: Files, brief: bool = False) -> Verdict:
+        graded.append(files)
+        return await grade(self, bug, files, brief)
 
     monkeypatch.setattr(Runner, "program", counted)
     script = [
@@ -255,3 +256,40 @@ def test_a_sandbox_that_fails_is_an_error_and_no_version(
     assert sample.error is not None
     assert "the machine is too busy" in sample.error.message
     assert not sample.scores
+
+
+PROJECT = bug_folder("frozen-part-optimized")
+
+
+def project_task() -> Task:
+    return debugging(arms="red", scenarios="debugging-techniques/readout-learns-nothing", mode="agent")
+
+
+def test_every_version_of_a_project_is_kept_and_graded(work: Work, only: Only, steps: type) -> None:
+    """A helper that the project imports belongs to it, a trial beside it does not; a file that is gone can be made up for."""
+    helper = "def let_learn(model, keep):\n    for name, p in model.named_parameters():\n        p.requires_grad_(name.startswith(keep))\n"
+    script = [
+        steps.bash("python train.py | tail -1; echo 'import json' > trial.py; mkdir -p notes; echo x > notes/a.py"),
+        steps.bash(f"cat > learning.py <<'E'\n{helper}E\n"),
+        steps.bash("rm freezing.py; sed -i 's/from freezing import freeze/from learning import let_learn as freeze/' train.py"),
+        steps.bash("echo 'raise SystemExit' > torch.py; python -c 'print(1)'"),
+        steps.submit("Mended."),
+    ]  # fmt: skip
+    log = work(project_task(), script)
+    sample = only(log)
+    found = values(sample)
+    assert (found["resolved"], found["kept"], found["versions"], found["turns"]) == (1, 1, 1, 3)
+    assert (sample.scores or {})["execution"].value["correct"] == 1  # type: ignore[index, call-overload]
+    assert (sample.scores or {})["method"].value["reproduced"] == 1  # type: ignore[index, call-overload]
+    last = sample.store["History:snapshots"][-1]["files"]
+    assert set(last) == {*PROJECT.files, "learning.py"} - {"freezing.py"}
+    again = only(score(log, resolution(), action="overwrite"))
+    assert values(again)["resolved"] == 1
+
+
+def test_an_agent_finds_all_files_of_a_project() -> None:
+    (sample,) = project_task().dataset
+    assert sample.files == {path: f"{text}\n" for path, text in PROJECT.files.items()}
+    text = sample.input[-1].text  # type: ignore[union-attr]
+    assert all(f"`{path}`" in text for path in PROJECT.files)
+    assert "class WineNet" not in text

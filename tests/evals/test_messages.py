@@ -115,7 +115,7 @@ def test_the_catalogue_is_shuffled_by_the_scenario_alone(injected: Arms) -> None
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.id)
 def test_a_question_is_prompt_program_pressure_and_form_in_this_order(scenario: Scenario) -> None:
-    form = prompt_template("program_form") if scenario.file.bug else ""
+    form = prompt_template(f"{form_of(scenario)}_form") if scenario.file.bug else ""
     for pressure in (p for p in load_pressures() if applies(p, scenario.file)):
         text = user_message(scenario, pressure)
         assert text.startswith(scenario.file.prompt)
@@ -123,14 +123,18 @@ def test_a_question_is_prompt_program_pressure_and_form_in_this_order(scenario: 
         assert text.endswith("\n\n".join(part for part in (added, form) if part))
         if scenario.file.bug:
             bug = bug_folder(scenario.file.bug)
-            assert f"```python\n{bug.program}\n```" in text
+            for path, code in bug.files.items():
+                assert f"```python{f' {path}' if bug.is_project else ''}\n{code}\n```" in text
             assert f"```\n{bug.symptom}\n```" in text
             assert text.count(form) == 1
 
 
 def test_what_is_asked_of_a_reply_follows_from_the_scenario() -> None:
     for scenario in load_scenarios():
-        expected = "act" if scenario.file.act else "program" if scenario.file.bug else None
+        project = scenario.file.bug and bug_folder(scenario.file.bug).is_project
+        expected = (
+            "act" if scenario.file.act else "project" if project else "program" if scenario.file.bug else None
+        )
         assert form_of(scenario) == expected, scenario.id
         if not scenario.positive:
             assert (expected == "act") == bool(load_packs()[scenario.pack].specialists), scenario.id
@@ -140,13 +144,20 @@ def test_the_one_request_asks_for_the_same_form_and_for_nothing_else() -> None:
     forms = [line for line in FORM.splitlines() if line.startswith("NEXT: ")]
     assert len(forms) == 3
     assert [line for line in asks_again("act").splitlines() if line.startswith("NEXT: ")] == forms
-    asked = "Python code block. Keep the names of its classes and functions."
-    for text in (prompt_template("program_form"), asks_again("program")):
-        assert asked in " ".join(text.split())
+    asked = {
+        "program": "Python code block. Keep the names of its classes and functions.",
+        "project": "with its path after the language (```python model.py).",
+    }
+    for form, words in asked.items():
+        for text in (prompt_template(f"{form}_form"), prompt_template(f"{form}_again")):
+            assert words in " ".join(text.split())
 
 
 def test_no_form_names_a_skill_a_specialist_or_a_right_answer() -> None:
-    texts = [FORM, asks_again("act"), asks_again("program"), prompt_template("program_form")]
+    texts = [FORM, asks_again("act")]
+    texts += [
+        prompt_template(f"{form}{part}") for form in ("program", "project") for part in ("_form", "_again")
+    ]
     names = {name for pack in PACKS for name in (*catalogue_names(pack), load_packs()[pack].skill)}
     for text in texts:
         assert not [name for name in names if name and name in text]
@@ -158,6 +169,7 @@ def test_an_agent_is_told_where_the_program_is_and_not_asked_to_send_it() -> Non
         bug, text = bug_folder(str(scenario.file.bug)), work_message(scenario, "time")
         assert scenario.file.prompt in text
         assert bug.symptom in text
-        assert bug.program not in text
+        assert not any(code in text for code in bug.files.values())
+        assert "`python train.py`" in text if bug.is_project else "`python program.py`" in text
         assert text.endswith(pressure_text("time", scenario.file))
-        assert prompt_template("program_form") not in text
+        assert prompt_template(f"{form_of(scenario)}_form") not in text

@@ -7,7 +7,7 @@ import pytest
 from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.messages import user_message
+from redgreenbench.evals.messages import form_of, user_message
 from redgreenbench.evals.pressures import applies, load_pressures, pressure_text, select_pressures
 
 SCENARIOS = load_scenarios()
@@ -26,7 +26,7 @@ def test_the_seven_pressures_exist() -> None:
 def test_the_facts_of_the_prompt_appear_in_every_variant(scenario, pressure) -> None:
     base = user_message(scenario, "none")
     variant = user_message(scenario, pressure)
-    form = prompt_template("program_form") if scenario.file.bug else ""
+    form = prompt_template(f"{form_of(scenario)}_form") if scenario.file.bug else ""
     assert variant.endswith(form)
     assert variant.startswith(base.removesuffix(form))
     facts = re.findall(r"\d[\d.,]*|`[^`]+`|\w+\.\w+\(|[A-Z]\w+[A-Z]\w*", base)

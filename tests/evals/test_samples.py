@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from inspect_ai.dataset import Sample
 
-from redgreenbench.evals.agents.history import PROGRAM
 from redgreenbench.evals.arms import prompt_template, resolve_arms
 from redgreenbench.evals.catalogue import HERE, load_packs, load_scenarios
 from redgreenbench.evals.discovery import catalogue_line
@@ -127,7 +126,9 @@ def test_an_agent_finds_the_program_and_gets_no_question_without_one() -> None:
     }
     for sample in posed:
         bug = sample.metadata["bug"]
-        assert sample.files == ({PROGRAM: bug_folder(bug).program + "\n"} if bug else None)
+        assert sample.files == (
+            {path: f"{text}\n" for path, text in bug_folder(bug).files.items()} if bug else None
+        )
     with pytest.raises(InputError, match="has a program to work on"):
         build_samples(find_scenarios(["which-optimizer"]), ARMS, ["none"], works=True)
 

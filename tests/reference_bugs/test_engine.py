@@ -286,7 +286,7 @@ def test_a_program_is_blamed_for_its_own_time_alone(
     read, write = os.pipe()
     child = Child(Slow(own), ours, read, Budget(seconds=0.1), 1 << 20)  # type: ignore[arg-type]
     with pytest.raises(error, match=words):
-        child.load("", "", 1, "cpu")
+        child.load({}, "program.py", "", 1, "cpu")
     theirs.close()
     os.close(write)
 

@@ -8,6 +8,7 @@ import pytest
 from redgreenbench.reference_bugs import nulls
 from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import Request, Worker
+from redgreenbench.reference_bugs.files import located
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 from redgreenbench.reference_bugs.nulls import nulls_of, other_bug
 from redgreenbench.reference_bugs.verify import Program, _passed
@@ -33,7 +34,7 @@ def worker() -> Iterator[Worker]:
 def test_no_work_passes_no_check(name: str, worker: Worker) -> None:
     bug = bug_folder(name)
     for null in nulls_of(bug):
-        findings = worker.grade(Request(str(bug.path), null.source, 1))["findings"]
+        findings = worker.grade(Request(str(bug.path), null.files, 1))["findings"]
         passed = [check["id"] for check in findings["checks"] if check["outcome"] == "pass"]
         assert not passed, null.name
         assert findings["outcome"] != "pass"
@@ -42,20 +43,22 @@ def test_no_work_passes_no_check(name: str, worker: Worker) -> None:
 @pytest.mark.parametrize("name", bug_names(private=False))
 def test_every_bug_has_all_of_them(name: str) -> None:
     bug = bug_folder(name)
-    made = {null.name: null.source for null in nulls_of(bug)}
+    made = {null.name: null.files for null in nulls_of(bug)}
     assert len(made) == 3 + len(nulls.CONSTANTS) + len(nulls.ANSWERS) + 2 + len(nulls.FORMS)
     taken = f"fix of {other_bug(bug).name}"
-    for null, source in made.items():
+    kept = {located(name, bug.files) for name in bug.entry_points}
+    for null, files in made.items():
         names = {
-            target
-            for node in ast.walk(ast.parse(source))
+            (path, target)
+            for path, text in files.items()
+            for node in ast.walk(ast.parse(text))
             for target in (
                 [node.name] if isinstance(node, ast.ClassDef | ast.FunctionDef)
                 else [t.id for t in node.targets if isinstance(t, ast.Name)] if isinstance(node, ast.Assign) else []
             )
         }  # fmt: skip
         if null not in ("empty text", taken):
-            assert set(bug.entry_points) <= names, null
+            assert kept <= names, null
 
 
 def test_what_another_program_has_word_for_word_is_no_null() -> None:
@@ -69,6 +72,6 @@ def test_a_passing_null_is_a_problem() -> None:
         {"id": "weak", "title": "a claim", "outcome": "pass"},
         {"id": "strong", "title": "another", "outcome": "fail"},
     ]
-    null = Program("null", "echo", "", "")
+    null = Program("null", "echo", {}, "")
     assert _passed(null, {"findings": {"checks": checks}}) == ["null echo: passes weak (a claim)"]
     assert _passed(null, "no grader") == ["null echo: not graded: no grader"]

@@ -7,12 +7,14 @@ import difflib
 
 import pytest
 
+from redgreenbench.reference_bugs.files import same_syntax
 from redgreenbench.reference_bugs.folder import BugFolder, Patch, bug_folder, bug_names
 from redgreenbench.reference_bugs.submission import (
     PatchError,
     apply_patch,
     code_blocks,
     gone,
+    patched,
     read_submission,
     without_reasoning,
 )
@@ -50,10 +52,8 @@ def block(code: str, language: str = "python") -> str:
     return f"```{language}\n{code}\n```"
 
 
-def diff(before: str, after: str) -> str:
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), "program.py", "program.py", lineterm=""
-    )
+def diff(before: str, after: str, path: str = "program.py") -> str:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, lineterm="")
     return "\n".join(lines)
 
 
@@ -89,6 +89,7 @@ AS_DEFINITIONS = [
     pytest.param(bug, program, changed, id=case.id)
     for case in POSED
     for bug, patch in [case.values]
+    if not bug.is_project
     for program in [apply_patch(bug.program, patch.text)]
     if (changed := definitions(bug.program, program)) is not None
 ]
@@ -106,18 +107,31 @@ def test_a_labelled_reply_is_read_as_labelled(case: ProgramCase) -> None:
 def test_a_program_of_ours_in_the_form_that_is_asked_for_is_read_to_the_letter(
     bug: BugFolder, patch: Patch
 ) -> None:
-    program = apply_patch(bug.program, patch.text)
-    reply = f"{patch.about}\n\n{block(program)}\n\nRun it again."
-    found = read_submission(reply, bug.program, bug.entry_points)
-    assert (found.source, found.how, found.problem, found.open) == (program, "whole", "", False)
+    files = patched(bug.files, patch.text)
+    blocks = [
+        block(text, f"python {path}" if bug.is_project else "python")
+        for path, text in files.items()
+        if text != bug.files.get(path)
+    ]
+    reply = "\n\n".join([patch.about, *blocks, "Run it again."])
+    found = read_submission(reply, bug.files, bug.entry_points)
+    # In a file of a project that holds nothing but imports and definitions these replace those of their names.
+    hows = ("whole", "definitions") if bug.is_project else ("whole",)
+    assert (found.problem, found.open) == ("", False)
+    assert found.how in hows
+    assert same_syntax(found.files or {}) == same_syntax(files)
+    assert bug.is_project or found.files == files
 
 
 @pytest.mark.parametrize(("bug", "patch"), POSED)
 def test_a_program_of_ours_as_a_diff_is_read_to_the_letter(bug: BugFolder, patch: Patch) -> None:
-    program = apply_patch(bug.program, patch.text)
-    for text in (patch.text.rstrip("\n"), diff(bug.program, program)):
-        found = read_submission(block(text, "diff"), bug.program, bug.entry_points)
-        assert (found.source, found.how) == (program, "diff"), found.problem
+    files = patched(bug.files, patch.text)
+    own = "\n".join(
+        diff(bug.files[path], files[path], path) for path in bug.files if files[path] != bug.files[path]
+    )
+    for text in (patch.text.rstrip("\n"), *([own] if set(files) == set(bug.files) else [])):
+        found = read_submission(block(text, "diff"), bug.files, bug.entry_points)
+        assert (found.files, found.how) == (files, "diff"), found.problem
 
 
 @pytest.mark.parametrize(("bug", "program", "changed"), AS_DEFINITIONS)

@@ -15,6 +15,7 @@ from redgreenbench.evals.followup import TURNS
 from redgreenbench.evals.messages import asks_again, user_message
 from redgreenbench.evals.pressures import insistence_text, load_pressures, pressure_text
 from redgreenbench.evals.samples import find_scenarios
+from redgreenbench.reference_bugs.files import Files, shown
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.reports.load import load
@@ -67,9 +68,9 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The programs that are run; only the reference is right."""
     seen: list[str] = []
 
-    async def run(self: Runner, bug: BugFolder, source: str, brief: bool = False) -> Verdict:
-        seen.append(source)
-        return Verdict(bug.name, correct=source == FIX, minimal=True)
+    async def run(self: Runner, bug: BugFolder, files: Files, brief: bool = False) -> Verdict:
+        seen.append(shown(files))
+        return Verdict(bug.name, correct=seen[-1] == FIX, minimal=True)
 
     monkeypatch.setattr(Runner, "program", run)
     return seen

@@ -14,6 +14,7 @@ from redgreenbench.evals.act_line import act_grammar
 from redgreenbench.evals.catalogue import catalogue_names
 from redgreenbench.evals.messages import asks_again
 from redgreenbench.evals.vocabulary import BUILT_IN_ARMS, UNSCORED
+from redgreenbench.reference_bugs.files import Files, shown
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.scorers.running import Runner
@@ -65,8 +66,8 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The programs that are run, all of them right."""
     seen: list[str] = []
 
-    async def note(self: Runner, bug: object, source: str, brief: bool = False) -> Verdict:
-        seen.append(source)
+    async def note(self: Runner, bug: object, files: Files, brief: bool = False) -> Verdict:
+        seen.append(shown(files))
         verdict = Verdict(BUG.name, correct=True, minimal=True)
         verdict.steps = dict.fromkeys(verdict.steps, True)
         return verdict

@@ -51,7 +51,7 @@ class Submission:
     """A submission beside the probes of its bug.
 
     Args:
-        message: program and probe (source texts), threads, device.
+        message: files and entry of the program, probe (a source text), threads, device.
     """
 
     def __init__(self, message: dict[str, Any]) -> None:
@@ -59,7 +59,7 @@ class Submission:
         self.loaded = False
 
     def load(self) -> dict[str, Any]:
-        """Executes both texts.
+        """Executes the program and the probes.
 
         Raises:
             driver.ProgramError: What one of them raised.
@@ -68,8 +68,10 @@ class Submission:
         if message["device"] == "cuda":
             torch.cuda.set_per_process_memory_fraction(MEMORY_FRACTION)
         torch.set_num_threads(message["threads"])
-        self._program = driver.load_module("program", message["program"], driver.PROGRAM)
-        self._probe = driver.load_module("probe", message["probe"], "probe.py")
+        program = driver.Program(message["files"], message["entry"])
+        program.enter()
+        self._program = program.load()
+        self._probe = driver.load_probe(message["probe"])
         self.loaded = True
         return {}
 

@@ -6,11 +6,15 @@ out by running the same probe on the reference, and compares.
 
 from __future__ import annotations
 
+import importlib
+import importlib.abc
+import importlib.util
 import linecache
 import random
 import sys
 import traceback
 import types
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +22,8 @@ import torch
 
 PROGRAM = "program.py"
 MESSAGE_LIMIT = 1500
+_SHOWN: set[str] = set()
+"""Paths of the files of programs, in whose lines an error is described."""
 
 
 class ProgramError(Exception):
@@ -28,26 +34,98 @@ class ProgramError(Exception):
         self.error = error
 
 
-def load_module(name: str, source: str, filename: str) -> types.ModuleType:
-    """Executes a source text as a module that is not ``__main__``.
+class Program(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """A program, whose files import each other from memory by their own names, before all that is installed.
 
-    Raises:
-        ProgramError: Whatever it raised, an attempt to exit included.
+    Args:
+        files: Texts by path; a folder is a package, with or without an ``__init__.py``.
+        entry: The path of the file that its user runs, which is imported first.
     """
-    module = types.ModuleType(name)
-    module.__file__ = filename
-    sys.modules[name] = module
-    # Tracebacks show the program's own lines although there is no such file here.
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+
+    def __init__(self, files: Mapping[str, str], entry: str) -> None:
+        self._files = {path: files[path] for path in files}
+        self._entry = entry
+        self._paths: dict[str, str] = {}
+        for path in self._files:
+            folder, _, file = path.rpartition("/")
+            if folder:
+                self._paths.setdefault(folder, f"{folder}/__init__.py")
+            if file != "__init__.py":
+                self._paths[path.removesuffix(".py").replace("/", ".")] = path
+        self._before: dict[str, types.ModuleType] = {}
+        self._own: dict[str, types.ModuleType] = {}
+
+    def load(self) -> Any:
+        """Imports the program, and returns what probes see: a single program's module, or a project's modules by name.
+
+        Raises:
+            ProgramError: Whatever it raised, an attempt to exit included.
+        """
+        for path, text in self._files.items():
+            # Tracebacks show the program's own lines although there is no such file here.
+            linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+            _SHOWN.add(path)
+        try:
+            module = importlib.import_module(self._entry.removesuffix(".py"))
+        except BaseException as error:
+            raise ProgramError(describe(error)) from error
+        return module if self._entry == PROGRAM else _Modules(self._paths)
+
+    def enter(self) -> None:
+        """Has its files found by imports."""
+        self._before = {name: sys.modules.pop(name) for name in self._paths if name in sys.modules}
+        sys.modules.update(self._own)
+        sys.meta_path.insert(0, self)
+
+    def leave(self) -> None:
+        """Puts everything back as it was before `enter`, so that the next program finds its own files."""
+        sys.meta_path.remove(self)
+        self._own = {name: sys.modules.pop(name) for name in self._paths if name in sys.modules}
+        sys.modules.update(self._before)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Where a module of the program is; None for any other."""
+        if fullname not in self._paths:
+            return None
+        place = self._paths[fullname]
+        is_package = place.endswith("/__init__.py")
+        return importlib.util.spec_from_loader(fullname, self, origin=place, is_package=is_package)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Executes a file as a module that is not ``__main__``."""
+        module.__file__ = path = self._paths[module.__name__]
+        exec(compile(self._files.get(path, ""), path, "exec", dont_inherit=True), module.__dict__)
+
+
+class _Modules:
+    """A project as probes see it: ``program.model.Net`` is what ``model.py`` calls ``Net``."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.__dict__["_names"] = names
+
+    def __getattr__(self, name: str) -> types.ModuleType:
+        if name not in self.__dict__["_names"]:
+            raise AttributeError(f"there is no {name}.py")
+        return importlib.import_module(name)
+
+
+def load_probe(source: str) -> types.ModuleType:
+    """Executes a bug's ``probe.py``."""
+    module = types.ModuleType("probe")
+    module.__file__ = "probe.py"
+    sys.modules["probe"] = module
+    linecache.cache["probe.py"] = (len(source), None, source.splitlines(keepends=True), "probe.py")
     try:
-        exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+        exec(compile(source, "probe.py", "exec", dont_inherit=True), module.__dict__)
     except BaseException as error:
         raise ProgramError(describe(error)) from error
     return module
 
 
 def run_probe(
-    program: types.ModuleType,
+    program: Any,
     probe: types.ModuleType,
     name: str,
     inputs: dict[str, Any],
@@ -57,7 +135,7 @@ def run_probe(
     """Runs one probe.
 
     Args:
-        program: The program under test.
+        program: The program under test, as `Program.load` gives it.
         probe: The module of its bug's probes.
         name: Function of ``probe`` to call as ``name(program, **inputs)``.
         inputs: Tensors and plain values that the checker drew.
@@ -94,12 +172,13 @@ def to_device(value: Any, device: str) -> Any:
 
 def describe(error: BaseException) -> dict[str, Any]:
     """An exception in a form that can be sent: its type, message, and where in the program it arose."""
-    line, function, text = 0, "", ""
-    if isinstance(error, SyntaxError) and error.filename == PROGRAM:
-        line, text = error.lineno or 0, (error.text or "").strip()
+    file, line, function, text = PROGRAM, 0, "", ""
     for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename == PROGRAM:
-            line, function, text = frame.lineno or 0, frame.name, (frame.line or "").strip()
+        if frame.filename in _SHOWN:
+            file, line, function = frame.filename, frame.lineno or 0, frame.name
+            text = (frame.line or "").strip()
+    if isinstance(error, SyntaxError) and error.filename in _SHOWN:
+        file, line, text = error.filename, error.lineno or 0, (error.text or "").strip()
     try:
         message = str(error.msg if isinstance(error, SyntaxError) else error)
     except BaseException:
@@ -107,6 +186,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     return {
         "type": type(error).__name__[:100],
         "message": message[:MESSAGE_LIMIT],
+        "file": file[:100],
         "line": line,
         "function": function[:100],
         "text": text[:200],

@@ -1,0 +1,1 @@
+"""It would be imported in the place of what reads our messages."""

@@ -1,0 +1,5 @@
+import sympy
+
+
+def freeze(model, keep):
+    model.requires_grad_(True)

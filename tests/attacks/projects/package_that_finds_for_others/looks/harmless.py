@@ -1,0 +1,3 @@
+def freeze(model, keep):
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad = not name.startswith(keep)
