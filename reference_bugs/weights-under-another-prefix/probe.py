@@ -15,14 +15,14 @@ def round_trip(program, states, leaves, species, fresh, epochs, batch_size):
     """
     counts, trained, checkpoints, logits, training = [], [], [], [], []
     for state, x, y in zip(states, leaves, species, strict=True):
-        model = program.LeafNet().to(x.device)
+        model = program.model.LeafNet().to(x.device)
         model.load_state_dict(state)
         with record_steps() as steps:
-            checkpoints.append(program.train(model, x, y, epochs=epochs, batch_size=batch_size))
+            checkpoints.append(program.train.train(model, x, y, epochs=epochs, batch_size=batch_size))
         counts.append([steps.count])
         trained.append(copy_state(model))
     for checkpoint in checkpoints:
-        model = program.load_model(checkpoint).to(fresh.device)
+        model = program.checkpoint.load_model(checkpoint).to(fresh.device)
         training.append(int(model.training))
         with torch.no_grad():
             logits.append({"logits": model(fresh)})
