@@ -11,7 +11,7 @@ from redgreenbench.reference_bugs.submission import apply_patch, gone
 from redgreenbench.reference_bugs.variants import WAYS, _all_names, _change, _kept, _Plan, posed_bug, vary
 from redgreenbench.reference_bugs.verify import check_variants
 
-BUGS = bug_names(private=False)
+BUGS = [name for name in bug_names(private=False) if not bug_folder(name).is_project]
 
 
 def plan(bug: BugFolder, seed: int) -> _Plan:
