@@ -453,5 +453,6 @@ def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False) ->
         )
     if done.returncode == 124:
         raise subprocess.TimeoutExpired(program.name, timeout, done.stdout)
-    text = done.stdout.replace(place + os.sep, "")
+    # Without the codes that make a terminal write in bold.
+    text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).replace(place + os.sep, "")
     return re.sub(r'"[^"\n]*?(?:site|dist)-packages[/\\]', '"', text)

@@ -1,6 +1,8 @@
 """The programs really print what their users quote."""
 
 import re
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,14 @@ import torch
 
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.reference_bugs.__main__ import main
-from redgreenbench.reference_bugs.folder import bug_folder, bug_names, record_symptom
+from redgreenbench.reference_bugs.folder import (
+    TAXONOMY,
+    alike,
+    bug_folder,
+    bug_names,
+    read_folder,
+    record_symptom,
+)
 
 
 # One of each kind: an error, a loss that becomes NaN, a curve, memory. `verify` runs every program.
@@ -76,6 +85,57 @@ def test_the_readme_counts_the_bugs() -> None:
     assert len(clean) == 4
     assert "four of them with nothing wrong" in readme
     assert f"{len(further)} further programs" in readme
+
+
+def test_the_catalogue_covers_what_it_should() -> None:
+    bugs = [bug_folder(name) for name in bug_names(private=False)]
+    assert len(bugs) >= 60
+    assert {bug.about["taxonomy"] for bug in bugs} == set(TAXONOMY)
+    assert len(TAXONOMY) == 15
+    kinds = Counter(bug.kind for bug in bugs)
+    assert kinds["silent"] >= 8
+    assert kinds["slow"] >= 6
+    assert sum(bug.clean for bug in bugs) >= 4
+    assert sum("since" in bug.about for bug in bugs) >= 5
+    assert sum(bool(alike(bug.name)) for bug in bugs) >= 8
+
+
+@pytest.mark.parametrize("name", bug_names())
+def test_the_kind_of_a_bug_fits_what_it_prints(name: str) -> None:
+    bug = bug_folder(name)
+    if bug.kind:
+        assert "Traceback" not in bug.symptom
+        assert "nan" not in bug.symptom.split()
+        assert not bug.clean
+    assert all(name in alike(other) for other in alike(name))
+    assert "\x1b" not in bug.symptom
+
+
+def test_an_old_way_fails_in_every_torch_that_is_allowed() -> None:
+    pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    oldest = tuple(int(part) for part in re.search(r'"torch>=([\d.]+)"', pyproject)[1].split("."))
+    for name in bug_names():
+        for version in bug_folder(name).about.get("since", {}):
+            assert tuple(int(part) for part in version.split(".")) <= oldest, name
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("kind: loud", "kind: no 'loud'; take one of silent, slow"),
+        ("shares: no-such-bug", "shares: no other bug 'no-such-bug'"),
+        ("shares: missing-optimizer-step", "shares: no other bug 'missing-optimizer-step'"),
+        ("since: 2.6", "since: not understood; give for an old way of torch"),
+        ('since: {"2.6": it raises}', "workarounds: name 'old-way' among them"),
+    ],
+)
+def test_fields_of_the_catalogue_are_read_with_care(tmp_path: Path, line: str, says: str) -> None:
+    folder = tmp_path / "missing-optimizer-step"
+    shutil.copytree(bug_folder("missing-optimizer-step").path, folder)
+    with (folder / "bug.yaml").open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(ValueError, match=re.escape(says)):
+        read_folder(folder)
 
 
 def test_programs_give_no_hint() -> None:
