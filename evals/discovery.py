@@ -8,7 +8,7 @@ a place that follows from the scenario. A specialist with the name of a skill un
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from inspect_ai.model import ChatMessageAssistant
@@ -41,14 +41,15 @@ def _specialists() -> dict[str, Skill]:
     return {path.parent.name: read_skill(str(path.parent)) for path in folders}
 
 
-def common_skills(pack: str, added: Iterable[Skill | None]) -> dict[str, Skill]:
+def common_skills(pack: str, arms: Arms) -> dict[str, Skill]:
     """The skills that every arm is offered in a pack's scenarios, by name.
 
-    A pack without specialists of its own is offered those of the others.
+    A pack without specialists of its own is offered those of the others. A specialist of the name of a skill that an arm
+    adds, of one of the user's own neighbours, or of the pack's usual skill is left out.
 
     Args:
         pack: The pack.
-        added: What the arms add; a specialist of the same name, or of the name of the pack's usual skill, is left out.
+        arms: What every arm adds.
 
     Raises:
         InputError: A specialist of the catalogue has no folder.
@@ -56,13 +57,18 @@ def common_skills(pack: str, added: Iterable[Skill | None]) -> dict[str, Skill]:
     packs = load_packs()
     routed = [pack] if packs[pack].specialists else [name for name in packs if packs[name].specialists]
     names = dict.fromkeys(name for one in routed for name in catalogue_names(one))
-    without = {packs[pack].skill, *(skill.name for skill in added if skill)}
+    own = {skill.name: skill for skill in arms.neighbours}
+    without = {
+        packs[pack].skill,
+        *(skill.name for skills in arms.loadable(pack).values() for skill in skills),
+    }
     missing = [name for name in names if name not in _specialists()]
     if missing:
         raise InputError(
             f"evals/packs.yaml: the specialist '{missing[0]}' has no folder in evals/skills/specialists; write its SKILL.md"
         )
-    return {name: _specialists()[name] for name in names if name not in without}
+    offered = {name: _specialists()[name] for name in names} | own
+    return {name: skill for name, skill in offered.items() if name not in without}
 
 
 def catalogue_line(skill: Skill) -> str:
@@ -72,16 +78,14 @@ def catalogue_line(skill: Skill) -> str:
 
 def offered_skills(arms: Arms, pack: str, arm: str) -> dict[str, Skill]:
     """The skills that can be loaded in an arm, by name."""
-    loadable = arms.loadable(pack)
-    own = loadable[arm]
-    return common_skills(pack, loadable.values()) | ({own.name: own} if own else {})
+    return common_skills(pack, arms) | {skill.name: skill for skill in arms.loadable(pack)[arm]}
 
 
 def catalogue_hash(arms: Arms) -> str:
     """A hash of what all arms are offered and how, for the task's version. 64 hex digits."""
     lines = [prompt_template("discovery"), tool_texts().model_dump_json()]
     for pack in sorted(arms.by_pack):
-        common = common_skills(pack, arms.loadable(pack).values())
+        common = common_skills(pack, arms)
         lines += [f"{pack} {name} {skill.hash}" for name, skill in sorted(common.items())]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -104,8 +108,7 @@ def with_controls(chosen: Sequence[Scenario], arms: Arms, shipped: bool) -> tupl
     posed = tuple(
         s
         for s in (*chosen, *(more if arms.by_tool and shipped else ()))
-        if not s.positive
-        or (arms.by_tool and s.file.loads in common_skills(s.pack, arms.loadable(s.pack).values()))
+        if not s.positive or (arms.by_tool and s.file.loads in common_skills(s.pack, arms))
     )
     if not posed:
         raise InputError(

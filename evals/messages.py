@@ -134,18 +134,16 @@ def _catalogue(scenario: Scenario, arms: Arms, arm: str | None, seed: str) -> st
         specialists = _shuffled(packs[name].specialists.items(), order)
         entries = [f"- {n}: {text}" for n, text in specialists if n not in tested]
         groups.append("\n".join([f"{name}: {packs[name].summary}.", *entries]))
+    if further := [skill for skill in _shuffled(arms.neighbours, order) if skill.name not in tested]:
+        groups.append("\n".join(["further guides:", *map(catalogue_line, further)]))
     return prompt_template("catalogue").format(groups="\n\n".join(groups))
 
 
 def _skills(pack: str, arms: Arms, arm: str | None, order: random.Random) -> str:
-    loadable = arms.loadable(pack)
-    entries = [
-        catalogue_line(skill) for skill in _shuffled(common_skills(pack, loadable.values()).values(), order)
-    ]
-    place = order.randrange(len(entries) + 1)
-    skill = loadable[arm] if arm else None
-    if skill:
-        entries.insert(place, catalogue_line(skill))
+    entries = [catalogue_line(skill) for skill in _shuffled(common_skills(pack, arms).values(), order)]
+    places = len(entries)
+    for skill in arms.loadable(pack)[arm] if arm else ():
+        entries.insert(order.randrange(places + 1), catalogue_line(skill))
     return prompt_template("discovery").format(entries="\n".join(entries))
 
 

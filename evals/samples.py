@@ -218,7 +218,7 @@ def _sample(
     works: bool,
     decides: bool,
 ) -> Sample:
-    file, skill = scenario.file, arms.by_pack[scenario.pack][arm].skill
+    file, addition = scenario.file, arms.by_pack[scenario.pack][arm]
     pressed = pressure if turn == FIRST else f"{pressure}+{turn}"
     # Without a skill to inject nothing is delivered; what tools deliver is the same for all arms but for one skill.
     delivered = arms.delivery.value if arms.by_tool or arms.text(scenario.pack, arm) else None
@@ -239,10 +239,10 @@ def _sample(
             "document": scenario.document,
             "split": scenario.split,
             "control": file.control,
-            "skill": skill.name if skill else None,
-            "skill_version": skill.version if skill else None,
-            "skill_hash": skill.hash[:12] if skill else None,
-            "sheets": len(skill.sheets) if skill else None,
+            "skill": addition.name,
+            "skill_version": addition.version,
+            "skill_hash": addition.hash[:12] if addition.hash else None,
+            "sheets": sum(len(skill.sheets) for skill in addition.skills) if addition.skills else None,
             "delivery": delivered,
             "bug": file.bug,
         },

@@ -59,7 +59,7 @@ def build_tasks(
 
     Args:
         tasks: Their names.
-        skill: The skill under test.
+        skill: The skill under test, or several, separated by commas.
         arms: Arms.
         pressure: Pressures; none: each task's own default.
         scenarios: Ids, globs, packs, tags or folders; none: all.
@@ -78,7 +78,7 @@ def build_tasks(
     from redgreenbench.evals.samples import find_scenarios
     from redgreenbench.reference_bugs.folder import bug_names
     from redgreenbench.tasks.assemble import packs_of
-    from redgreenbench.tasks.parameters import OF_PROGRAMS
+    from redgreenbench.tasks.parameters import OF_PROGRAMS, names
 
     built = []
     further = _parameters(parameters)
@@ -93,7 +93,7 @@ def build_tasks(
         if pressure:
             arguments["pressure"] = ",".join(pressure)
         task = None if name in _EVERY_PACK else name
-        fitting = find_scenarios(scenarios, task, packs_of(skill, task))
+        fitting = find_scenarios(scenarios, task, packs_of(names(skill), task))
         posed = [s for s in fitting if load_packs()[s.pack].task]
         if bugs:
             asked = [s.file.bug for s in posed if s.file.bug and ("all" in bugs or s.file.bug in bugs)]
@@ -169,8 +169,9 @@ def default_tasks(skill: str) -> list[str]:
     """
     from redgreenbench.evals.catalogue import load_packs
     from redgreenbench.tasks.assemble import packs_of
+    from redgreenbench.tasks.parameters import names
 
-    own = {load_packs()[pack].task for pack in packs_of(skill, None)}
+    own = {load_packs()[pack].task for pack in packs_of(names(skill), None)}
     return [name for name in _TASKS if name != "pressure" and (name == "decision" or not own or name in own)]
 
 
