@@ -33,6 +33,7 @@ __all__ = [
     "estimate_tokens",
     "placebo_text",
     "prompt_template",
+    "read_skills",
     "resolve_arms",
     "served_packs",
     "shipped_skills",
@@ -247,7 +248,7 @@ def resolve_arms(
         }
         for pack in packs
     }
-    arms = Arms(delivery=Delivery(delivery), by_pack=by_pack, neighbours=_neighbours(catalogue))
+    arms = Arms(delivery=Delivery(delivery), by_pack=by_pack, neighbours=read_skills(*catalogue))
     if not arms.by_tool:
         for additions in by_pack.values():
             for addition in additions.values():
@@ -255,11 +256,16 @@ def resolve_arms(
     return arms
 
 
-def _neighbours(folders: Sequence[str]) -> tuple[Skill, ...]:
+def read_skills(*folders: str | Path) -> tuple[Skill, ...]:
+    """The skills below folders, or those that the folders are, for a catalogue.
+
+    Raises:
+        InputError: One cannot be read, or two have the same name.
+    """
     found: dict[str, Skill] = {}
     for folder in folders:
         below = [str(path) for path in skills_below(Path(folder).expanduser())]
-        for skill in map(read_skill, below or [folder]):
+        for skill in map(read_skill, below or [str(folder)]):
             if skill.name in found:
                 raise InputError(f"catalogue {folder}: two skills are called '{skill.name}'; rename one")
             found[skill.name] = skill

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from redgreenbench.evals.agents.installing import installed_in
-from redgreenbench.evals.arms import Arms, prompt_template
+from redgreenbench.evals.arms import Arms
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.contamination import Audit, leaks, transcript_text
 from redgreenbench.evals.discovery import catalogue_line, common_skills, skill_tools
-from redgreenbench.evals.messages import shared_message
+from redgreenbench.evals.messages import opening_of, shared_message
 from redgreenbench.evals.samples import scenarios_by_id
 from redgreenbench.evals.vocabulary import Arm
 
@@ -48,7 +48,7 @@ def deliver(
             return await then(state, generate)
         finally:
             # A limit ends a sample from inside; what was seen until then is audited all the same.
-            _audit(state, scenario, arms, prompt_template(base if scenario.file.bug else "system"))
+            _audit(state, scenario, arms, opening_of(scenario, base))
 
     return solve
 

@@ -10,13 +10,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from inspect_ai.model import ChatMessageAssistant
 from inspect_ai.solver import TaskState
 from inspect_ai.tool import Tool
 
-from redgreenbench.evals.arms import Arms, prompt_template
-from redgreenbench.evals.catalogue import HERE, Scenario, catalogue_names, load_packs, load_scenarios
+from redgreenbench.evals.arms import Arms, prompt_template, read_skills
+from redgreenbench.evals.catalogue import (
+    HERE,
+    Scenario,
+    catalogue_names,
+    load_packs,
+    load_scenarios,
+    own_pack,
+)
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.skillfolder import Skill, read_skill
 from redgreenbench.evals.skilltools import load_skill, read_skill_file, tool_texts
@@ -41,6 +49,12 @@ def _specialists() -> dict[str, Skill]:
     return {path.parent.name: read_skill(str(path.parent)) for path in folders}
 
 
+@cache
+def _beside(folder: Path) -> tuple[Skill, ...]:
+    """The skills in the folder ``skills`` of a user's own pack."""
+    return read_skills(folder) if folder.is_dir() else ()
+
+
 def common_skills(pack: str, arms: Arms) -> dict[str, Skill]:
     """The skills that every arm is offered in a pack's scenarios, by name.
 
@@ -54,20 +68,25 @@ def common_skills(pack: str, arms: Arms) -> dict[str, Skill]:
     Raises:
         InputError: A specialist of the catalogue has no folder.
     """
-    packs = load_packs()
-    routed = [pack] if packs[pack].specialists else [name for name in packs if packs[name].specialists]
+    packs, own_folder = load_packs(), own_pack(pack)
+    routed = [pack]
+    if not packs[pack].specialists and not (own_folder and _beside(own_folder[0] / "skills")):
+        routed = [name for name in packs if packs[name].specialists and not own_pack(name)]
     names = dict.fromkeys(name for one in routed for name in catalogue_names(one))
     own = {skill.name: skill for skill in arms.neighbours}
+    if own_folder:
+        own = {skill.name: skill for skill in _beside(own_folder[0] / "skills")} | own
     without = {
         packs[pack].skill,
         *(skill.name for skills in arms.loadable(pack).values() for skill in skills),
     }
-    missing = [name for name in names if name not in _specialists()]
+    missing = [name for name in names if name not in _specialists() and name not in own]
     if missing:
+        where = own_folder[0] / "skills" if own_folder else "evals/skills/specialists"
         raise InputError(
-            f"evals/packs.yaml: the specialist '{missing[0]}' has no folder in evals/skills/specialists; write its SKILL.md"
+            f"the specialist '{missing[0]}' of the pack {pack} has no folder in {where}; write its SKILL.md"
         )
-    offered = {name: _specialists()[name] for name in names} | own
+    offered = {name: _specialists()[name] for name in names if name not in own} | own
     return {name: skill for name, skill in offered.items() if name not in without}
 
 

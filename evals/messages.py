@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
@@ -21,6 +22,7 @@ __all__ = [
     "Form",
     "asks_again",
     "form_of",
+    "opening_of",
     "shared_message",
     "system_message",
     "user_message",
@@ -58,7 +60,7 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool 
         pressure: The pressure.
         decides: Whether a decision is asked for, and no program.
     """
-    text, form = scenario.file.prompt, ""
+    text, form = _joined(scenario.file.prompt, *(_shown(*file) for file in scenario.file.files.items())), ""
     if decides:
         decision = scenario.file.decision
         excerpt = f"```\n{decision.excerpt}\n```" if decision and decision.excerpt else ""
@@ -74,6 +76,23 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool 
         )
         form = prompt_template("program_form")
     return _joined(text, pressure_text(pressure, scenario.file), form)
+
+
+def _shown(name: str, text: str) -> str:
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"`{name}`:\n\n{fence}\n{text.rstrip()}\n{fence}"
+
+
+def opening_of(scenario: Scenario, base: str = "system") -> str:
+    """The words with which the system message begins.
+
+    Args:
+        scenario: The scenario.
+        base: The prompt where an agent works on a program.
+    """
+    if base != "system" and scenario.file.bug:
+        return prompt_template(base)
+    return load_packs()[scenario.pack].opening or prompt_template("system")
 
 
 def work_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:

@@ -13,11 +13,11 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
 from redgreenbench.evals.agents.history import PROGRAM
-from redgreenbench.evals.arms import Arms, prompt_template
+from redgreenbench.evals.arms import Arms
 from redgreenbench.evals.catalogue import Scenario, load_packs, load_scenarios, select
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.followup import FIRST
-from redgreenbench.evals.messages import system_message, user_message, work_message
+from redgreenbench.evals.messages import opening_of, system_message, user_message, work_message
 from redgreenbench.evals.pressures import applies
 from redgreenbench.evals.schema import ExpectedAct
 from redgreenbench.evals.vocabulary import NO_PRESSURE
@@ -180,7 +180,7 @@ def build_samples(
         scenarios = [scenario for scenario in scenarios if scenario.file.bug or scenario.positive]
     samples = []
     for scenario in scenarios:
-        opening = prompt_template(base if works and scenario.file.bug else "system")
+        opening = opening_of(scenario, base if works else "system")
         system = {
             arm: ChatMessageSystem(
                 content=system_message(scenario, arms, arm, opening, shows_catalogue, decides)

@@ -58,7 +58,9 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     """
     if decides:
         _check_decides(asked)
-    chosen = find_scenarios(asked.scenarios, task, asked.pack or packs_of(asked.skill, task))
+    # Whoever gives a folder means what is in it, whatever the skill is called.
+    packs = asked.pack or (() if asked.folders else packs_of(asked.skill, task))
+    chosen = find_scenarios(asked.scenarios, task, packs)
     if asked.bugs:
         chosen = _with_bugs(chosen, asked.bugs)
     elif not asked.scenarios:

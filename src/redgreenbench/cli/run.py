@@ -76,7 +76,7 @@ def build_tasks(
 
     from redgreenbench.evals.catalogue import load_packs
     from redgreenbench.evals.errors import InputError, unknown
-    from redgreenbench.evals.samples import find_scenarios
+    from redgreenbench.evals.samples import find_scenarios, is_external
     from redgreenbench.reference_bugs.folder import bug_names
     from redgreenbench.tasks.assemble import packs_of
     from redgreenbench.tasks.parameters import OF_PROGRAMS, names
@@ -94,7 +94,8 @@ def build_tasks(
         if pressure:
             arguments["pressure"] = ",".join(pressure)
         task = None if name in _EVERY_PACK else name
-        fitting = find_scenarios(scenarios, task, packs_of(names(skill), task))
+        given = any(map(is_external, scenarios))
+        fitting = find_scenarios(scenarios, task, () if given else packs_of(names(skill), task))
         posed = [s for s in fitting if load_packs()[s.pack].task and (name != "decision" or s.file.decision)]
         if bugs:
             asked = [s.file.bug for s in posed if s.file.bug and ("all" in bugs or s.file.bug in bugs)]
@@ -162,18 +163,34 @@ def _notes(
         yield "programs run behind no wall, with all rights of this user"
 
 
-def default_tasks(skill: str) -> list[str]:
-    """Decisions and the tasks of the packs that a skill belongs to by its name; all but the pressure run if it says nothing.
+def default_tasks(skill: str, scenarios: Sequence[str] = ()) -> list[str]:
+    """Decisions and the tasks of the packs that a skill belongs to; all but the pressure run if it says nothing.
+
+    Folders among the scenarios decide before the skill: the tasks are those that pose something of what is in them.
 
     Raises:
         InputError: The skill cannot be read.
     """
     from redgreenbench.evals.catalogue import load_packs
+    from redgreenbench.evals.samples import find_scenarios, is_external
     from redgreenbench.tasks.assemble import packs_of
     from redgreenbench.tasks.parameters import names
 
+    if any(map(is_external, scenarios)):
+        found = find_scenarios(scenarios)
+        posed = {load_packs()[s.pack].task for s in found if _asks(s.pack, "route", "fix", "work")}
+        decides = any(s.file.decision and _asks(s.pack, "decide") for s in found)
+        return [name for name in _TASKS if name in posed or (name == "decision" and decides)]
     own = {load_packs()[pack].task for pack in packs_of(names(skill), None)}
     return [name for name in _TASKS if name != "pressure" and (name == "decision" or not own or name in own)]
+
+
+def _asks(pack: str, *instruments: str) -> bool:
+    """Whether one of the instruments is used on a pack; a user's own pack says which, the shipped ones take all."""
+    from redgreenbench.evals.catalogue import own_pack
+
+    own = own_pack(pack)
+    return own is None or not {*instruments}.isdisjoint(own[1].instruments)
 
 
 def run_folder(
@@ -453,7 +470,7 @@ def run(
         parameters = (*parameters, f"catalogue={','.join(catalogues)}")
     read_prices(model_cost_config)
     built = build_tasks(
-        split(tasks) or default_tasks(skill),
+        split(tasks) or default_tasks(skill, split(scenarios)),
         skill,
         split(arms),
         split(pressure),

@@ -237,7 +237,7 @@ def answers_of(
 
 def task_names(asked: Asked, version: Version) -> list[str]:
     """The tasks that both versions are asked: those given, or those that the skill's name says."""
-    return list(asked.tasks) or default_tasks(version.spec)
+    return list(asked.tasks) or default_tasks(version.spec, asked.scenarios)
 
 
 def run_answers(answers: Answers, asked: Asked, budget: Budget, quiet: bool) -> Answers:
