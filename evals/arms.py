@@ -14,30 +14,36 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from itertools import cycle
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
 from redgreenbench.evals.catalogue import HERE, load_packs
 from redgreenbench.evals.errors import InputError, unknown
-from redgreenbench.evals.skillfolder import Skill, read_skill
+from redgreenbench.evals.skillfolder import Skill, largest_files, read_skill, skills_below
 from redgreenbench.evals.vocabulary import Arm as BuiltIn
 from redgreenbench.evals.vocabulary import Delivery, Inject
 
 __all__ = [
     "DEFAULT_SKILL",
     "LONGEST",
+    "TOO_LONG",
     "Addition",
     "Arms",
     "estimate_tokens",
     "placebo_text",
     "prompt_template",
+    "read_skills",
     "resolve_arms",
+    "served_packs",
     "shipped_skills",
 ]
 
 LONGEST = 20_000
 """Tokens of a skill beyond which only its SKILL.md is injected unless all of it is asked for."""
+
+TOO_LONG = 200_000
+"""Tokens of a skill in a prompt beyond which it is refused: few models take more, and each sample pays for it."""
 
 DEFAULT_SKILL = "v2"
 """The shipped version that `green` uses when no skill is given."""
@@ -51,31 +57,46 @@ class Addition(BaseModel):
 
     Attributes:
         prompt: Text that is no skill.
-        skill: A skill (for `placebo` the irrelevant one, cut to length).
+        skills: One skill or several (for `placebo` the irrelevant one, cut to length).
         body_only: Whether only SKILL.md stands in the prompt, with the names of the skill's other files.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     prompt: str = ""
-    skill: Skill | None = None
+    skills: tuple[Skill, ...] = ()
     body_only: bool = False
 
     @property
     def text(self) -> str:
         """What stands in the system message where skills are injected; empty for `red`."""
-        if self.skill is None:
-            return self.prompt
-        return prompt_template("skill").format(name=self.skill.name, text=self.skill_text)
+        template = prompt_template("skill")
+        parts = [template.format(name=skill.name, text=self.text_of(skill)) for skill in self.skills]
+        return "\n\n".join(parts) or self.prompt
+
+    def text_of(self, skill: Skill) -> str:
+        """As much of a skill's text as is delivered."""
+        names = "\n".join(f"- {path}" for path, _ in skill.sheets)
+        if not self.body_only or not names:
+            return skill.text
+        return prompt_template("skill_files").format(body=skill.body, names=names)
 
     @property
-    def skill_text(self) -> str:
-        """As much of the skill's text as is delivered."""
-        assert self.skill is not None
-        names = "\n".join(f"- {path}" for path, _ in self.skill.sheets)
-        if not self.body_only or not names:
-            return self.skill.text
-        return prompt_template("skill_files").format(body=self.skill.body, names=names)
+    def name(self) -> str | None:
+        """The names of its skills; None where it adds none."""
+        return ", ".join(skill.name for skill in self.skills) or None
+
+    @property
+    def version(self) -> str | None:
+        """The versions of its skills; None where it adds none."""
+        return ", ".join(skill.version for skill in self.skills) or None
+
+    @property
+    def hash(self) -> str | None:
+        """The hash of its skill, or one over those of all; None where it adds none. 64 hex digits."""
+        if len(self.skills) < 2:
+            return self.skills[0].hash if self.skills else None
+        return hashlib.sha256("\n".join(skill.hash for skill in self.skills).encode()).hexdigest()
 
 
 class Arms(BaseModel):
@@ -84,12 +105,14 @@ class Arms(BaseModel):
     Attributes:
         delivery: How skills reach the model.
         by_pack: Additions by pack and arm, arms in the order wanted.
+        neighbours: Skills of the user's own that stand in the catalogue of every arm.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     delivery: Delivery
     by_pack: dict[str, dict[str, Addition]]
+    neighbours: tuple[Skill, ...] = ()
 
     @property
     def by_tool(self) -> bool:
@@ -99,25 +122,26 @@ class Arms(BaseModel):
     def text(self, pack: str, arm: str) -> str:
         """What an arm puts into the system message; nothing where it is a skill that the model loads itself."""
         addition = self.by_pack[pack][arm]
-        return "" if self.by_tool and addition.skill else addition.text
+        return "" if self.by_tool and addition.skills else addition.text
 
-    def loadable(self, pack: str) -> dict[str, Skill | None]:
-        """By arm, the skill that it adds to those that the model can load; None where it adds none."""
-        return {arm: addition.skill if self.by_tool else None for arm, addition in self.by_pack[pack].items()}
+    def loadable(self, pack: str) -> dict[str, tuple[Skill, ...]]:
+        """By arm, the skills that it adds to those that the model can load."""
+        return {arm: addition.skills if self.by_tool else () for arm, addition in self.by_pack[pack].items()}
 
     def tested(self, pack: str) -> tuple[str, ...]:
         """Names of the skills under test, which are nobody's specialists in any arm."""
         arms = self.by_pack[pack]
-        return tuple(sorted({a.skill.name for n, a in arms.items() if a.skill and n != BuiltIn.PLACEBO}))
+        return tuple(sorted({s.name for arm, a in arms.items() for s in a.skills if arm != BuiltIn.PLACEBO}))
 
     @cached_property
     def hash(self) -> str:
         """A hash of everything that the arms add, for the task's version. 64 hex digits."""
         lines = sorted(
-            f"{pack} {name} {hashlib.sha256(one.text.encode()).hexdigest()} {one.skill.hash if one.skill else '-'}"
+            f"{pack} {name} {hashlib.sha256(one.text.encode()).hexdigest()} {one.hash or '-'}"
             for pack, by_name in self.by_pack.items()
             for name, one in by_name.items()
         )
+        lines += [f"neighbour {skill.hash}" for skill in self.neighbours]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -170,8 +194,8 @@ def placebo_text(source: str, target: int) -> str:
 
 def _skill_for(spec: str, pack: str) -> Skill:
     """The skill ``spec`` names: a shipped version (``v1``), a shipped ``name/version``, or a path."""
-    own = f"{load_packs()[pack].skill}/{spec}"
-    shipped = shipped_skills()
+    packs, shipped = load_packs(), shipped_skills()
+    own = f"{packs[pack].skill}/{spec}" if pack in packs else ""
     if own in shipped:
         return read_skill(str(shipped[own]))
     if spec in shipped and not Path(spec).exists():
@@ -181,23 +205,26 @@ def _skill_for(spec: str, pack: str) -> Skill:
 
 def resolve_arms(
     wanted: Sequence[str],
-    skill: str,
+    skill: str | Sequence[str],
     packs: Sequence[str],
     delivery: str = Delivery.INJECT,
     inject: Inject | None = None,
+    catalogue: Sequence[str] = (),
 ) -> Arms:
     """What every wanted arm adds in every pack. Reads every skill, so bad folders fail here.
 
     Args:
         wanted: ``red``, ``generic``, ``placebo``, ``green`` or ``name=path[@git-ref]``.
-        skill: The skill under test: a shipped version (``v1``, ``v2``), a shipped ``name/version``, or a path.
+        skill: The skill under test: a shipped version (``v1``, ``v2``), a shipped ``name/version``, or a path; or several,
+            which are delivered together.
         packs: Packs whose scenarios will be asked.
         delivery: How skills reach the model.
         inject: How much of a skill stands in the prompt; None: all of it, but only SKILL.md where all has more than
             `LONGEST` tokens.
+        catalogue: Folders of skills that stand in the catalogue of every arm.
 
     Raises:
-        InputError: An arm is unknown, named twice, or its skill cannot be read; or there is no such delivery.
+        InputError: An arm is unknown, named twice, or its skill cannot be read or is too long; or there is no such delivery.
     """
     if delivery not in list(Delivery):
         raise InputError(f"delivery={delivery}: a skill is delivered by {' or '.join(Delivery)}; choose one")
@@ -214,32 +241,101 @@ def resolve_arms(
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise InputError(f"arm '{min(twice)}' is given twice; give every arm its own name")
+    tested = [skill] if isinstance(skill, str) else list(skill)
     by_pack = {
-        pack: {name: _addition(entry, skill, pack, inject) for entry, name in zip(wanted, names, strict=True)}
+        pack: {
+            name: _addition(entry, tested, pack, inject) for entry, name in zip(wanted, names, strict=True)
+        }
         for pack in packs
     }
-    return Arms(delivery=Delivery(delivery), by_pack=by_pack)
+    arms = Arms(delivery=Delivery(delivery), by_pack=by_pack, neighbours=read_skills(*catalogue))
+    if not arms.by_tool:
+        for additions in by_pack.values():
+            for addition in additions.values():
+                _check_length(addition)
+    return arms
 
 
-def _added(skill: Skill, inject: Inject | None) -> Addition:
+def read_skills(*folders: str | Path) -> tuple[Skill, ...]:
+    """The skills below folders, or those that the folders are, for a catalogue.
+
+    Raises:
+        InputError: One cannot be read, or two have the same name.
+    """
+    found: dict[str, Skill] = {}
+    for folder in folders:
+        below = [str(path) for path in skills_below(Path(folder).expanduser())]
+        for skill in map(read_skill, below or [str(folder)]):
+            if skill.name in found:
+                raise InputError(f"catalogue {folder}: two skills are called '{skill.name}'; rename one")
+            found[skill.name] = skill
+    return tuple(found.values())
+
+
+def _check_length(addition: Addition) -> None:
+    for skill in addition.skills:
+        if (tokens := estimate_tokens(addition.text_of(skill))) > TOO_LONG:
+            raise InputError(
+                f"skill '{skill.name}': about {tokens:,} tokens in the prompt, at most {TOO_LONG:,} are injected; its "
+                f"largest files, in characters: {largest_files(skill)}; take inject=body or delivery=tool, or shorten them"
+            )
+
+
+def _added(specs: Sequence[str], pack: str, inject: Inject | None) -> Addition:
+    skills = tuple(_skill_for(spec, pack) for spec in specs)
+    names = [skill.name for skill in skills]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise InputError(f"two skills of one arm are called '{min(twice)}'; leave one out or rename it")
     if inject is None:
-        inject = Inject.BODY if estimate_tokens(skill.text) > LONGEST else Inject.WHOLE
-    return Addition(skill=skill, body_only=inject is Inject.BODY and bool(skill.sheets))
+        inject = Inject.BODY if sum(estimate_tokens(s.text) for s in skills) > LONGEST else Inject.WHOLE
+    return Addition(skills=skills, body_only=inject is Inject.BODY and any(s.sheets for s in skills))
 
 
-def _addition(entry: str, skill: str, pack: str, inject: Inject | None) -> Addition:
+def _addition(entry: str, tested: Sequence[str], pack: str, inject: Inject | None) -> Addition:
     name, _, spec = entry.partition("=")
     if spec:
-        return _added(_skill_for(spec, pack), inject)
+        return _added([spec], pack, inject)
     match BuiltIn(name):
         case BuiltIn.RED:
             return Addition()
         case BuiltIn.GENERIC:
             return Addition(prompt=prompt_template("generic"))
         case BuiltIn.GREEN:
-            return _added(_skill_for(skill, pack), inject)
+            return _added(tested, pack, inject)
         case BuiltIn.PLACEBO:
-            tested = _added(_skill_for(skill, pack), inject)
+            green = _added(tested, pack, inject)
             irrelevant = read_skill(str(_SHIPPED / "placebo" / "keeping-sourdough"))
-            text = placebo_text(irrelevant.text, estimate_tokens(tested.skill_text))
-            return Addition(skill=replace(irrelevant, body=text, sheets=()))
+            length = sum(estimate_tokens(green.text_of(skill)) for skill in green.skills)
+            return Addition(
+                skills=(replace(irrelevant, body=placebo_text(irrelevant.text, length), sheets=()),)
+            )
+
+
+def served_packs(skills: Sequence[str]) -> dict[str, str]:
+    """The packs that skills are tested on, each with the reason; none if neither names nor sheets say anything.
+
+    A skill serves a pack whose skill has its name, and one of whose skill or specialists it has a sheet.
+
+    Args:
+        skills: What the skill under test is given as.
+
+    Raises:
+        InputError: A skill cannot be read.
+    """
+    packs = {name: pack for name, pack in load_packs().items() if pack.task}
+    found: dict[str, str] = {}
+    for spec in skills:
+        if any(f"{pack.skill}/{spec}" in shipped_skills() for pack in packs.values()):
+            continue  # a bare version such as v2: every pack has its own skill
+        skill = _skill_for(spec, "")
+        paths = [PurePosixPath(path) for path, _ in skill.sheets if path.lower().endswith(".md")]
+        sheets = {name for path in paths for name in (path.stem, path.parent.name)}
+        for name, pack in packs.items():
+            shared = sorted(sheets & {pack.skill, *pack.specialists})
+            if pack.skill == skill.name:
+                found[name] = f"the skill's name is {skill.name}"
+            elif shared:
+                found.setdefault(
+                    name, f"{skill.name} has the sheet{'s' * (len(shared) > 1)} {', '.join(shared)}"
+                )
+    return found

@@ -9,30 +9,36 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from redgreenbench.evals.errors import InputError, unknown
-from redgreenbench.evals.schema import ScenarioFile
-from redgreenbench.reference_bugs.private import private_folder
+from redgreenbench.evals.schema import ScenarioFile, Slug
+from redgreenbench.reference_bugs.private import VARIABLE, private_folder
 from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = [
     "HERE",
+    "PACK_FILE",
     "Document",
+    "OwnPack",
     "Pack",
     "Scenario",
     "catalogue_names",
+    "check_pack_name",
     "load_documents",
     "load_packs",
     "load_patterns",
     "load_scenarios",
+    "own_pack",
+    "read_own_pack",
     "read_yaml",
     "scenario_set_hash",
     "select",
@@ -41,21 +47,71 @@ __all__ = [
 
 T = TypeVar("T")
 
+PACK_FILE = "pack.yaml"
 HERE = Path(__file__).resolve().parent
 # The C loader reads the scenario set about eight times faster; PyYAML may be built without it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Pack(BaseModel):
-    """A group of specialists, the task that poses its scenarios, and the skill tested on them."""
+    """A group of specialists, the task that poses its scenarios, and the skill tested on them.
+
+    Attributes:
+        summary: What it is about, in a few words.
+        task: The task that poses its scenarios beside decisions; None where it has no scenarios.
+        skill: Name of the skill that is tested on it.
+        specialists: What each is for, by name.
+        neighbours: Names of other packs whose specialists stand in its catalogue.
+        opening: The words with which its system messages begin; empty: those of ``prompts/system.md``.
+        patterns: Failure patterns of its own, by id.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     summary: str
-    task: str | None = None
+    task: Literal["routing", "debugging", "scheduling"] | None = None
     skill: str | None = None
-    specialists: dict[str, str] = {}
+    specialists: dict[Slug, str] = {}
     neighbours: tuple[str, ...] = ()
+    opening: str = ""
+    patterns: dict[Slug, str] = {}
+
+
+class OwnPack(BaseModel):
+    """The file ``pack.yaml`` of a user's own pack: a `Pack`, with what is asked on it.
+
+    Attributes:
+        instruments: ``decide``: the next step among four; ``route``: free replies, whose act is read where there are
+            specialists; ``fix``: programs; ``work``: agents on programs.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    summary: str
+    skill: str | None = None
+    opening: str = Field(min_length=10)
+    instruments: tuple[Literal["decide", "route", "fix", "work"], ...] = Field(
+        ("decide", "route"), min_length=1
+    )
+    specialists: dict[Slug, str] = {}
+    neighbours: tuple[str, ...] = ()
+    patterns: dict[Slug, str] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> OwnPack:
+        if "route" in self.instruments and {"fix", "work"} & set(self.instruments):
+            raise ValueError(
+                "instruments: `route` and programs (`fix`, `work`) are posed by different tasks; make two packs of it"
+            )
+        return self
+
+    @property
+    def pack(self) -> Pack:
+        """The pack."""
+        task: Literal["routing", "debugging"] = (
+            "debugging" if {"fix", "work"} & set(self.instruments) else "routing"
+        )
+        return Pack(task=task, **self.model_dump(exclude={"instruments"}))
 
 
 class Pattern(BaseModel):
@@ -196,10 +252,67 @@ def _remedy(error: Any) -> str:
 
 
 @cache
-def load_packs() -> dict[str, Pack]:
-    """All packs by name, in the order of the file."""
+def _shipped_packs() -> dict[str, Pack]:
     path = HERE / "packs.yaml"
     return validate(TypeAdapter(dict[str, Pack]), read_yaml(path), path)
+
+
+_own: dict[str, tuple[Path, OwnPack]] = {}
+"""The user's own packs that were read in this process, with their folders."""
+
+
+def load_packs() -> dict[str, Pack]:
+    """All packs by name: those of the file, in its order, and the user's own that were read (`read_own_pack`)."""
+    return {**_shipped_packs(), **{name: own.pack for name, (_, own) in _own.items()}}
+
+
+def own_pack(name: str) -> tuple[Path, OwnPack] | None:
+    """The folder and file of a user's own pack that was read; None for a shipped one."""
+    return _own.get(name)
+
+
+def check_pack_name(folder: Path) -> None:
+    """Refuses a folder whose name cannot be a pack's.
+
+    Raises:
+        InputError: It is not of small words joined by hyphens, or a shipped pack has it.
+    """
+    try:
+        TypeAdapter(Slug).validate_python(folder.name)
+    except ValidationError:
+        raise InputError(
+            f"{folder}: a pack is called as its folder; take small words joined by hyphens"
+        ) from None
+    if folder.name in _shipped_packs():
+        raise InputError(f"{folder}: there is a shipped pack called '{folder.name}'; take another name")
+
+
+def read_own_pack(folder: Path) -> str:
+    """Reads a user's own pack, whose name is its folder's, so that its scenarios can be read.
+
+    Args:
+        folder: It holds ``pack.yaml``, ``scenarios/*.yaml``, and may hold ``skills/`` (its neighbours) and ``bugs/``.
+
+    Raises:
+        InputError: It cannot be used, or another pack has its name.
+    """
+    folder = folder.resolve()
+    name, path = folder.name, folder / PACK_FILE
+    check_pack_name(folder)
+    if _own.get(name, (folder, None))[0] != folder:
+        raise InputError(f"{path}: there is another pack called '{name}'; rename the folder")
+    own = validate(OwnPack, read_yaml(path), path)
+    for neighbour in own.neighbours:
+        if neighbour not in _shipped_packs():
+            raise InputError(
+                f"{path}: neighbours: '{neighbour}' is no shipped pack; a skill of your own goes into {folder / 'skills'}"
+            )
+    if (folder / "bugs").is_dir():
+        other = os.environ.setdefault(VARIABLE, str(folder))
+        if Path(other).expanduser().resolve() != folder:
+            raise InputError(f"{folder / 'bugs'}: {VARIABLE} names other bugs; unset it")
+    _own[name] = (folder, own)
+    return name
 
 
 @cache
@@ -210,10 +323,18 @@ def load_documents() -> dict[str, Document]:
 
 
 @cache
-def load_patterns() -> dict[str, Pattern]:
-    """All failure patterns by id."""
+def _shipped_patterns() -> dict[str, Pattern]:
     path = HERE / "patterns.yaml"
     return validate(TypeAdapter(dict[str, Pattern]), read_yaml(path), path)
+
+
+def load_patterns() -> dict[str, Pattern]:
+    """All failure patterns by id, those of the user's own packs that were read behind the shipped ones."""
+    found = dict(_shipped_patterns())
+    for name, (_, own) in _own.items():
+        for pattern, says in own.patterns.items():
+            found.setdefault(pattern, Pattern(document="own", section=name, says=says))
+    return found
 
 
 def catalogue_names(pack: str) -> dict[str, str]:
@@ -260,7 +381,7 @@ def _private() -> tuple[Scenario, ...]:
         folder = private_folder()
     except ValueError as error:
         raise InputError(str(error)) from error
-    if folder is None or not (folder / "scenarios").is_dir():
+    if folder is None or not (folder / "scenarios").is_dir() or (folder / PACK_FILE).is_file():
         return ()
     found = _read_folder(folder / "scenarios")
     for scenario in found:
@@ -272,16 +393,25 @@ def _private() -> tuple[Scenario, ...]:
 
 
 def _read_folder(folder: Path) -> tuple[Scenario, ...]:
-    paths = sorted(folder.glob("*/*.yaml")) if folder.is_dir() else []
+    own = sorted(path.parent for path in (*folder.glob(PACK_FILE), *folder.glob(f"*/{PACK_FILE}")))
+    paths = [(path.parent.name, path) for path in sorted(folder.glob("*/*.yaml")) if path.name != PACK_FILE]
+    if own:
+        packs = {place: read_own_pack(place) for place in own}
+        paths = [
+            (name, path) for place, name in packs.items() for path in sorted(place.glob("scenarios/*.yaml"))
+        ]
     if not paths:
-        raise InputError(f"{folder}: no scenario found; expected files named <pack>/<scenario>.yaml")
-    return tuple(_read_scenario(path) for path in paths)
-
-
-def _read_scenario(path: Path) -> Scenario:
-    data = read_yaml(path)
-    file = validate(ScenarioFile, data, path)
-    return build_scenario(path.parent.name, path.stem, file, path)
+        raise InputError(
+            f"{folder}: no scenario found; expected files named <pack>/<scenario>.yaml, or a {PACK_FILE} beside scenarios/"
+        )
+    files = {(pack, path): validate(ScenarioFile, read_yaml(path), path) for pack, path in paths}
+    if all(file.draft for file in files.values()):
+        raise InputError(
+            f"{folder}: all scenarios are drafts; read them, and remove `draft: true` from those you accept"
+        )
+    return tuple(
+        build_scenario(pack, path.stem, file, path) for (pack, path), file in files.items() if not file.draft
+    )
 
 
 def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scenario:
@@ -307,7 +437,9 @@ def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scen
     patterns = {*file.patterns, *(c.pattern for c in file.rubric if c.pattern)}
     for name in sorted(patterns - set(load_patterns())):
         raise InputError(f"{path}: '{name}' is no failure pattern; see evals/patterns.yaml")
-    identity = file.model_dump_json()
+    identity = file.model_dump_json(exclude_defaults=True)
+    if own := own_pack(pack):
+        identity += own[1].model_dump_json()
     if file.bug:
         # The program is part of the question, and its hidden checks are part of what is right.
         try:

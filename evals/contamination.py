@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import lru_cache
 
 from inspect_ai.model import ChatMessage, ChatMessageAssistant
 from inspect_ai.util import Store, StoreModel
+from markdown_it import MarkdownIt
 from pydantic import Field
 
 __all__ = ["GRAM", "THRESHOLD", "Audit", "audit_of", "leaks", "transcript_text"]
@@ -15,6 +17,9 @@ GRAM = 8
 """Words in a row that make a passage of the skill; fewer are shared by chance among texts on one topic."""
 THRESHOLD = 2
 """Passages without a common word needed for a finding, so that one stock phrase is none."""
+
+_PROGRAM = re.compile(r'<file path="[^"]*(?<!\.md)">\n.*?\n</file>', re.S)
+"""A sheet that is no Markdown, as `redgreenbench.evals.skillfolder.Skill.text` gives it."""
 
 
 class Audit(StoreModel):
@@ -48,7 +53,10 @@ def _grams(text: str) -> frozenset[str]:
 @lru_cache(maxsize=64)
 def _headings(text: str) -> frozenset[str]:
     """Headings of at least four words and names of Markdown files, in lower case."""
-    headings = {h.strip().lower() for h in re.findall(r"^#{1,6}\s+(.+?)\s*#*$", text, re.M)}
+    # As Markdown, in which a comment of a program is no heading; nor is one of a sheet that is a program.
+    tokens = MarkdownIt().disable("html_block").parse(_PROGRAM.sub(" ", text))
+    after = itertools.pairwise(tokens)
+    headings = {inline.content.strip().lower() for token, inline in after if token.type == "heading_open"}
     long = {h for h in headings if len(_words(h)) >= 4}
     return frozenset(long | {name.lower() for name in re.findall(r"[\w./-]+\.md\b", text)} - {"readme.md"})
 

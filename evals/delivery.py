@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from redgreenbench.evals.agents.installing import installed_in
-from redgreenbench.evals.arms import Arms, prompt_template
+from redgreenbench.evals.arms import Arms
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.contamination import Audit, leaks, transcript_text
 from redgreenbench.evals.discovery import catalogue_line, common_skills, skill_tools
-from redgreenbench.evals.messages import shared_message
+from redgreenbench.evals.messages import opening_of, shared_message
 from redgreenbench.evals.samples import scenarios_by_id
 from redgreenbench.evals.vocabulary import Arm
 
@@ -48,7 +48,7 @@ def deliver(
             return await then(state, generate)
         finally:
             # A limit ends a sample from inside; what was seen until then is audited all the same.
-            _audit(state, scenario, arms, prompt_template(base if scenario.file.bug else "system"))
+            _audit(state, scenario, arms, opening_of(scenario, base))
 
     return solve
 
@@ -57,28 +57,28 @@ def _audit(state: TaskState, scenario: Scenario, arms: Arms, opening: str) -> No
     arm, pack = state.metadata["arm"], scenario.pack
     additions = arms.by_pack[pack]
     loadable = arms.loadable(pack)
-    installed, own, green = installed_in(state.store), loadable[arm], loadable.get(Arm.GREEN)
+    installed, own, green = installed_in(state.store), loadable[arm], loadable.get(Arm.GREEN, ())
     system = "\n".join(message.text for message in state.messages if message.role == "system")
     entries = system.splitlines()
     text = arms.text(pack, arm)
     delivered: bool | None = None
     if own and installed is not None:
-        delivered = installed.get(own.name) == own.hash
+        delivered = all(installed.get(skill.name) == skill.hash for skill in own)
     elif own:
-        delivered = catalogue_line(own) in entries
+        delivered = all(catalogue_line(skill) in entries for skill in own)
     elif text:
         delivered = text in system
     found: list[str] | None = None
     skill = additions[Arm.GREEN].text if Arm.GREEN in additions else ""
     if arm in _WITHOUT_SKILL and skill:
         question = "\n".join(message.text for message in state.messages if message.role == "user")
-        common = common_skills(pack, loadable.values()).values() if arms.by_tool else ()
+        common = common_skills(pack, arms).values() if arms.by_tool else ()
         # The catalogue, what all can load, the question and the arm's own text may share words with the skill.
         given = "\n".join(
             [shared_message(scenario, arms, opening), *(s.text for s in common), question, text]
         )
         found = leaks(transcript_text(state.messages), skill, given)
-        found += [catalogue_line(green)] if green and catalogue_line(green) in entries else []
-        found += [green.name] if green and green.name in (installed or {}) else []
+        found += [line for line in map(catalogue_line, green) if line in entries]
+        found += [skill.name for skill in green if skill.name in (installed or {})]
     audit = state.store_as(Audit)
     audit.delivered, audit.found = delivered, found

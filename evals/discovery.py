@@ -8,15 +8,23 @@ a place that follows from the scenario. A specialist with the name of a skill un
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from inspect_ai.model import ChatMessageAssistant
 from inspect_ai.solver import TaskState
 from inspect_ai.tool import Tool
 
-from redgreenbench.evals.arms import Arms, prompt_template
-from redgreenbench.evals.catalogue import HERE, Scenario, catalogue_names, load_packs, load_scenarios
+from redgreenbench.evals.arms import Arms, prompt_template, read_skills
+from redgreenbench.evals.catalogue import (
+    HERE,
+    Scenario,
+    catalogue_names,
+    load_packs,
+    load_scenarios,
+    own_pack,
+)
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.skillfolder import Skill, read_skill
 from redgreenbench.evals.skilltools import load_skill, read_skill_file, tool_texts
@@ -41,28 +49,45 @@ def _specialists() -> dict[str, Skill]:
     return {path.parent.name: read_skill(str(path.parent)) for path in folders}
 
 
-def common_skills(pack: str, added: Iterable[Skill | None]) -> dict[str, Skill]:
+@cache
+def _beside(folder: Path) -> tuple[Skill, ...]:
+    """The skills in the folder ``skills`` of a user's own pack."""
+    return read_skills(folder) if folder.is_dir() else ()
+
+
+def common_skills(pack: str, arms: Arms) -> dict[str, Skill]:
     """The skills that every arm is offered in a pack's scenarios, by name.
 
-    A pack without specialists of its own is offered those of the others.
+    A pack without specialists of its own is offered those of the others. A specialist of the name of a skill that an arm
+    adds, of one of the user's own neighbours, or of the pack's usual skill is left out.
 
     Args:
         pack: The pack.
-        added: What the arms add; a specialist of the same name, or of the name of the pack's usual skill, is left out.
+        arms: What every arm adds.
 
     Raises:
         InputError: A specialist of the catalogue has no folder.
     """
-    packs = load_packs()
-    routed = [pack] if packs[pack].specialists else [name for name in packs if packs[name].specialists]
+    packs, own_folder = load_packs(), own_pack(pack)
+    routed = [pack]
+    if not packs[pack].specialists and not (own_folder and _beside(own_folder[0] / "skills")):
+        routed = [name for name in packs if packs[name].specialists and not own_pack(name)]
     names = dict.fromkeys(name for one in routed for name in catalogue_names(one))
-    without = {packs[pack].skill, *(skill.name for skill in added if skill)}
-    missing = [name for name in names if name not in _specialists()]
+    own = {skill.name: skill for skill in arms.neighbours}
+    if own_folder:
+        own = {skill.name: skill for skill in _beside(own_folder[0] / "skills")} | own
+    without = {
+        packs[pack].skill,
+        *(skill.name for skills in arms.loadable(pack).values() for skill in skills),
+    }
+    missing = [name for name in names if name not in _specialists() and name not in own]
     if missing:
+        where = own_folder[0] / "skills" if own_folder else "evals/skills/specialists"
         raise InputError(
-            f"evals/packs.yaml: the specialist '{missing[0]}' has no folder in evals/skills/specialists; write its SKILL.md"
+            f"the specialist '{missing[0]}' of the pack {pack} has no folder in {where}; write its SKILL.md"
         )
-    return {name: _specialists()[name] for name in names if name not in without}
+    offered = {name: _specialists()[name] for name in names if name not in own} | own
+    return {name: skill for name, skill in offered.items() if name not in without}
 
 
 def catalogue_line(skill: Skill) -> str:
@@ -72,16 +97,14 @@ def catalogue_line(skill: Skill) -> str:
 
 def offered_skills(arms: Arms, pack: str, arm: str) -> dict[str, Skill]:
     """The skills that can be loaded in an arm, by name."""
-    loadable = arms.loadable(pack)
-    own = loadable[arm]
-    return common_skills(pack, loadable.values()) | ({own.name: own} if own else {})
+    return common_skills(pack, arms) | {skill.name: skill for skill in arms.loadable(pack)[arm]}
 
 
 def catalogue_hash(arms: Arms) -> str:
     """A hash of what all arms are offered and how, for the task's version. 64 hex digits."""
     lines = [prompt_template("discovery"), tool_texts().model_dump_json()]
     for pack in sorted(arms.by_pack):
-        common = common_skills(pack, arms.loadable(pack).values())
+        common = common_skills(pack, arms)
         lines += [f"{pack} {name} {skill.hash}" for name, skill in sorted(common.items())]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -104,8 +127,7 @@ def with_controls(chosen: Sequence[Scenario], arms: Arms, shipped: bool) -> tupl
     posed = tuple(
         s
         for s in (*chosen, *(more if arms.by_tool and shipped else ()))
-        if not s.positive
-        or (arms.by_tool and s.file.loads in common_skills(s.pack, arms.loadable(s.pack).values()))
+        if not s.positive or (arms.by_tool and s.file.loads in common_skills(s.pack, arms))
     )
     if not posed:
         raise InputError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
@@ -23,6 +24,7 @@ __all__ = [
     "Form",
     "asks_again",
     "form_of",
+    "opening_of",
     "shared_message",
     "system_message",
     "user_message",
@@ -71,7 +73,7 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool 
         pressure: The pressure.
         decides: Whether a decision is asked for, and no program.
     """
-    text, form = scenario.file.prompt, ""
+    text, form = _joined(scenario.file.prompt, *(_shown(*file) for file in scenario.file.files.items())), ""
     if decides:
         decision = scenario.file.decision
         excerpt = f"```\n{decision.excerpt}\n```" if decision and decision.excerpt else ""
@@ -88,6 +90,23 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool 
         )
         form = prompt_template(f"{asked}_form")
     return _joined(text, pressure_text(pressure, scenario.file), form)
+
+
+def _shown(name: str, text: str) -> str:
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"`{name}`:\n\n{fence}\n{text.rstrip()}\n{fence}"
+
+
+def opening_of(scenario: Scenario, base: str = "system") -> str:
+    """The words with which the system message begins.
+
+    Args:
+        scenario: The scenario.
+        base: The prompt where an agent works on a program.
+    """
+    if base != "system" and scenario.file.bug:
+        return prompt_template(base)
+    return load_packs()[scenario.pack].opening or prompt_template("system")
 
 
 def work_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
@@ -153,18 +172,16 @@ def _catalogue(scenario: Scenario, arms: Arms, arm: str | None, seed: str) -> st
         specialists = _shuffled(packs[name].specialists.items(), order)
         entries = [f"- {n}: {text}" for n, text in specialists if n not in tested]
         groups.append("\n".join([f"{name}: {packs[name].summary}.", *entries]))
+    if further := [skill for skill in _shuffled(arms.neighbours, order) if skill.name not in tested]:
+        groups.append("\n".join(["further guides:", *map(catalogue_line, further)]))
     return prompt_template("catalogue").format(groups="\n\n".join(groups))
 
 
 def _skills(pack: str, arms: Arms, arm: str | None, order: random.Random) -> str:
-    loadable = arms.loadable(pack)
-    entries = [
-        catalogue_line(skill) for skill in _shuffled(common_skills(pack, loadable.values()).values(), order)
-    ]
-    place = order.randrange(len(entries) + 1)
-    skill = loadable[arm] if arm else None
-    if skill:
-        entries.insert(place, catalogue_line(skill))
+    entries = [catalogue_line(skill) for skill in _shuffled(common_skills(pack, arms).values(), order)]
+    places = len(entries)
+    for skill in arms.loadable(pack)[arm] if arm else ():
+        entries.insert(order.randrange(places + 1), catalogue_line(skill))
     return prompt_template("discovery").format(entries="\n".join(entries))
 
 

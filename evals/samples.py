@@ -12,11 +12,11 @@ from pathlib import Path
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser
 
-from redgreenbench.evals.arms import Arms, prompt_template
+from redgreenbench.evals.arms import Arms
 from redgreenbench.evals.catalogue import Scenario, load_packs, load_scenarios, select
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.followup import FIRST
-from redgreenbench.evals.messages import system_message, user_message, work_message
+from redgreenbench.evals.messages import opening_of, system_message, user_message, work_message
 from redgreenbench.evals.pressures import applies
 from redgreenbench.evals.schema import ExpectedAct
 from redgreenbench.evals.vocabulary import NO_PRESSURE
@@ -205,7 +205,7 @@ def build_samples(
         scenarios = [scenario for scenario in scenarios if scenario.file.bug or scenario.positive]
     samples = []
     for scenario in scenarios:
-        opening = prompt_template(base if works and scenario.file.bug else "system")
+        opening = opening_of(scenario, base if works else "system")
         system = {
             arm: ChatMessageSystem(
                 content=system_message(scenario, arms, arm, opening, shows_catalogue, decides)
@@ -243,7 +243,7 @@ def _sample(
     works: bool,
     decides: bool,
 ) -> Sample:
-    file, skill = scenario.file, arms.by_pack[scenario.pack][arm].skill
+    file, addition = scenario.file, arms.by_pack[scenario.pack][arm]
     pressed = pressure if turn == FIRST else f"{pressure}+{turn}"
     # Without a skill to inject nothing is delivered; what tools deliver is the same for all arms but for one skill.
     delivered = arms.delivery.value if arms.by_tool or arms.text(scenario.pack, arm) else None
@@ -266,10 +266,10 @@ def _sample(
             "document": scenario.document,
             "split": scenario.split,
             "control": file.control,
-            "skill": skill.name if skill else None,
-            "skill_version": skill.version if skill else None,
-            "skill_hash": skill.hash[:12] if skill else None,
-            "sheets": len(skill.sheets) if skill else None,
+            "skill": addition.name,
+            "skill_version": addition.version,
+            "skill_hash": addition.hash[:12] if addition.hash else None,
+            "sheets": sum(len(skill.sheets) for skill in addition.skills) if addition.skills else None,
             "delivery": delivered,
             "bug": file.bug,
         },

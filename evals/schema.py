@@ -222,6 +222,9 @@ class ScenarioFile(_Frozen):
     bug: Slug | None = Field(
         default=None, description="Folder in reference_bugs/ whose program and symptom follow the prompt."
     )
+    files: dict[str, str] = Field(
+        default={}, description="Text files by name, which the user's message shows behind the prompt."
+    )
     deviation: str | None = Field(
         default=None, description="Where and why this scenario departs from its document's technical claims."
     )
@@ -245,6 +248,9 @@ class ScenarioFile(_Frozen):
         default=None, description="The skill that a positive control asks for by name."
     )
     split: Literal["public", "private"] = "public"
+    draft: bool = Field(
+        default=False, description="Whether nobody has read and accepted it yet; it is not posed."
+    )
     tags: tuple[Slug, ...] = ()
 
     @model_validator(mode="after")

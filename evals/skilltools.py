@@ -17,12 +17,11 @@ from inspect_ai.util import StoreModel, store_as
 from pydantic import BaseModel, ConfigDict, Field
 
 from redgreenbench.evals.catalogue import HERE, read_yaml, validate
-from redgreenbench.evals.skillfolder import Skill
+from redgreenbench.evals.skillfolder import SKILL_FILE, Skill
 
 __all__ = [
     "LOAD",
     "READ",
-    "SKILL_FILE",
     "SkillCall",
     "SkillCalls",
     "ToolTexts",
@@ -32,7 +31,6 @@ __all__ = [
     "tool_texts",
 ]
 
-SKILL_FILE = "SKILL.md"
 LOAD: Final = "load_skill"
 READ: Final = "read_skill_file"
 

@@ -1,8 +1,8 @@
 """Did the model load the skills that the question needs, and leave the others alone? Only where it loads them itself.
 
 Deterministic, from the recorded calls of the tools. Values are 0 or 1; a key that does not apply to a sample is NaN.
-*The skill* is the one that the sample's arm adds to the catalogue; a question needs it if it is no control, and a placebo
-is never needed.
+*The skill* is the one that the sample's arm adds to the catalogue, or any one of several; a question needs it if it is
+no control, and a placebo is never needed.
 
 - ``recall``: the skill was loaded, where it is needed. NaN in arms without a skill and for a placebo.
 - ``precision``: of samples in which the skill was loaded: whether it was needed.
@@ -27,7 +27,7 @@ def activation(answer: Answer) -> Found:
     about, file = answer.state.metadata, answer.scenario.file
     if about.get("delivery") != Delivery.TOOL:
         raise NotApplicable("The model had no tools to load skills with.")
-    skill = about["skill"]
+    own = str(about["skill"]).split(", ") if about["skill"] else []
     loaded = list(dict.fromkeys(call.name for call in answer.calls if call.loads))
     unknown = list(dict.fromkeys(call.name for call in answer.calls if not call.skill_exists))
     read = [f"{call.name}/{call.path}" for call in answer.calls if call.reads]
@@ -40,11 +40,11 @@ def activation(answer: Answer) -> Found:
     if file.loads:
         value["control"] = file.loads in loaded
         lines.append(f"A positive control: the user asks for {file.loads}.")
-    elif skill is None:
+    elif not own:
         lines.append("This arm adds no skill to the catalogue.")
     else:
         needed = file.control is None and about["arm"] != Arm.PLACEBO
-        there = skill in loaded
+        there = not {*own}.isdisjoint(loaded)
         if needed:
             value["recall"] = there
         elif file.control is not None:
@@ -52,9 +52,9 @@ def activation(answer: Answer) -> Found:
         if there:
             value["precision"] = needed
             if about.get("sheets"):
-                value["sheets"] = any(call.reads and call.name == skill for call in answer.calls)
+                value["sheets"] = any(call.reads and call.name in own for call in answer.calls)
         lines.append(
-            f"{skill}, which this arm adds, is {'' if needed else 'not '}needed here and was "
+            f"{about['skill']}, which this arm adds, is {'' if needed else 'not '}needed here and was "
             f"{'' if there else 'not '}loaded."
         )
     return Found(

@@ -13,7 +13,7 @@ from typing import Any
 from inspect_ai import Task
 from inspect_ai.scorer import Scorer
 
-from redgreenbench.evals.arms import Arms, prompt_template, resolve_arms, shipped_skills
+from redgreenbench.evals.arms import Arms, prompt_template, resolve_arms, served_packs
 from redgreenbench.evals.catalogue import Scenario, load_packs, scenario_set_hash
 from redgreenbench.evals.delivery import deliver
 from redgreenbench.evals.discovery import MESSAGE_LIMIT, catalogue_hash, with_controls
@@ -21,7 +21,6 @@ from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.followup import FIRST, check_turn
 from redgreenbench.evals.pressures import select_pressures
 from redgreenbench.evals.samples import build_samples, find_scenarios, with_variants
-from redgreenbench.evals.skillfolder import read_skill
 from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION
 from redgreenbench.reference_bugs.folder import IMAGES
 from redgreenbench.scorers.act import act
@@ -57,7 +56,9 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     """
     if decides:
         _check_decides(asked)
-    chosen = find_scenarios(asked.scenarios, task, asked.pack or packs_of(asked.skill, task))
+    # Whoever gives a folder means what is in it, whatever the skill is called.
+    packs = asked.pack or (() if asked.folders else packs_of(asked.skill, task))
+    chosen = find_scenarios(asked.scenarios, task, packs)
     if asked.bugs:
         chosen = _with_bugs(chosen, asked.bugs)
     elif not asked.scenarios:
@@ -73,7 +74,7 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     packs = tuple(dict.fromkeys(scenario.pack for scenario in chosen))
     if asked.inject is not None and asked.delivery != "inject":
         raise InputError(f"inject={asked.inject} says nothing to delivery={asked.delivery}; drop one")
-    arms = resolve_arms(asked.arms, asked.skill, packs, asked.delivery, asked.inject)
+    arms = resolve_arms(asked.arms, asked.skill, packs, asked.delivery, asked.inject, asked.catalogue)
     chosen = with_controls(chosen, arms, shipped=not asked.folders)
     pressures = select_pressures(asked.pressure or (NO_PRESSURE,))
     turn = check_turn(asked.pressure_turn)
@@ -168,17 +169,10 @@ def _sandbox(name: str | None) -> tuple[str, str] | str | None:
     return name
 
 
-def packs_of(skill: str, task: str | None) -> tuple[str, ...]:
-    """The packs that a skill of this name is tested on; none if its name says nothing."""
+def packs_of(skills: Sequence[str], task: str | None) -> tuple[str, ...]:
+    """The packs of a task that skills are tested on; none if they say nothing, see `served_packs`."""
     packs = load_packs()
-    shipped_name = skill.partition("/")[0]
-    if skill in shipped_skills():
-        name = shipped_name
-    elif any(f"{pack.skill}/{skill}" in shipped_skills() for pack in packs.values()):
-        return ()  # a bare version such as v2: every pack has its own skill
-    else:
-        name = read_skill(skill).name
-    return tuple(p for p, pack in packs.items() if pack.skill == name and task in (None, pack.task))
+    return tuple(pack for pack in served_packs(skills) if task in (None, packs[pack].task))
 
 
 def _provenance(chosen: Sequence[Scenario], arms: Arms, asked: Parameters) -> dict[str, object]:
@@ -191,9 +185,9 @@ def _provenance(chosen: Sequence[Scenario], arms: Arms, asked: Parameters) -> di
         "base_prompt": prompt_template("system"),
         "skills": {
             pack: {
-                name: {"name": one.skill.name, "version": one.skill.version, "hash": one.skill.hash}
+                name: {"name": one.name, "version": one.version, "hash": one.hash}
                 for name, one in by_name.items()
-                if one.skill
+                if one.skills
             }
             for pack, by_name in arms.by_pack.items()
         },

@@ -42,13 +42,18 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
-    skill: str = Field(
-        DEFAULT_SKILL,
-        description="The skill under test: a folder, `folder@git-ref`, or a shipped version (`v1`, `v2`).",
+    skill: Names = Field(
+        (DEFAULT_SKILL,),
+        description="The skill under test: a folder, `folder@git-ref`, or a shipped version (`v1`, `v2`). Several are "
+        "delivered together.",
     )
     arms: Names = Field(
         ("red", "green"),
         description="Arms: `red`, `generic`, `placebo`, `green`, or `name=folder[@git-ref]`.",
+    )
+    catalogue: Names = Field(
+        (),
+        description="Folders of skills that stand in the catalogue of every arm, such as the skill's own neighbours.",
     )
     pressure: Names = Field(
         (), description="Pressures, or `all`. Default: `none`; in the task `pressure`: `all`."

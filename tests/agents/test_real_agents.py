@@ -32,7 +32,7 @@ from openai import AsyncOpenAI
 from redgreenbench.cli import main
 from redgreenbench.evals.agents.installing import loads_of, real_agents
 from redgreenbench.evals.agents.real import Heard
-from redgreenbench.evals.arms import prompt_template
+from redgreenbench.evals.arms import prompt_template, resolve_arms
 from redgreenbench.evals.discovery import common_skills
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.skillfolder import Skill, read_skill
@@ -106,8 +106,6 @@ def skill(make_skill: Callable[..., Path]) -> Path:
     folder = make_skill(body="Say the magic word.", sheet="A sheet.")
     (folder / "scripts").mkdir()
     (folder / "scripts" / "look.sh").write_text("#!/bin/sh\necho looked\n")
-    (folder / "assets").mkdir()
-    (folder / "assets" / "picture.bin").write_bytes(b"\x89\xff\x00\r\n")
     (folder / "references").mkdir()
     (folder / "references" / "dos.md").write_bytes(b"two\r\nlines\r\n")
     return folder
@@ -180,14 +178,16 @@ def test_the_whole_folder_is_where_the_agent_looks_in_green_only(
         log = play(asked, [look, ("Done.", ())], sample_id=f"{SCENARIO}/none/{arm}")
         found[arm] = printed(of(log, arm))[0]
     sums = {line.split("  ./")[1]: line.split()[0] for line in found["green"].splitlines() if "  ./" in line}
-    for file in ("sheet.md", "scripts/look.sh", "assets/picture.bin", "references/dos.md"):
-        assert sums[f"my-skill/{file}"] == hashlib.sha256((skill / file).read_bytes()).hexdigest()
+    for file in ("sheet.md", "scripts/look.sh", "references/dos.md"):
+        text = (skill / file).read_bytes().replace(b"\r\n", b"\n")
+        assert sums[f"my-skill/{file}"] == hashlib.sha256(text).hexdigest()
     assert "./my-skill/scripts/look.sh" in found["green"].splitlines()
     assert 'metadata: {version: "7"}' in found["green"]
     assert "Say the magic word." in found["green"]
     assert "my-skill/SKILL.md" in found["red"]  # only in what cat complains about
     assert "  ./my-skill/" not in found["red"]
-    common = {f"{name}/SKILL.md" for name in common_skills("debugging-techniques", [read_skill(str(skill))])}
+    arms = resolve_arms(["red", "green"], str(skill), ["debugging-techniques"], "tool")
+    common = {f"{name}/SKILL.md" for name in common_skills("debugging-techniques", arms)}
     for text in found.values():
         there = {line.split("  ./")[1] for line in text.splitlines() if "  ./" in line}
         assert {file for file in there if not file.startswith("my-skill/")} == common

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from inspect_ai.log import list_eval_logs, read_eval_log
 
 from redgreenbench.cli import main
 from redgreenbench.cli.run import build_tasks, default_tasks, run_folder, run_tasks
@@ -336,3 +337,77 @@ def test_what_a_quick_start_found_is_said_in_a_sentence_a_pressure(run_task) -> 
     one = decision(scenarios="memory-error", pressure="none")
     (alone,) = findings(summarize(load([run_task(one, lambda system, user: "A").location]).rows))
     assert "points [no interval] over 1 scenarios: cannot tell." in alone
+
+
+PRICE = "{input: 2.0, output: 8.0, input_cache_write: 0, input_cache_read: 0}"
+
+
+def test_a_plan_says_what_a_run_then_uses(tmp_path: Path, make_skill) -> None:
+    folder = make_skill(sheet="See [more](gone.md).")
+    (folder / "LICENSE").write_text("Words.")
+    asked = (
+        "run",
+        "--model",
+        "mockllm/model",
+        "--skill",
+        str(folder),
+        "--tasks",
+        "decision,routing",
+        "--limit",
+        "2",
+    )
+    asked += ("--epochs", "2", "--reply-tokens", "70", "-o", str(tmp_path / "out"))
+    plan = json.loads(call(*asked, "--plan", "--json"))
+    assert [(share["task"], share["arm"], share["answers"]) for share in plan["arms"]] == [
+        ("decision", "red", 4), ("decision", "green", 4), ("routing", "red", 4), ("routing", "green", 4),
+    ]  # fmt: skip
+    said = call(*asked, "--plan")
+    assert "my-skill: left out: LICENSE" in said
+    assert "my-skill: links to files that are not there: sheet.md: gone.md" in said
+    assert not (tmp_path / "out").exists()
+    assert f"about {plan['tokens']:,} tokens, $0.00" in call(*asked)
+    used = sum(
+        usage.total_tokens
+        for info in list_eval_logs(str(tmp_path / "out"))
+        for usage in read_eval_log(info, header_only=True).stats.model_usage.values()
+    )
+    assert plan["tokens"] == pytest.approx(used, rel=0.1)
+
+
+def test_a_plan_knows_the_cost_where_prices_are_given(tmp_path: Path) -> None:
+    asked = ("run", "--model", "openai/gpt-4o", "--tasks", "decision", "--limit", "1", "--plan", "--json")
+    assert json.loads(call(*asked))["cost"] is None
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(f"openai/gpt-4o: {PRICE}")
+    plan = json.loads(call(*asked, "--model-cost-config", str(prices)))
+    given, said = (sum(share[key] for share in plan["arms"]) for key in ("input", "output"))
+    assert plan["cost"] == pytest.approx((2 * given + 8 * said) / 1e6)
+    prices.write_text("openai/gpt-4o: 3")
+    assert "no prices" in call(*asked, "--model-cost-config", str(prices), code=2)
+
+
+def test_a_cost_cannot_be_held_to_a_limit_without_a_price(tmp_path: Path) -> None:
+    asked = ("run", "--model", "openai/gpt-4.1", "--tasks", "decision", "--limit", "1", "-o", str(tmp_path))
+    assert "the price of openai/gpt-4.1 is not known" in call(*asked, "--max-cost", "1", code=2)
+
+
+def test_a_run_stops_when_it_has_used_what_it_may_and_goes_on_later(tmp_path: Path) -> None:
+    asked = [
+        "run",
+        "--model",
+        "mockllm/model",
+        "--tasks",
+        "decision",
+        "--skill",
+        "v2",
+        "--limit",
+        "8",
+        "-o",
+        str(tmp_path),
+    ]
+    result = CliRunner().invoke(main, [*asked, "--max-tokens", "5000"])
+    assert result.exit_code == 130
+    assert "stopped after" in result.output
+    done = sum(len(read_eval_log(info).samples or ()) for info in list_eval_logs(str(tmp_path)))
+    assert 0 < done < 16
+    call(*asked)

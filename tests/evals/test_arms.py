@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from redgreenbench.evals import arms as arms_module
 from redgreenbench.evals.arms import (
     LONGEST,
     Addition,
@@ -12,18 +13,21 @@ from redgreenbench.evals.arms import (
     placebo_text,
     prompt_template,
     resolve_arms,
+    served_packs,
     shipped_skills,
 )
-from redgreenbench.evals.catalogue import HERE, load_packs
+from redgreenbench.evals.catalogue import HERE, load_packs, load_scenarios
+from redgreenbench.evals.discovery import offered_skills
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.messages import system_message
 from redgreenbench.evals.skillfolder import read_skill
 from redgreenbench.evals.vocabulary import Inject
 
 PACK = "training-optimization"
 
 
-def one(wanted: list[str], skill: str = "v2") -> dict[str, Addition]:
-    return resolve_arms(wanted, skill, [PACK]).by_pack[PACK]
+def one(wanted: list[str], skill: str = "v2", inject: Inject | None = None) -> dict[str, Addition]:
+    return resolve_arms(wanted, skill, [PACK], inject=inject).by_pack[PACK]
 
 
 def test_red_adds_nothing_and_green_the_skill(make_skill) -> None:
@@ -32,7 +36,7 @@ def test_red_adds_nothing_and_green_the_skill(make_skill) -> None:
     assert arms["red"].text == ""
     assert "Say the magic word." in arms["green"].text
     assert "A sheet beside it." in arms["green"].text
-    assert arms["green"].skill.version == "7"
+    assert arms["green"].version == "7"
     assert arms["generic"].text == prompt_template("generic")
     assert "Say the magic word." not in arms["generic"].text
 
@@ -43,7 +47,7 @@ def test_the_placebo_is_as_long_as_the_skill(pack: str, version: str) -> None:
     arms = resolve_arms(["placebo", "green"], version, [pack]).by_pack[pack]
     placebo, green = (estimate_tokens(arms[name].text) for name in ("placebo", "green"))
     assert abs(placebo - green) <= 0.05 * green
-    assert arms["placebo"].skill.name != arms["green"].skill.name
+    assert arms["placebo"].name != arms["green"].name
 
 
 def test_the_placebo_grows_with_the_skill_past_its_own_length() -> None:
@@ -59,7 +63,7 @@ def test_further_skills_by_name_path_and_revision(make_skill, tmp_path: Path, gi
     arms = one(["red", "green", f"old={folder}@v0.1", "shipped=v1"], str(folder))
     assert "Second text." in arms["green"].text
     assert "First text." in arms["old"].text
-    assert arms["shipped"].skill.name == load_packs()[PACK].skill
+    assert arms["shipped"].name == load_packs()[PACK].skill
 
 
 @pytest.mark.parametrize(
@@ -98,10 +102,10 @@ def test_injected_text_stands_in_the_message_and_a_skill_that_is_loaded_does_not
     assert {arm: bool(by_tool.text(PACK, arm)) for arm in wanted} == {
         "red": False, "generic": True, "placebo": False, "green": False,
     }  # fmt: skip
-    assert set(injected.loadable(PACK).values()) == {None}
+    assert set(injected.loadable(PACK).values()) == {()}
     loadable = by_tool.loadable(PACK)
-    assert {arm: skill and skill.name for arm, skill in loadable.items()} == {
-        "red": None, "generic": None, "placebo": "keeping-sourdough", "green": "my-skill",
+    assert {arm: [skill.name for skill in skills] for arm, skills in loadable.items()} == {
+        "red": [], "generic": [], "placebo": ["keeping-sourdough"], "green": ["my-skill"],
     }  # fmt: skip
     with pytest.raises(InputError, match="delivered by inject or tool"):
         resolve_arms(wanted, folder, [PACK], "mail")
@@ -134,7 +138,7 @@ def test_a_body_is_injected_without_the_texts_of_its_sheets(make_skill) -> None:
     assert "A sheet beside it." not in bodies["green"].text
     assert "- extra.md" in bodies["green"].text
     whole = one(["green"], folder)["green"]
-    assert bodies["green"].skill == whole.skill
+    assert bodies["green"].skills == whole.skills
     assert "A sheet beside it." in whole.text
     alone = str(make_skill(name="alone", body="No sheets at all."))
     texts = [resolve_arms(["green"], alone, [PACK], inject=how).by_pack[PACK]["green"].text for how in Inject]
@@ -150,6 +154,63 @@ def test_a_skill_of_more_than_the_limit_is_injected_as_its_body_unless_asked_oth
 
 def test_every_shipped_skill_is_in_a_folder_of_its_name() -> None:
     folders = sorted((HERE / "skills").glob("*/*/SKILL.md"))
-    assert len(folders) == 25
+    assert len(folders) == 29
     for path in folders:
         assert read_skill(str(path.parent)).name == path.parent.name
+
+
+def test_several_skills_are_delivered_together(make_skill) -> None:
+    first, second = make_skill(body="First text."), make_skill(name="second", body="Second text.")
+    both = [str(first), str(second)]
+    arms = resolve_arms(["red", "placebo", "green"], both, [PACK])
+    green, placebo = arms.by_pack[PACK]["green"], arms.by_pack[PACK]["placebo"]
+    assert green.text.index("First text.") < green.text.index("Second text.")
+    assert (green.name, arms.tested(PACK)) == ("my-skill, second", ("my-skill", "second"))
+    assert green.hash not in {None, *(skill.hash for skill in green.skills)}
+    texts = [placebo.text_of(*placebo.skills), *map(green.text_of, green.skills)]
+    length, *lengths = map(estimate_tokens, texts)
+    assert abs(length - sum(lengths)) <= 1
+    offered = offered_skills(resolve_arms(["red", "green"], both, [PACK], "tool"), PACK, "green")
+    assert {"my-skill", "second", "gradient-management"} <= set(offered)
+    with pytest.raises(InputError, match="two skills of one arm are called 'second'"):
+        resolve_arms(["green"], [str(second), str(second)], [PACK])
+
+
+def test_the_users_own_neighbours_stand_in_the_catalogue_of_every_arm(make_skill, tmp_path: Path) -> None:
+    skill, near = make_skill(), make_skill(name="pack/skills/near-by")
+    (near / "SKILL.md").write_text("---\nname: near-by\ndescription: Helps near by.\n---\nNear.")
+    folder, line = str(tmp_path / "pack"), "- near-by: Helps near by."
+    scenario = next(s for s in load_scenarios() if s.pack == PACK)
+    for delivery in ("inject", "tool"):
+        arms = resolve_arms(["red", "green"], str(skill), [PACK], delivery, catalogue=[folder])
+        for arm in ("red", "green"):
+            assert line in system_message(scenario, arms, arm, "Base.").splitlines()
+    assert "near-by" in offered_skills(arms, PACK, "red")
+    assert arms.hash != resolve_arms(["red", "green"], str(skill), [PACK], "tool").hash
+
+
+def test_a_skill_serves_the_packs_that_its_name_and_its_sheets_name(make_skill) -> None:
+    router = make_skill(
+        name="using-pytorch-engineering", **{"debugging-techniques": "A sheet.", "other": "Text."}
+    )
+    assert served_packs([str(router)]) == {
+        "pytorch-engineering": "the skill's name is using-pytorch-engineering",
+        "debugging-techniques": "using-pytorch-engineering has the sheet debugging-techniques",
+    }
+    other = make_skill(name="mine", **{"gradient-management": "A sheet."})
+    assert list(served_packs([str(other)])) == ["training-optimization"]
+    assert list(served_packs([str(router), str(other)])) == [
+        "pytorch-engineering", "debugging-techniques", "training-optimization",
+    ]  # fmt: skip
+    assert served_packs([str(make_skill())]) == served_packs(["v2"]) == {}
+
+
+def test_a_prompt_that_is_too_long_names_the_largest_files(make_skill, monkeypatch) -> None:
+    monkeypatch.setattr(arms_module, "TOO_LONG", 500)
+    folder = make_skill(sheet="word " * 1_000)
+    with pytest.raises(
+        InputError, match=r"at most 500 are injected; .* sheet.md \(5,000\).*take inject=body"
+    ):
+        resolve_arms(["green"], str(folder), [PACK])
+    assert one(["green"], str(folder), Inject.BODY)["green"].skills
+    assert resolve_arms(["green"], str(folder), [PACK], "tool")

@@ -60,3 +60,24 @@ def test_an_empty_audit_is_told_from_none() -> None:
     seen = audit_of(store)
     assert seen is not None
     assert (seen.delivered, seen.found) == (None, None)
+
+
+def test_a_comment_in_a_program_is_no_heading() -> None:
+    comment = "# move everything to the device first"
+    skill = f"""# How the norms are read
+
+```python
+{comment}
+model.to(device)
+```
+
+<file path="scripts/run.py">
+{comment}
+</file>
+
+<file path="more.md">
+# What the second sheet is about
+</file>"""
+    assert leaks(f"```python\n{comment}\n```", skill, given="") == []
+    assert leaks("See: how the norms are read", skill, given="") == ["how the norms are read"]
+    assert leaks("What the second sheet is about", skill, given="") == ["what the second sheet is about"]

@@ -62,8 +62,7 @@ def test_an_arm_that_loads_skills_itself_differs_by_one_line_of_the_catalogue(
         arm: system_message(scenario, by_tool, arm, BASE).split("\n") for arm in ("red", "placebo", "green")
     }
     for arm in ("placebo", "green"):
-        skill = by_tool.by_pack[scenario.pack][arm].skill
-        assert skill is not None
+        (skill,) = by_tool.by_pack[scenario.pack][arm].skills
         (own,) = [line for line in lines[arm] if line.startswith(f"- {skill.name}: ")]
         rest = list(lines[arm])
         rest.remove(own)
@@ -92,9 +91,9 @@ def test_the_tested_skill_is_nobodys_specialist(pack: str, injected: Arms) -> No
 
 
 def renamed(arms: Arms, pack: str, name: str) -> Addition:
-    skill = arms.by_pack[pack]["green"].skill
+    (skill,) = arms.by_pack[pack]["green"].skills
     assert skill is not None
-    return Addition(skill=replace(skill, name=name))
+    return Addition(skills=(replace(skill, name=name),))
 
 
 def test_the_catalogue_is_shuffled_by_the_scenario_alone(injected: Arms) -> None:

@@ -1,6 +1,5 @@
 """Pressure is one added demand; the technical content stays."""
 
-
 import pytest
 
 from redgreenbench.evals.arms import prompt_template

@@ -71,8 +71,7 @@ def test_a_sample_is_the_same_bytes_in_every_arm_but_for_what_the_arm_adds(
         for arm, text in by_arm.items():
             own = arms.text(pack, arm)
             bare = text.replace(f"\n\n{own}", "", 1) if own else text
-            skill = arms.loadable(pack)[arm]
-            if skill:
+            for skill in arms.loadable(pack)[arm]:
                 bare = bare.replace(f"{catalogue_line(skill)}\n", "", 1).replace(
                     f"\n{catalogue_line(skill)}", "", 1
                 )

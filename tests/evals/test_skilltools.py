@@ -115,7 +115,7 @@ def test_long_skills_are_not_cut_and_texts_urge_nothing(skills) -> None:
 
 @pytest.mark.parametrize("pack", POSED)
 def test_every_specialist_of_a_catalogue_has_a_skill_of_its_name(pack: str) -> None:
-    common = common_skills(pack, ())
+    common = common_skills(pack, resolve_arms(["red"], "v2", [pack], "tool"))
     assert all(name == skill.name for name, skill in common.items())
     own = load_packs()[pack].specialists
     assert set(common) >= set(own)
@@ -160,8 +160,7 @@ def test_an_arm_is_offered_what_all_are_and_its_own() -> None:
 def test_a_specialist_of_the_tested_skills_name_is_offered_in_no_arm(make_skill) -> None:
     mine = make_skill(name="gradient-management", body="Mine.")
     arms = arms_of("red", "green", skill=str(mine))
-    added = arms.loadable("training-optimization").values()
-    assert "gradient-management" not in common_skills("training-optimization", added)
+    assert "gradient-management" not in common_skills("training-optimization", arms)
     scenario, *_ = scenarios_of("training-optimization")
     counts = [
         sum(line.startswith("- gradient-management: ") for line in shown(scenario, arms, arm))

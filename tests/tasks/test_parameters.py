@@ -34,7 +34,7 @@ def test_a_door_takes_every_parameter_and_says_what_it_means(name: str) -> None:
 def test_the_defaults_say_what_is_run() -> None:
     plain = Parameters()
     assert (plain.skill, plain.arms, plain.mode, plain.delivery) == (
-        "v2",
+        ("v2",),
         ("red", "green"),
         "answer",
         "inject",

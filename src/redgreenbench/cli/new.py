@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["new"]
+__all__ = ["new", "write_pack"]
 
 
 @click.group()
@@ -108,6 +108,65 @@ def scenario(name: str, into: Path) -> None:
     click.echo("next: make it yours, then look at what a model will see and pose it:")
     click.echo(f"  redgreen show {name} --decision --scenarios {posed.partition('=')[2]}")
     click.echo(f"  inspect eval redgreenbench/decision --model <provider/model> {posed}")
+
+
+@new.command()
+@click.argument("name")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Folder to make it in; default: here.",
+)
+def pack(name: str, into: Path) -> None:
+    """Lay out a pack of your own called NAME: scenarios for any skill, outside of this repository.
+
+    It holds two small scenarios that are valid; docs/own-scenarios.md makes a pack of them, step by step.
+
+    \b
+    Examples:
+      redgreen new pack release-notes
+      redgreen run --model mockllm/model --scenarios ./release-notes --skill ./skills/release-notes
+    """
+    from string import Template
+
+    from redgreenbench.evals.catalogue import HERE, load_scenarios, read_yaml
+
+    files = {
+        path: Template(text).substitute(name=name)
+        for path, text in read_yaml(HERE / "prompts" / "new_pack.yaml").items()
+    }
+    write_pack(into / name, files)
+    count = len(load_scenarios(into / name))
+    click.echo(f"made {into / name} with {count} scenarios")
+    click.echo("next: make them yours, look at what a model will see, and pose them:")
+    place = into / name if into.is_absolute() else f"./{into / name}"
+    click.echo(f"  redgreen show {name}/breaking-change --scenarios {place}")
+    click.echo(f"  redgreen run --model mockllm/model --scenarios {place} --skill path/to/your-skill")
+
+
+def write_pack(folder: Path, files: dict[str, str]) -> None:
+    """Writes the files of a new pack.
+
+    Args:
+        folder: Its folder, whose name is the pack's.
+        files: Texts by path inside of it.
+
+    Raises:
+        InputError: The name is none for a pack, or the folder is there already or cannot be written.
+    """
+    from redgreenbench.evals.catalogue import check_pack_name
+    from redgreenbench.evals.errors import InputError
+
+    check_pack_name(folder)
+    if folder.exists():
+        raise InputError(f"{folder} is there already; choose another name or remove it")
+    try:
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, "utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot write {folder} ({exc.strerror or exc}); choose another --into") from exc
 
 
 def _all(template: object) -> list[str]:

@@ -49,7 +49,7 @@ def quickstart(model: str, fallback_model: str | None, skill: str, limit: int | 
     from redgreenbench.evals.samples import find_scenarios
     from redgreenbench.tasks.assemble import packs_of
 
-    found = find_scenarios(packs=packs_of(skill, None))
+    found = find_scenarios(packs=packs_of([skill], None))
     # Edge cases, which documents only name, and controls are for longer runs.
     posed = [s.id for s in found if s.file.decision and s.document in load_documents()]
     # SKILL.md alone: the context of the embedded model holds no more, and the rest would take minutes to read.

@@ -7,6 +7,7 @@ command resumes an interrupted run, and a changed skill starts a new one.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -59,7 +60,7 @@ def build_tasks(
 
     Args:
         tasks: Their names.
-        skill: The skill under test.
+        skill: The skill under test, or several, separated by commas.
         arms: Arms.
         pressure: Pressures; none: each task's own default.
         scenarios: Ids, globs, packs, tags or folders; none: all.
@@ -75,10 +76,10 @@ def build_tasks(
 
     from redgreenbench.evals.catalogue import load_packs
     from redgreenbench.evals.errors import InputError, unknown
-    from redgreenbench.evals.samples import find_scenarios
+    from redgreenbench.evals.samples import find_scenarios, is_external
     from redgreenbench.reference_bugs.folder import bug_names
     from redgreenbench.tasks.assemble import packs_of
-    from redgreenbench.tasks.parameters import OF_PROGRAMS
+    from redgreenbench.tasks.parameters import OF_PROGRAMS, names
 
     built = []
     further = _parameters(parameters)
@@ -93,8 +94,9 @@ def build_tasks(
         if pressure:
             arguments["pressure"] = ",".join(pressure)
         task = None if name in _EVERY_PACK else name
-        fitting = find_scenarios(scenarios, task, packs_of(skill, task))
-        posed = [s for s in fitting if load_packs()[s.pack].task]
+        given = any(map(is_external, scenarios))
+        fitting = find_scenarios(scenarios, task, () if given else packs_of(names(skill), task))
+        posed = [s for s in fitting if load_packs()[s.pack].task and (name != "decision" or s.file.decision)]
         if bugs:
             asked = [s.file.bug for s in posed if s.file.bug and ("all" in bugs or s.file.bug in bugs)]
             if name not in _EXECUTING or not asked:
@@ -161,17 +163,34 @@ def _notes(
         yield "programs run behind no wall, with all rights of this user"
 
 
-def default_tasks(skill: str) -> list[str]:
-    """Decisions and the tasks of the packs that a skill belongs to by its name; all but the pressure run if it says nothing.
+def default_tasks(skill: str, scenarios: Sequence[str] = ()) -> list[str]:
+    """Decisions and the tasks of the packs that a skill belongs to; all but the pressure run if it says nothing.
+
+    Folders among the scenarios decide before the skill: the tasks are those that pose something of what is in them.
 
     Raises:
         InputError: The skill cannot be read.
     """
     from redgreenbench.evals.catalogue import load_packs
+    from redgreenbench.evals.samples import find_scenarios, is_external
     from redgreenbench.tasks.assemble import packs_of
+    from redgreenbench.tasks.parameters import names
 
-    own = {load_packs()[pack].task for pack in packs_of(skill, None)}
+    if any(map(is_external, scenarios)):
+        found = find_scenarios(scenarios)
+        posed = {load_packs()[s.pack].task for s in found if _asks(s.pack, "route", "fix", "work")}
+        decides = any(s.file.decision and _asks(s.pack, "decide") for s in found)
+        return [name for name in _TASKS if name in posed or (name == "decision" and decides)]
+    own = {load_packs()[pack].task for pack in packs_of(names(skill), None)}
     return [name for name in _TASKS if name != "pressure" and (name == "decision" or not own or name in own)]
+
+
+def _asks(pack: str, *instruments: str) -> bool:
+    """Whether one of the instruments is used on a pack; a user's own pack says which, the shipped ones take all."""
+    from redgreenbench.evals.catalogue import own_pack
+
+    own = own_pack(pack)
+    return own is None or not {*instruments}.isdisjoint(own[1].instruments)
 
 
 def run_folder(
@@ -359,7 +378,18 @@ def suite_options(function: Any) -> Any:
 @click.command()
 @suite_options
 @click.option(
-    "--skill", default="v2", show_default=True, help="Skill under test: folder, folder@git-ref, v1 or v2."
+    "--skill",
+    "skills",
+    multiple=True,
+    default=["v2"],
+    show_default=True,
+    help="Skill under test: folder, folder@git-ref, v1 or v2. Several are delivered together.",
+)
+@click.option(
+    "--catalogue",
+    "catalogues",
+    multiple=True,
+    help="Folder of skills that stand in every arm's catalogue too.",
 )
 @click.option("--arms", default="red,green", show_default=True, help="Arms, separated by commas.")
 @click.option(
@@ -376,10 +406,29 @@ def suite_options(function: Any) -> Any:
     show_default=True,
     help="Folder for logs and report.",
 )
+@click.option("--plan", "only_plan", is_flag=True, help="Only print what the run would ask and use.")
+@click.option("--yes", is_flag=True, help="Do not ask before a run that may cost something.")
+@click.option(
+    "--reply-tokens",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Length of replies in the plan.",
+)
+@click.option("--max-tokens", type=click.IntRange(1), help="Stop when so many tokens are used.")
+@click.option(
+    "--max-cost", type=click.FloatRange(0, min_open=True), help="Stop when so many US dollars are spent."
+)
+@click.option(
+    "--model-cost-config",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Prices by model, a YAML or JSON file as inspect reads it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def run(
     model: str,
-    skill: str,
+    skills: tuple[str, ...],
+    catalogues: tuple[str, ...],
     arms: str,
     pressure: str,
     tasks: str,
@@ -392,20 +441,36 @@ def run(
     parameters: tuple[str, ...],
     fallback_model: str | None,
     output: Path,
+    only_plan: bool,
+    yes: bool,
+    reply_tokens: int,
+    max_tokens: int | None,
+    max_cost: float | None,
+    model_cost_config: str | None,
     as_json: bool,
 ) -> None:
     """Run the benchmark, then report. The same command resumes a run that was interrupted.
+
+    What it will ask and use is said first; at a terminal it then waits for a yes, unless the model is free.
 
     \b
     Examples:
       redgreen run --model embedded/qwen2.5-coder-0.5b --limit 2
       redgreen run --model embedded/smollm2-135m --tasks routing --arms red,placebo,green --limit 2
-      redgreen run --model openai/gpt-5 --grader anthropic/claude-sonnet-4-5 --epochs 5
+      redgreen run --model mockllm/model --skill ./my-skill --limit 2
+      redgreen run --model openai/gpt-5 --grader anthropic/claude-sonnet-4-5 --epochs 5 --plan
     """
+    from redgreenbench.cli.plan import FREE, dry_run, plan_of, read_prices, treatment
     from redgreenbench.cli.report import print_report
+    from redgreenbench.cli.spending import spending
+    from redgreenbench.evals.errors import InputError
 
+    skill = ",".join(skills)
+    if catalogues:
+        parameters = (*parameters, f"catalogue={','.join(catalogues)}")
+    read_prices(model_cost_config)
     built = build_tasks(
-        split(tasks) or default_tasks(skill),
+        split(tasks) or default_tasks(skill, split(scenarios)),
         skill,
         split(arms),
         split(pressure),
@@ -415,12 +480,41 @@ def run(
         self_grade,
         parameters,
     )
+    plan = plan_of(built, model, epochs, graders, self_grade, reply_tokens)
+    if only_plan and as_json:
+        click.echo(json.dumps(plan.record(), indent=2))
+        return
+    if max_cost is not None and plan.cost is None:
+        raise InputError(
+            f"--max-cost: the price of {', '.join(sorted({model, *graders} - set(plan.prices)))} is not known; "
+            "give it with --model-cost-config, or take --max-tokens"
+        )
+    if not as_json:
+        for note in (*treatment(skills, built), *plan.lines()):
+            click.echo(f"redgreen: {note}", err=not only_plan)
+    if only_plan:
+        return
+    if not (yes or as_json or model.startswith(FREE)) and sys.stdin.isatty():
+        click.confirm("redgreen: go on?", abort=True, err=True)
     chosen = usable_model(model, fallback_model)
     if not as_json:
         for note in _notes(built, graders, self_grade, parameters):
             click.echo(f"redgreen: {note}", err=True)
     folder = run_folder(output, chosen, built, epochs, graders)
-    code = run_tasks(built, chosen, folder, epochs, **model_options(graders, as_json))
+    asked = dry_run(reply_tokens) if chosen == "mockllm/model" else chosen
+    with spending(max_tokens, max_cost) as spent:
+        try:
+            code = run_tasks(built, asked, folder, epochs, **model_options(graders, as_json))
+        except KeyboardInterrupt:
+            if not spent.is_over:
+                raise
+            code = 130
+    if spent.is_over and code:
+        click.echo(
+            f"redgreen: stopped after {spent.tokens:,} tokens{f', ${spent.cost:.2f}' if spent.cost else ''}, as was asked; "
+            "finished samples are kept",
+            err=True,
+        )
     print_report([str(folder / "logs")], folder / "report", as_json)
     if not as_json:
         click.echo(

@@ -36,6 +36,7 @@ __all__ = [
     "Budget",
     "Version",
     "answers_of",
+    "interrupt",
     "run_answers",
     "set_aside",
     "slug",
@@ -182,7 +183,7 @@ class Budget:
         if before is signal.SIG_IGN:
             # Shells start jobs in the background so; a budget counts there too.
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        timer = threading.Timer(max(0.0, self._end - time.monotonic()), _interrupt)
+        timer = threading.Timer(max(0.0, self._end - time.monotonic()), interrupt)
         timer.daemon = True
         timer.start()
         try:
@@ -192,7 +193,8 @@ class Budget:
             signal.signal(signal.SIGINT, before)
 
 
-def _interrupt() -> None:
+def interrupt() -> None:
+    """Interrupts the main thread, as Ctrl-C would."""
     # To the main thread, so that it wakes up from waiting; raised in this one nobody would look at it before it does.
     if sys.platform == "win32":
         signal.raise_signal(signal.SIGINT)
@@ -235,7 +237,7 @@ def answers_of(
 
 def task_names(asked: Asked, version: Version) -> list[str]:
     """The tasks that both versions are asked: those given, or those that the skill's name says."""
-    return list(asked.tasks) or default_tasks(version.spec)
+    return list(asked.tasks) or default_tasks(version.spec, asked.scenarios)
 
 
 def run_answers(answers: Answers, asked: Asked, budget: Budget, quiet: bool) -> Answers:
