@@ -18,6 +18,7 @@ from redgreenbench.cli.ci import ci
 from redgreenbench.cli.compare import aa, compare, gate
 from redgreenbench.cli.dataset import dataset
 from redgreenbench.cli.doctor import doctor
+from redgreenbench.cli.exchange import export, import_
 from redgreenbench.cli.leaderboard import leaderboard, submission
 from redgreenbench.cli.listing import list_, show
 from redgreenbench.cli.new import new
@@ -83,6 +84,8 @@ for command in (
     report,
     dataset,
     new,
+    import_,
+    export,
     bugs,
     calibrate,
     score_text,
