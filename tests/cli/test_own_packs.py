@@ -67,7 +67,7 @@ def test_a_new_pack_is_posed_in_every_instrument_arm_and_pressure(call, make_ski
         share["task"]
         for share in json.loads(call(*asked, "-T", "delivery=tool", "--tasks", "routing"))["arms"]
     } == {"routing"}
-    assert "there is no shipped skill for the pack release-notes" in call(*asked[:6], code=2)
+    assert "there is no shipped skill for the pack release-notes" in call(*asked[:5], code=2)
     change(Path("release-notes/pack.yaml"), instruments=["decide"])
     assert default_tasks(skill, ["./release-notes"]) == ["decision"]
 

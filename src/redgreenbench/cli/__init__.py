@@ -14,6 +14,7 @@ import click
 from redgreenbench import __version__
 from redgreenbench.cli.bugs import bugs
 from redgreenbench.cli.calibrate import calibrate, score_text
+from redgreenbench.cli.check import check
 from redgreenbench.cli.ci import ci
 from redgreenbench.cli.compare import aa, compare, gate
 from redgreenbench.cli.dataset import dataset
@@ -83,6 +84,7 @@ for command in (
     doctor,
     report,
     dataset,
+    check,
     new,
     import_,
     export,
