@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
-from redgreenbench.evals.catalogue import HERE, load_packs
+from redgreenbench.evals.catalogue import HERE, load_packs, own_pack
 from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.skillfolder import Skill, largest_files, read_skill, skills_below
 from redgreenbench.evals.vocabulary import Arm as BuiltIn
@@ -200,6 +200,14 @@ def _skill_for(spec: str, pack: str) -> Skill:
         return read_skill(str(shipped[own]))
     if spec in shipped and not Path(spec).exists():
         return read_skill(str(shipped[spec]))
+    if (
+        own_pack(pack)
+        and spec in {folder.parent.name for folder in shipped.values()}
+        and not Path(spec).exists()
+    ):
+        raise InputError(
+            f"there is no shipped skill for the pack {pack}; give the skill under test with --skill"
+        )
     return read_skill(spec)
 
 

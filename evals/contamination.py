@@ -11,7 +11,7 @@ from inspect_ai.util import Store, StoreModel
 from markdown_it import MarkdownIt
 from pydantic import Field
 
-__all__ = ["GRAM", "THRESHOLD", "Audit", "audit_of", "leaks", "transcript_text"]
+__all__ = ["GRAM", "THRESHOLD", "Audit", "audit_of", "grams", "leaks", "transcript_text"]
 
 GRAM = 8
 """Words in a row that make a passage of the skill; fewer are shared by chance among texts on one topic."""
@@ -44,7 +44,8 @@ def _words(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def _grams(text: str) -> frozenset[str]:
+def grams(text: str) -> frozenset[str]:
+    """All passages of `GRAM` words in a text, in lower case and without marks."""
     # Not of code: the same training loop stands in every tutorial.
     words = _words(re.sub(r"^ *(```+|~~~+).*?^ *\1", " ", text, flags=re.S | re.M))
     return frozenset(" ".join(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1))
@@ -73,19 +74,19 @@ def leaks(transcript: str, skill: str, given: str) -> list[str]:
         Passages of `GRAM` words, at least `THRESHOLD` of them apart from each other, and headings or file
         names; empty if there is no finding.
     """
-    grams = _grams(skill)
+    passages = grams(skill)
     words = _words(transcript)
     found: list[str] = []
     position = 0
     while position + GRAM <= len(words):
         gram = " ".join(words[position : position + GRAM])
-        if gram in grams:
+        if gram in passages:
             found.append(gram)
             position += GRAM
         else:
             position += 1
     if found:
-        shared = _grams(given)
+        shared = grams(given)
         found = [gram for gram in found if gram not in shared]
     lower, allowed = transcript.lower(), given.lower()
     named = sorted(h for h in _headings(skill) if h in lower and h not in allowed)

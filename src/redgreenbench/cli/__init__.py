@@ -14,10 +14,12 @@ import click
 from redgreenbench import __version__
 from redgreenbench.cli.bugs import bugs
 from redgreenbench.cli.calibrate import calibrate, score_text
+from redgreenbench.cli.check import check
 from redgreenbench.cli.ci import ci
 from redgreenbench.cli.compare import aa, compare, gate
 from redgreenbench.cli.dataset import dataset
 from redgreenbench.cli.doctor import doctor
+from redgreenbench.cli.exchange import export, import_
 from redgreenbench.cli.leaderboard import leaderboard, submission
 from redgreenbench.cli.listing import list_, show
 from redgreenbench.cli.new import new
@@ -82,7 +84,10 @@ for command in (
     doctor,
     report,
     dataset,
+    check,
     new,
+    import_,
+    export,
     bugs,
     calibrate,
     score_text,

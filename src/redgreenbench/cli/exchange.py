@@ -1,0 +1,288 @@
+"""`redgreen import` and `redgreen export`: evaluations in the files of Agent Skills: evals.json, and what is graded."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog, EvalSample
+
+    from redgreenbench.evals.catalogue import Scenario
+
+__all__ = ["export", "import_"]
+
+_OPENING = "You are an AI assistant. A user writes to you. Answer the user."
+_SECTION = "evals.json"
+_CONFIGURATIONS = {"red": "without_skill", "green": "with_skill"}
+
+
+@click.command("import")
+@click.argument("evals", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the new pack; its name is the pack's. Default: <skill_name>-evals, here.",
+)
+def import_(evals: Path, into: Path | None) -> None:
+    """Make a pack of your own out of EVALS, an evals.json of Agent Skills.
+
+    Prompts become scenarios, expectations statements that a grader judges, and text files stand in the prompt. What no
+    prompt can show stays a draft.
+
+    \b
+    Examples:
+      redgreen import skills/pdf/evals/evals.json
+      redgreen run --model openai/gpt-5 --grader MODEL --scenarios ./pdf-evals --skill ./skills/pdf
+    """
+    import yaml
+    from pydantic import BaseModel, ConfigDict, Field
+
+    from redgreenbench.cli.new import write_pack
+    from redgreenbench.evals.catalogue import validate
+    from redgreenbench.evals.errors import InputError
+
+    class One(BaseModel):
+        model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+        id: str
+        prompt: str = Field(min_length=10)
+        expected_output: str = ""
+        files: list[str] = []
+        expectations: list[str] = []
+        assertions: list[str] = []
+
+    class File(BaseModel):
+        model_config = ConfigDict(extra="ignore")
+
+        skill_name: str
+        evals: list[One] = Field(min_length=1)
+
+    try:
+        data = json.loads(evals.read_text("utf-8"))
+    except (OSError, ValueError) as exc:
+        raise InputError(f"{evals}: no JSON ({str(exc).splitlines()[0]}); correct it") from exc
+    given = validate(File, data, evals)
+    root = evals.resolve().parent
+    root = root.parent if root.name == "evals" else root
+    files = {
+        "pack.yaml": yaml.safe_dump(
+            {"summary": f"Evaluations of {given.skill_name}", "skill": given.skill_name, "opening": _OPENING,
+             "instruments": ["route"]},
+            sort_keys=False, allow_unicode=True, width=110,
+        )
+    }  # fmt: skip
+    for one in given.evals:
+        wanted = one.expectations or one.assertions or ([one.expected_output] if one.expected_output else [])
+        if not wanted:
+            raise InputError(f"{evals}: eval {one.id}: nothing is expected of it; give `expectations`")
+        shown, lacking = _texts(root, one.files)
+        scenario: dict[str, Any] = {
+            "title": f"Eval {one.id}",
+            "source": {"document": "own", "section": _SECTION},
+            "prompt": one.prompt,
+            "files": shown,
+            "rubric": [
+                {
+                    "id": f"expectation-{n}",
+                    "statement": _statement(text),
+                    "kind": "outcome",
+                    "section": _SECTION,
+                }
+                for n, text in enumerate(wanted, 1)
+            ],
+        }
+        if lacking:
+            scenario["draft"] = True
+            click.echo(
+                f"eval {one.id} stays a draft: {', '.join(lacking)} cannot be shown in a prompt", err=True
+            )
+        name = "".join(c if c.isalnum() and c.isascii() else "-" for c in one.id.lower()).strip("-")
+        path = f"scenarios/eval-{'-'.join(filter(None, name.split('-')))}.yaml"
+        if path in files:
+            raise InputError(f"{evals}: two evals have the id {one.id}; give each its own")
+        files[path] = yaml.safe_dump(
+            {key: value for key, value in scenario.items() if value},
+            sort_keys=False,
+            allow_unicode=True,
+            width=110,
+        )
+    target = into or Path(f"{given.skill_name}-evals")
+    write_pack(target, files)
+    click.echo(f"made {target} with {len(given.evals)} scenarios; its statements need a grader:")
+    click.echo(f"  redgreen run --model MODEL --grader MODEL --scenarios ./{target} --skill {root}")
+
+
+def _texts(root: Path, paths: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Files as texts by name, and the paths of those that are none or are not there or lie elsewhere."""
+    shown, lacking = {}, []
+    for path in paths:
+        file = (root / path).resolve()
+        try:
+            if not file.is_relative_to(root):
+                raise OSError
+            shown[file.name] = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            lacking.append(path)
+    return shown, lacking
+
+
+def _statement(text: str) -> str:
+    # Shorter ones say too little for a grader: of what they hold is then said.
+    return text if len(text) >= 15 else f"Of the answer it holds: {text}"
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for benchmark.json, and grading.json of every run.",
+)
+def export(logs: tuple[str, ...], into: Path) -> None:
+    """Write the graded answers of LOGS as grading.json and benchmark.json of Agent Skills.
+
+    Their two configurations are GREEN and RED without pressure; other arms and pressures are left out.
+
+    \b
+    Examples:
+      redgreen export results/openai-gpt-5-1a2b3c4d5e/logs --into benchmarks/first
+    """
+    from inspect_ai.log import list_eval_logs, read_eval_log
+
+    from redgreenbench.evals.errors import InputError
+
+    runs: list[dict[str, Any]] = []
+    last: EvalLog | None = None
+    for place in logs:
+        for info in list_eval_logs(place) or ():
+            log = read_eval_log(info)
+            found = list(_runs(log))
+            runs += found
+            last = log if found else last
+    if last is None:
+        raise InputError(
+            f"{', '.join(logs)}: no graded answer of red or green without pressure; run with --grader, then export"
+        )
+    try:
+        for run in runs:
+            folder = (
+                into
+                / f"eval-{run['eval_name'].replace('/', '-')}"
+                / run["configuration"]
+                / f"run-{run['run_number']}"
+            )
+            folder.mkdir(parents=True, exist_ok=True)
+            summary = {key: run["result"][key] for key in ("passed", "failed", "total", "pass_rate")}
+            _write(folder / "grading.json", {"expectations": run["expectations"], "summary": summary})
+        _write(into / "benchmark.json", _benchmark(last, runs))
+    except OSError as exc:
+        raise InputError(f"cannot write to {into} ({exc.strerror or exc}); choose another --into") from exc
+    click.echo(f"wrote {into / 'benchmark.json'} and {len(runs)} grading.json")
+
+
+def _write(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _runs(log: EvalLog) -> Iterator[dict[str, Any]]:
+    from redgreenbench.evals.samples import is_external, scenarios_by_id
+    from redgreenbench.tasks.parameters import names
+
+    folders = [name for name in names((log.eval.task_args or {}).get("scenarios")) if is_external(name)]
+    known = scenarios_by_id(folders)
+    ids = {
+        name: n
+        for n, name in enumerate(
+            sorted({(s.metadata or {}).get("scenario", "") for s in log.samples or ()}), 1
+        )
+    }
+    for sample in log.samples or ():
+        about = sample.metadata or {}
+        if about.get("arm") not in _CONFIGURATIONS or about.get("pressure") != "none":
+            continue
+        verdicts = list(_verdicts(sample, known[about["scenario"]]))
+        if not verdicts:
+            continue
+        passed = sum(verdict["passed"] for verdict in verdicts)
+        usage = sample.model_usage.values()
+        yield {
+            "eval_id": ids[about["scenario"]],
+            "eval_name": about["scenario"],
+            "configuration": _CONFIGURATIONS[about["arm"]],
+            "run_number": sample.epoch,
+            "result": {
+                "pass_rate": passed / len(verdicts),
+                "passed": passed,
+                "failed": len(verdicts) - passed,
+                "total": len(verdicts),
+                "time_seconds": sample.working_time or 0.0,
+                "tokens": sum(one.total_tokens for one in usage),
+                "tool_calls": sum(len(getattr(m, "tool_calls", None) or ()) for m in sample.messages),
+                "errors": 0,
+            },
+            "expectations": verdicts,
+            "notes": [],
+        }
+
+
+def _verdicts(sample: EvalSample, scenario: Scenario) -> Iterator[dict[str, Any]]:
+    score = next(
+        (s for name, s in (sample.scores or {}).items() if name.rpartition("/")[2] == "judged"), None
+    )
+    statements = ((score.metadata or {}) if score else {}).get("statements") or {}
+    for criterion in scenario.file.rubric:
+        said = statements.get(f"criterion:{criterion.id}")
+        # What the graders could not decide is neither passed nor failed.
+        if said and said["holds"] is not None:
+            yield {
+                "text": criterion.statement
+                if criterion.polarity == "must"
+                else f"Not: {criterion.statement}",
+                "passed": said["holds"] == (criterion.polarity == "must"),
+                "evidence": said["quote"] or said["reason"] or "",
+            }
+
+
+def _benchmark(log: EvalLog, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for run in runs:
+        for key in ("pass_rate", "time_seconds", "tokens"):
+            values[run["configuration"]][key].append(run["result"][key])
+    summary: dict[str, Any] = {
+        configuration: {key: _spread(found) for key, found in by_key.items()}
+        for configuration, by_key in values.items()
+    }
+    if len(values) == 2:
+        summary["delta"] = {
+            key: f"{summary['with_skill'][key]['mean'] - summary['without_skill'][key]['mean']:+.2f}"
+            for key in ("pass_rate", "time_seconds", "tokens")
+        }
+    graders = log.eval.model_roles or {}
+    return {
+        "metadata": {
+            "skill_name": next(
+                (s.metadata["skill"] for s in log.samples or () if s.metadata.get("skill")), ""
+            ),
+            "executor_model": log.eval.model,
+            "analyzer_model": str(getattr(graders.get("grader"), "model", "")),
+            "timestamp": log.eval.created,
+            "evals_run": sorted({run["eval_name"] for run in runs}),
+            "runs_per_configuration": max(run["run_number"] for run in runs),
+        },
+        "runs": runs,
+        "run_summary": summary,
+        "notes": [],
+    }
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return {"mean": statistics.fmean(values), "stddev": deviation, "min": min(values), "max": max(values)}
