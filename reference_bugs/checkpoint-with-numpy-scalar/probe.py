@@ -3,6 +3,7 @@
 import builtins
 import io
 
+import numpy as np
 import torch
 
 RETURNS = {"round_trip": {"answers": "states", "epochs": "numbers", "errors": "numbers", "ran": "flag"}}
@@ -17,13 +18,14 @@ class _Code:
 
 
 def _foreign(state, epochs, error):
-    """Checkpoints in which a code stands where another part would, one file each."""
+    """Checkpoints with a code in the place of a part or beside the parts, with and without a scalar of numpy."""
     code = _Code("import builtins; builtins.ran_foreign_code = True")
-    parts = {"weights": state, "epochs": epochs, "error": error}
-    for name in parts:
-        file = io.BytesIO()
-        torch.save({**parts, name: code}, file)
-        yield file.getvalue()
+    for number in (error, np.float64(error)):
+        parts = {"weights": state, "epochs": epochs, "error": number}
+        for name in (*parts, "more"):
+            file = io.BytesIO()
+            torch.save({**parts, name: code}, file)
+            yield file.getvalue()
 
 
 def round_trip(program, states, histories, x):

@@ -58,7 +58,7 @@ def _rung(grade: Grade, rows: int, before: int, count: int) -> dict[str, Any]:
 @check("symptom", "late bells cost no more than early ones")
 def late_bells_cost_the_same(grade: Grade) -> None:
     short, long = (_rung(grade, rows=1, before=4, count=count)["work"] for count in (10, 40))
-    # One bell reads the weights of the network once, about 4,000 values; right programs took 6,200 to 7,300 for a bell.
+    # One bell reads the weights of the network once, about 4,000 values; right programs took 5,700 to 6,700 for a bell.
     each = (long - short) / 30
     expect(4000 < short / 10 < 15000, f"each of 10 bells reads and writes {short / 10:.0f} values")
     expect(
@@ -75,6 +75,22 @@ def late_bells_cost_the_same(grade: Grade) -> None:
 def bells_are_right(grade: Grade) -> None:
     for rows, before, count in ((3, 6, 12), (2, 1, 30), (1, 25, 1)):
         _rung(grade, rows, before, count)
+
+
+@check("cause", "a bell costs as much after a long peal as after a short one, in every row")
+def length_does_not_count(grade: Grade) -> None:
+    costs = []
+    for before in (2, 50):
+        few, many = (_rung(grade, rows=2, before=before, count=count)["work"] for count in (4, 16))
+        costs.append((many - few) / 12)
+    expect(
+        all(4000 < cost < 15000 for cost in costs),
+        f"a bell reads and writes {costs[0]:.0f} or {costs[1]:.0f} values",
+    )
+    expect(
+        costs[1] < 1.15 * costs[0],
+        f"a bell after 50 reads and writes {costs[1]:.0f} values, after two {costs[0]:.0f}",
+    )
 
 
 @check("collateral", "the network is as it was")
