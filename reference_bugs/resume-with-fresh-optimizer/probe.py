@@ -1,5 +1,10 @@
 """What is done with a program: training from given weights that is saved, taken up again and goes on."""
 
+import linecache
+import pickle
+import sys
+import types
+
 from probing import copy_state, record_steps
 
 RETURNS = {
@@ -13,12 +18,23 @@ def _run(program, state):
     return run
 
 
+def _started_again(program):
+    """The program as a new process has it, which holds nothing of what was trained before."""
+    source = "".join(linecache.getlines(program.__file__))
+    sys.modules[program.__name__] = fresh = types.ModuleType(program.__name__)
+    fresh.__file__ = program.__file__
+    exec(compile(source, program.__file__, "exec"), fresh.__dict__)
+    return fresh
+
+
 def resume(program, state, x, y, parts, between, batch_size):
     """Trains in parts, with the run saved and loaded between each two of them.
 
     A run that was saved trains on for `between` epochs before what it saved is loaded. Epochs and loaded are those of each
-    loaded run, weights those at the end of each part, and the trace the weights after each step of the last part.
+    loaded run, weights those at the end of each part, and the trace the weights after each step of the last part. What was
+    saved goes through pickle to the program started again, as it would from one job to the next.
     """
+    sys.modules[program.__name__] = program
     run = _run(program, state)
     epochs, loaded, weights, trace = [], [], [], []
     for i, part in enumerate(parts):
@@ -30,7 +46,8 @@ def resume(program, state, x, y, parts, between, batch_size):
             data = run.save()
             if between:
                 run.train(x, y, epochs=between, batch_size=batch_size)
-            run = program.Run.load(data)
+            data = pickle.dumps(data)
+            run = _started_again(program).Run.load(pickle.loads(data))
             epochs.append(int(run.epoch))
             loaded.append(copy_state(run.model))
     limit = 1 + parts[-1] * -(-len(y) // batch_size)
