@@ -75,6 +75,13 @@ def reads_do_not_follow_batches(grade: Grade) -> None:
     )
 
 
+@check("collateral", "no step keeps the graphs of the steps before it")
+def graphs_are_gone(grade: Grade) -> None:
+    kept = _fitted(grade, rows=80, epochs=2, batch_size=4)["kept"]
+    # Right programs keep none, or one that a name still holds.
+    expect(kept <= 3, f"the graphs of {kept:.0f} earlier steps are still there in an epoch of 20 batches")
+
+
 @check("collateral", "the network is as it was")
 def same_network(grade: Grade) -> None:
     got, want = grade.both("heights", state=_state(grade), angles=grade.uniform(9, ANGLES, low=-1.0))

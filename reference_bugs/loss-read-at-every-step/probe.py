@@ -1,5 +1,7 @@
 """What is done with a program: training from given weights, with every value that goes from torch to Python counted."""
 
+import weakref
+
 import torch
 from probing import copy_state, record_steps
 from torch.overrides import TorchFunctionMode
@@ -12,6 +14,7 @@ RETURNS = {
         "weights": "state",
         "reads": "number",
         "steps": "number",
+        "kept": "number",
     },
     "heights": {"heights": "float32"},
 }
@@ -54,6 +57,41 @@ class Copies(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+class Mark:
+    """Lives as long as a node of a graph to which it is attached."""
+
+
+class Graphs(TorchFunctionMode):
+    """Counts the graphs of earlier losses that are still there when the next loss runs backward.
+
+    Attributes:
+        kept: The largest count.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.kept = 0
+        self._marks = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if getattr(func, "__name__", "") == "backward":
+            self.kept = max(self.kept, sum(mark() is not None for mark in self._marks))
+            mark = Mark()
+            self._attach(args[0].grad_fn, mark)
+            self._marks.append(weakref.ref(mark))
+        return func(*args, **(kwargs or {}))
+
+    def _attach(self, loss, mark):
+        nodes, seen = [loss], set()
+        while nodes:
+            node = nodes.pop()
+            # Parameters have nodes without a next one, which live on.
+            if node is not None and node.next_functions and node not in seen:
+                seen.add(node)
+                node.metadata["mark"] = mark
+                nodes += [after for after, _ in node.next_functions]
+
+
 def _net(program, state, device):
     net = program.TideNet().to(device)
     net.load_state_dict(state)
@@ -63,7 +101,7 @@ def _net(program, state, device):
 def fit(program, state, angles, heights, epochs, batch_size, lr):
     """The log, the weights, and how often training waited for a value."""
     net = _net(program, state, angles.device)
-    with record_steps() as steps, Copies() as copies, Reads() as reads:
+    with record_steps() as steps, Copies() as copies, Reads() as reads, Graphs() as graphs:
         log = program.fit(net, angles, heights, epochs=epochs, batch_size=batch_size, lr=lr)
     return {
         "errors": [float(error) for error, _ in log],
@@ -71,6 +109,7 @@ def fit(program, state, angles, heights, epochs, batch_size, lr):
         "weights": copy_state(net),
         "reads": reads.count + copies.count,
         "steps": steps.count,
+        "kept": graphs.kept,
     }
 
 

@@ -1,9 +1,9 @@
-"""What is done with a program: scores and answers by given weights, and training from given weights."""
+"""What is done with a program: scores and answers by given weights, what its encoder is given, and training."""
 
 from probing import copy_state
 
 RETURNS = {
-    "scores": {"scores": "float32"},
+    "scores": {"scores": "float32", "encoded": "float32"},
     "answers": {"first": "int64"},
     "train": {"weights": "state"},
 }
@@ -17,8 +17,17 @@ def _model(program, state, device):
 
 
 def scores(program, state, bells, training):
-    """The scores of evenings."""
-    return {"scores": _model(program, state, bells.device).train(training)(bells).detach()}
+    """The scores of evenings, and what the encoder is given of each, (evening, minute, width)."""
+    model = _model(program, state, bells.device).train(training)
+    given = []
+    model.encode.register_forward_pre_hook(
+        lambda layer, args, kwargs: given.extend([*args, *kwargs.values()]), with_kwargs=True
+    )
+    scores = model(bells).detach()
+    encoded = given[0].detach()
+    if not model.encode.self_attn.batch_first:
+        encoded = encoded.transpose(0, 1)
+    return {"scores": scores, "encoded": encoded.clone()}
 
 
 def answers(program, state, bells):

@@ -100,11 +100,14 @@ def loudness_is_drawn_each_time(grade: Grade) -> None:
     for click in shift.T:
         different = len(set(click.mul(1e4).round().tolist()))
         expect(different > 20, f"30 accesses to a click have {different} different loudnesses")
+    same = sum(len(set(clicks.mul(1e4).round().tolist())) == 1 for clicks in shift)
+    expect(same < 10, f"in {same} of 30 rounds all clicks have the same loudness")
 
 
 @check("cause", "a second access to a click computes no spectrum")
 def second_access_is_cheap(grade: Grade) -> None:
-    rows = 8
+    # As many clicks as the user has, so that what keeps fewer has lost each by its next access.
+    rows = 200
     got, _ = _rounds(grade, rows=rows, gain=0.2, count=4)
     first, *later = got["work"]
     expect(len(later) == 3, f"there are {len(later)} later rounds instead of 3")

@@ -6,7 +6,7 @@ Both are trained here in float64; the teacher as if there were no student.
 import torch
 import torch.nn.functional as F
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, same_form
+from redgreenbench.reference_bugs.checking import Grade, check, close, expect, same_form
 
 State = dict[str, torch.Tensor]
 RATE, MOMENTUM = 0.05, 0.9
@@ -87,9 +87,12 @@ def same_optimizer(grade: Grade) -> None:
     close(got, want, "weights", rtol=3e-3, atol=1e-4)
 
 
-@check("collateral", "networks of both sizes are as they were")
+@check("collateral", "networks of both sizes are as they were, and the script trains networks of these sizes")
 def same_network(grade: Grade) -> None:
     for hidden in (2, 64):
         state, x = _state(grade, hidden), grade.normal(9, 12)
         got = grade.ask("scores", state=state, x=x)["scores"]
         close(got, _scores(state, x).float(), "the scores", rtol=1e-3, atol=1e-5)
+    # A program without a script says nothing of sizes.
+    for _, student in grade.ask("script")["sizes"]:
+        expect(student == 2, f"the script trains a student of {student:.0f} units where 2 are all that fit")
