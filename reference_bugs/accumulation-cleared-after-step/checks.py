@@ -25,11 +25,13 @@ def _outputs(w: State, x: torch.Tensor) -> torch.Tensor:
     return (hidden @ w["out.weight"].double().T + w["out.bias"].double()).squeeze(1)
 
 
-def _agrees(grade: Grade, batches: int, size: int, window: int, epochs: int, atol: float = 1e-5) -> None:
+def _agrees(
+    grade: Grade, batches: int, size: int, window: int, epochs: int, atol: float = 1e-5, named: bool = True
+) -> None:
     state, x = _state(grade), grade.normal(batches * size, 10)
     honey = 4 + x[:, 0] - 0.5 * x[:, 1] + grade.normal(len(x), std=0.3)
-    inputs = {"epochs": epochs, "batch_size": size, "window": window}
-    got = grade.ask("train", state=state, readings=x, honey=honey, **inputs)["weights"]
+    sizes = {"batch_size": size, "window": window} if named else {}
+    got = grade.ask("train", state=state, readings=x, honey=honey, epochs=epochs, **sizes)["weights"]
     same_form(got, state, "the network has other weights than before")
     moved(state, got, f"{batches} batches")
     w = {name: tensor.double().requires_grad_() for name, tensor in state.items()}
@@ -58,6 +60,11 @@ def windows_keep_apart(grade: Grade) -> None:
 def left_over_batches_count(grade: Grade) -> None:
     _agrees(grade, 6, 4, 4, 1)
     _agrees(grade, 7, 5, 3, 2, atol=3e-5)
+
+
+@check("collateral", "a step still stands for 32 hives where nobody asks for another number")
+def same_defaults(grade: Grade) -> None:
+    _agrees(grade, 6, 8, 4, 1, named=False)
 
 
 @check("collateral", "the network is as it was")

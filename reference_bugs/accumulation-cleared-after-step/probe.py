@@ -11,10 +11,10 @@ def _net(program, state, device):
     return model
 
 
-def train(program, state, readings, honey, epochs, batch_size, window):
-    """Weights after training."""
+def train(program, state, readings, honey, epochs, **sizes):
+    """Weights after training with a batch size and a window, or with those that the program has by itself."""
     model = _net(program, state, readings.device)
-    program.train(model, readings, honey, epochs=epochs, batch_size=batch_size, window=window)
+    program.train(model, readings, honey, epochs=epochs, **sizes)
     return {"weights": copy_state(model)}
 
 

@@ -2,7 +2,10 @@
 
 import torch
 
-RETURNS = {"fit": {"layers": "state"}, "predict": {"layers": "state", "predicted": "int64"}}
+RETURNS = {
+    "fit": {"layers": "state", "given": "float32"},
+    "predict": {"layers": "state", "given": "float32", "predicted": "int64"},
+}
 
 NAMES = ("0", "2")
 
@@ -29,16 +32,27 @@ def _layers(grader):
     }
 
 
+def _fitted(program, state, roasts, grades, epochs):
+    """A grader after fitting, and what its first linear layer was given first: the roasts on the scale of training."""
+    grader, given = _grader(program, state, roasts.device), []
+    handle = _linear(grader)[0].register_forward_pre_hook(
+        lambda _, inputs: given.append(inputs[0].detach().clone())
+    )
+    try:
+        grader.fit(roasts.clone(), grades, epochs=epochs)
+    finally:
+        handle.remove()
+    return grader, given[0] if given else torch.zeros(1)
+
+
 def fit(program, state, roasts, grades, epochs):
-    """The linear layers after fitting."""
-    grader = _grader(program, state, roasts.device)
-    grader.fit(roasts.clone(), grades, epochs=epochs)
-    return {"layers": _layers(grader)}
+    """The linear layers after fitting, and what the first was given."""
+    grader, given = _fitted(program, state, roasts, grades, epochs)
+    return {"layers": _layers(grader), "given": given}
 
 
 def predict(program, state, roasts, grades, epochs, new, size):
-    """The linear layers after fitting, and the grades of new roasts, asked for so many at a time."""
-    grader = _grader(program, state, roasts.device)
-    grader.fit(roasts.clone(), grades, epochs=epochs)
+    """The same, and the grades of new roasts, asked for so many at a time."""
+    grader, given = _fitted(program, state, roasts, grades, epochs)
     predicted = torch.cat([grader.predict(part.clone()) for part in new.split(size)])
-    return {"layers": _layers(grader), "predicted": predicted}
+    return {"layers": _layers(grader), "given": given, "predicted": predicted}

@@ -100,19 +100,14 @@ def pairs_stay_together(grade: Grade) -> None:
             expect(seen == list(range(count)), "an epoch of training does not use every call once")
 
 
-@check("collateral", "batches mix the species in a random order")
+@check("collateral", "batches mix the species")
 def batches_are_mixed(grade: Grade) -> None:
-    orders = set()
-    for _ in range(2):
-        batches = _batches(grade, 36, 6, epochs=1)
-        expect(
-            sorted(i for b in batches for i in b) == list(range(36)), "an epoch does not use every call once"
-        )
-        # Six batches of six meet 25 species in all, give or take 2, in a random order; sorted by species, 6 to 11.
-        met = sum(len({i // 6 for i in batch}) for batch in batches)
-        expect(met > 15, f"batches of six calls hold {met / 6:.1f} species on average: calls are not mixed")
-        orders.add(str([sorted(batch) for batch in batches]))
-    expect(len(orders) == 2, "two runs of training take the calls in the same order")
+    batches = _batches(grade, 36, 6, epochs=1)
+    expect(sorted(i for b in batches for i in b) == list(range(36)), "an epoch does not use every call once")
+    # Six batches of six meet 25 species in all, give or take 2, in a random order; sorted by species, 6 to 11. An order
+    # that is the same in each run serves as well.
+    met = sum(len({i // 6 for i in batch}) for batch in batches)
+    expect(met > 15, f"batches of six calls hold {met / 6:.1f} species on average: calls are not mixed")
 
 
 @check("collateral", "the network is as it was")

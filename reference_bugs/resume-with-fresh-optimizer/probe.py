@@ -19,7 +19,9 @@ def _run(program, state):
 def _started_again(program):
     """The program as a new process has it, which holds nothing of what was trained before."""
     loader = program.run.__loader__
-    for name in [name for name, module in sys.modules.items() if getattr(module, "__loader__", None) is loader]:
+    for name in [
+        name for name, module in sys.modules.items() if getattr(module, "__loader__", None) is loader
+    ]:
         del sys.modules[name]
     return program
 

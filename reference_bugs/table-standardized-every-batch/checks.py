@@ -30,9 +30,16 @@ def _trained(grade: Grade, rows: int, epochs: int, batch_size: int) -> tuple[dic
         grade.uniform(READINGS, low=-20, high=50),
         grade.uniform(READINGS, low=2, high=9),
     )
-    roasts, later = (centre + spread * grade.normal(count, READINGS) for count in (rows, 9))
+    roasts, later, earlier = (centre + spread * grade.normal(count, READINGS) for count in (rows, 9, rows))
     sweetness = torch.sin((roasts[:, 0] - centre[0]) / spread[0]) + grade.normal(rows, std=0.1)
-    inputs = {"state": state, "roasts": roasts, "sweetness": sweetness, "later": later}
+    # An earlier table of the same size and in other units: nothing of it may be kept.
+    inputs = {
+        "state": state,
+        "roasts": roasts,
+        "sweetness": sweetness,
+        "later": later,
+        "earlier": 1 + 2 * earlier,
+    }
     got, want = grade.both("train", **inputs, epochs=epochs, batch_size=batch_size, lr=0.05)
     moved(state, got["weights"])
     close(got["weights"], want["weights"], "weights", rtol=1e-3, atol=1e-4)

@@ -43,8 +43,14 @@ def _net(program, state, device):
     return net
 
 
-def train(program, state, roasts, sweetness, later, epochs, batch_size, lr):
-    """Losses, weights, the work up to each step, the sweetness of later roasts, and what became of the table."""
+def train(program, state, roasts, sweetness, later, earlier, epochs, batch_size, lr):
+    """Losses, weights, the work up to each step, the sweetness of later roasts, and what became of the table.
+
+    Another network is trained on the table of an earlier day before.
+    """
+    program.train(
+        _net(program, state, roasts.device), earlier, sweetness, epochs=1, batch_size=batch_size, lr=lr
+    )
     net = _net(program, state, roasts.device)
     table, steps = roasts.clone(), []
     with Work() as work:
