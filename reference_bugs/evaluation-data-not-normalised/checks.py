@@ -1,6 +1,6 @@
 """What must come out: new roasts, few or many, on the scale that each column of the roasts of training was brought to.
 
-Standardising is what the program does; another scale that serves, such as the range -1 to 1, is as right, if it is the same in
+Standardising is what the program does; another scale that serves, such as the range -1 to 1, is as right, if it is one in
 training and afterwards. It is read off what the network was given in training. Steps and grades are computed here in
 float64. Roasts whose grade hangs on whether the spread is that of a sample or of a population are left out.
 """
