@@ -1,5 +1,7 @@
 """`python -m redgreenbench.reference_bugs`: verifies and fuzzes the bugs, grades fixes by hand, records symptoms.
 
+Grades held-out fixes as well, and compares with their labels.
+
 It needs torch, numpy, safetensors, PyYAML, markdown-it-py and whatthepatch, and runs from a bare checkout with
 `PYTHONPATH=src`.
 """
@@ -36,11 +38,18 @@ def main(arguments: list[str] | None = None) -> int:
     grade.add_argument("--seed", type=int, help="seed of the inputs (default: a new one for each grade)")
     grade.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")
 
-    for command in (prove, grade):
-        command.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where torch runs")
+    compare = commands.add_parser("confusion", help="grade held-out submissions, compare with their labels")
+    compare.add_argument("folder", nargs="?", type=Path, help="default: tests/reference_bugs/held_out")
+    compare.add_argument("--bug", action="append", help="name of a bug; default: all in the folder")
+    compare.add_argument("--seed", type=int, default=0, help="seed of the inputs (default 0)")
+    compare.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")
+
+    for command in (prove, grade, compare):
         command.add_argument(
             "--mode", help="isolation: full, landlock or unsafe; default: the strongest that works"
         )
+    for command in (prove, grade):
+        command.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where torch runs")
         command.add_argument("--json", action="store_true", help="print JSON")
 
     fuzz = commands.add_parser("fuzz", help="give odd answers to the checks and odd bytes to their readers")
@@ -64,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
             "verify": by_hand.verify_command,
             "grade": by_hand.grade_command,
             "fuzz": by_hand.fuzz_command,
+            "confusion": by_hand.confusion_command,
         }
         return commanded[options.command](options)
     except (ValueError, OSError) as error:

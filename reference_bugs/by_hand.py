@@ -1,4 +1,4 @@
-"""The commands `verify` and `grade` of `python -m redgreenbench.reference_bugs`, for a person at a terminal."""
+"""The commands of `python -m redgreenbench.reference_bugs` that grade, for a person at a terminal."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from pathlib import Path
 from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, examine
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names, read_folder
+from redgreenbench.reference_bugs.held_out import FOLDER, confusion, held_out
 from redgreenbench.reference_bugs.printable import printable
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program, grade_reply
 from redgreenbench.reference_bugs.verify import Outcome, verify
 
-__all__ = ["fuzz_command", "grade_command", "verify_command"]
+__all__ = ["confusion_command", "fuzz_command", "grade_command", "verify_command"]
 
 _HEADINGS = (
     "bug",
@@ -167,6 +168,27 @@ def grade_command(options: argparse.Namespace) -> int:
             )
         )
     return 0 if all(isinstance(v, Verdict) and v.correct for _, v in verdicts) else 1
+
+
+def confusion_command(options: argparse.Namespace) -> int:
+    """Grades held-out submissions and prints where the checks differ from labels; returns 1 where they do."""
+    submissions = held_out(options.folder or FOLDER, options.bug or ())
+    counts: dict[str, dict[bool, list[bool]]] = {}
+    differing = 0
+    with Pool(options.workers, choose_mode(options.mode)) as pool:
+        for held, accepted, why in confusion(submissions, pool, options.workers, options.seed):
+            counts.setdefault(held.bug.name, {True: [], False: []})[held.right].append(accepted)
+            if accepted != held.right:
+                differing += 1
+                said = (
+                    f"refused: {why}" if held.right else f"accepted{f' ({why})' if why else ''}: {held.about}"
+                )
+                print(f"{held.bug.name}/{held.name}: {said}", flush=True)
+    for name, rows in counts.items():
+        right, wrong = rows[True], rows[False]
+        print(f"{name}: right accepted {sum(right)}/{len(right)}, wrong accepted {sum(wrong)}/{len(wrong)}")
+    print(f"{len(submissions)} submissions, {differing} verdicts differ from their labels")
+    return 1 if differing else 0
 
 
 def fuzz_command(options: argparse.Namespace) -> int:
