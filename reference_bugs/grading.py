@@ -88,7 +88,7 @@ class Trusted:
     ) -> None:
         sys.modules["probing"] = probing
         self._program = driver.load_module("program", source, driver.PROGRAM)
-        self._probe = driver.load_module("probe", probe, "probe.py")
+        self._probe = driver.load_module("probe", probe, driver.PROBE)
         self._threads = threads
         self._device = device
         self._memory = memory

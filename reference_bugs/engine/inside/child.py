@@ -69,7 +69,7 @@ class Submission:
             torch.cuda.set_per_process_memory_fraction(MEMORY_FRACTION)
         torch.set_num_threads(message["threads"])
         self._program = driver.load_module("program", message["program"], driver.PROGRAM)
-        self._probe = driver.load_module("probe", message["probe"], "probe.py")
+        self._probe = driver.load_module("probe", message["probe"], driver.PROBE)
         self.loaded = True
         return {}
 

@@ -6,6 +6,7 @@ out by running the same probe on the reference, and compares.
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import random
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 
 PROGRAM = "program.py"
+PROBE = "probe.py"
 MESSAGE_LIMIT = 1500
 
 
@@ -101,7 +103,7 @@ def describe(error: BaseException) -> dict[str, Any]:
         if frame.filename == PROGRAM:
             line, function, text = frame.lineno or 0, frame.name, (frame.line or "").strip()
     try:
-        message = str(error.msg if isinstance(error, SyntaxError) else error)
+        message = _other_parameters(error) or str(error.msg if isinstance(error, SyntaxError) else error)
     except BaseException:
         message = "(its message cannot be shown)"
     return {
@@ -110,4 +112,26 @@ def describe(error: BaseException) -> dict[str, Any]:
         "line": line,
         "function": function[:100],
         "text": text[:200],
+        "in_use": not line and any(f.filename == PROBE for f in traceback.extract_tb(error.__traceback__)),
     }
+
+
+def _other_parameters(error: BaseException) -> str:
+    """Where a network cannot take the weights that a probe hands in, how its parameters differ; else empty."""
+    places = list(traceback.walk_tb(error.__traceback__))
+    for (caller, _), (frame, _) in itertools.pairwise(places):
+        if frame.f_code.co_name == "load_state_dict" and caller.f_code.co_filename == PROBE:
+            module, state = frame.f_locals["self"], frame.f_locals["state_dict"]
+            own = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+            before = {name: tuple(tensor.shape) for name, tensor in state.items()}
+            lacks, has = sorted(before.keys() - own.keys()), sorted(own.keys() - before.keys())
+            shapes = [
+                f"{n} is {own[n]} instead of {before[n]}" for n in before if own.get(n, before[n]) != before[n]
+            ]
+            parts = [
+                f"it lacks {', '.join(lacks)}" if lacks else "",
+                f"it has {', '.join(has)} besides" if has else "",
+                *shapes,
+            ]
+            return f"{type(module).__name__} has other parameters than before: {'; '.join(filter(None, parts))}"
+    return ""
