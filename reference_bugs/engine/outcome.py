@@ -132,4 +132,7 @@ def raised(error: Any) -> SubmissionFailed:
         return SubmissionFailed("memory", f"the program ran out of memory{where}", fatal=False, line=line)
     if kind in ("SystemExit", "KeyboardInterrupt"):
         return SubmissionFailed("exit", f"the program ends itself with {kind}{where}", fatal=False)
-    return SubmissionFailed("raises", f"it raises {kind}: {message}"[:600] + where, fatal=False, line=line)
+    # What no line of the program raises comes of how it is used: a name that is gone, another signature, other parameters.
+    how = "it cannot be used as before:" if error.get("in_use") is True else "it raises"
+    words = f"{how} {kind}: {message}"
+    return SubmissionFailed("raises", words[:600] + where, fatal=False, line=line)

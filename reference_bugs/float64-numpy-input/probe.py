@@ -1,42 +1,45 @@
-"""What is done with a program: training its network on numpy arrays, then predicting with it."""
+"""What is done with a program: its main() is run on other houses, from other weights."""
 
 import numpy as np
 import torch
 from probing import copy_state
 
 RETURNS = {
-    "train": {"weights": "anystate", "prices": "tensor"},
-    "predict": {"prices": "tensor"},
+    "run": {"weights": "anystate", "prices": "tensor"},
     "houses": {"features": "tensor", "prices": "tensor"},
 }
 
 
-def _arrays(program, features, prices=None):
-    # The arrays get the types of the program's own data, wherever a fix converts these.
-    made = program.make_houses(count=4)
-    pairs = zip((features, prices), made, strict=True)
-    return [None if tensor is None else tensor.cpu().numpy().astype(array.dtype) for tensor, array in pairs]
+def run(program, state, features, prices):
+    """Weights after main(), and the prices that it predicts."""
+    make_houses, train, predict = program.make_houses, program.train, program.predict
+    models, predicted = [], []
 
+    def other_houses(*args, **kwargs):
+        # They have the types of the program's own, wherever a fix converts these.
+        pairs = zip((features.cpu().numpy(), prices.cpu().numpy()), make_houses(*args, **kwargs), strict=True)
+        return tuple(
+            torch.from_numpy(array).to(own.dtype) if torch.is_tensor(own) else array.astype(own.dtype)
+            for array, own in pairs
+        )
 
-def _model(program, state):
-    model = program.PriceModel()
-    model.load_state_dict(state)
-    return model
+    def train_from_state(model, *args, **kwargs):
+        model.load_state_dict({name: tensor.cpu() for name, tensor in state.items()})
+        models.append(model)
+        return train(model, *args, **kwargs)
 
+    def predict_and_keep(*args, **kwargs):
+        predicted.append(predict(*args, **kwargs))
+        return predicted[-1]
 
-def train(program, state, features, prices, epochs, batch_size, fresh):
-    """Weights after training, and what the trained network predicts for other houses."""
-    model = _model(program, {name: tensor.cpu() for name, tensor in state.items()})
-    program.train(model, *_arrays(program, features, prices), epochs=epochs, batch_size=batch_size)
-    predicted = np.asarray(program.predict(model, _arrays(program, fresh)[0]))
-    return {"weights": copy_state(model), "prices": torch.from_numpy(predicted.copy())}
-
-
-def predict(program, state, features):
-    """Prices that a network of given weights predicts."""
-    model = _model(program, {name: tensor.cpu() for name, tensor in state.items()})
-    predicted = np.asarray(program.predict(model, _arrays(program, features)[0]))
-    return {"prices": torch.from_numpy(predicted.copy())}
+    program.make_houses, program.train, program.predict = other_houses, train_from_state, predict_and_keep
+    try:
+        program.main()
+    finally:
+        program.make_houses, program.train, program.predict = make_houses, train, predict
+    if not models or not predicted:
+        raise LookupError("main() does not call train and predict")
+    return {"weights": copy_state(models[-1]), "prices": torch.from_numpy(np.array(predicted[-1]))}
 
 
 def houses(program, count, data_seed):

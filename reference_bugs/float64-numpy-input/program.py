@@ -44,9 +44,13 @@ def predict(model, features):
         return model(torch.from_numpy(features)).numpy()
 
 
-if __name__ == "__main__":
+def main():
     torch.manual_seed(0)
     model = PriceModel()
     features, prices = make_houses()
     train(model, features, prices)
     print("first prices:", predict(model, features[:3]))
+
+
+if __name__ == "__main__":
+    main()

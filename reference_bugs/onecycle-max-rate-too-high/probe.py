@@ -5,7 +5,7 @@ from probing import copy_state, record_steps
 from torch.utils.data import DataLoader, TensorDataset
 
 RETURNS = {
-    "train": {"seen": "states", "weights": "state", "steps": "number"},
+    "train": {"seen": "states", "weights": "state", "rates": "numbers"},
     "logits": {"logits": "float32"},
 }
 
@@ -17,7 +17,7 @@ def _net(program, state, device):
 
 
 def train(program, state, features, targets, batch_size, epochs, after):
-    """Weights after the given numbers of optimizer steps and at the end, on a loader that does not shuffle."""
+    """Weights after some numbers of optimizer steps and at the end, and the rate of each; the loader does not shuffle."""
     model = _net(program, state, features.device)
     loader = DataLoader(TensorDataset(features, targets), batch_size=batch_size)
     with record_steps(model) as steps:
@@ -26,7 +26,7 @@ def train(program, state, features, targets, batch_size, epochs, after):
     return {
         "seen": [trace[step] for step in after if step < len(trace)],
         "weights": copy_state(model),
-        "steps": steps.count,
+        "rates": steps.rates[:1000],
     }
 
 

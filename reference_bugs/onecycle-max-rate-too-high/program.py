@@ -25,13 +25,13 @@ def make_loader(count=512, batch_size=32):
     return DataLoader(TensorDataset(features, targets), batch_size=batch_size)
 
 
-def train(model, loader, epochs=20):
+def train(model, train_loader, epochs=20):
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    scheduler = OneCycleLR(optimizer, max_lr=1.0, epochs=epochs, steps_per_epoch=len(loader))
+    scheduler = OneCycleLR(optimizer, max_lr=1.0, epochs=epochs, steps_per_epoch=len(train_loader))
     for epoch in range(epochs):
         total = 0.0
-        for x, y in loader:
+        for x, y in train_loader:
             optimizer.zero_grad()
             loss = criterion(model(x), y)
             loss.backward()
@@ -39,7 +39,7 @@ def train(model, loader, epochs=20):
             lr = scheduler.get_last_lr()[0]
             scheduler.step()
             total += loss.item()
-        print(f"Epoch {epoch + 1}: loss {total / len(loader):.4f}, lr {lr:.3f}")
+        print(f"Epoch {epoch + 1}: loss {total / len(train_loader):.4f}, lr {lr:.3f}")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 
 class Regressor(nn.Module):
-    """Linear regression on 32 raw sensor readings (in the hundreds) and 4 standardized features."""
+    """Linear regression on 64 raw sensor readings (in the tens) and 8 standardized features."""
 
     def __init__(self):
         super().__init__()
-        self.fc = nn.Linear(36, 1)
+        self.fc = nn.Linear(72, 1)
         nn.init.zeros_(self.fc.weight)
         nn.init.zeros_(self.fc.bias)
 
@@ -16,13 +16,17 @@ class Regressor(nn.Module):
         return self.fc(x).squeeze(1)
 
 
-def make_loaders():
-    generator = torch.Generator().manual_seed(0)
-    features = torch.randn(1256, 36, generator=generator)
-    features[:, :32] *= 60
-    targets = 0.4 * features[:, 32:].sum(1) + 0.3 * torch.randn(1256, generator=generator)
-    train_set = TensorDataset(features[:256], targets[:256])
-    val_set = TensorDataset(features[256:], targets[256:])
+def make_data(count=740, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(count, 72, generator=generator)
+    features[:, :64] *= 33
+    targets = 0.2 * features[:, 64:].sum(1) + 0.1 * torch.randn(count, generator=generator)
+    return features, targets
+
+
+def make_loaders(features, targets):
+    train_set = TensorDataset(features[:240], targets[:240])
+    val_set = TensorDataset(features[240:], targets[240:])
     return DataLoader(train_set, batch_size=4, shuffle=True), DataLoader(val_set, batch_size=500)
 
 
@@ -45,4 +49,4 @@ def train(model, train_loader, val_loader, epochs=40):
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    train(Regressor(), *make_loaders())
+    train(Regressor(), *make_loaders(*make_data()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.util
+import itertools
 import linecache
 import random
 import sys
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 PROGRAM = "program.py"
+PROBE = "probe.py"
 MESSAGE_LIMIT = 1500
 _SHOWN: set[str] = set()
 """Paths of the files of programs, in whose lines an error is described."""
@@ -114,11 +116,11 @@ class _Modules:
 def load_probe(source: str) -> types.ModuleType:
     """Executes a bug's ``probe.py``."""
     module = types.ModuleType("probe")
-    module.__file__ = "probe.py"
+    module.__file__ = PROBE
     sys.modules["probe"] = module
-    linecache.cache["probe.py"] = (len(source), None, source.splitlines(keepends=True), "probe.py")
+    linecache.cache[PROBE] = (len(source), None, source.splitlines(keepends=True), PROBE)
     try:
-        exec(compile(source, "probe.py", "exec", dont_inherit=True), module.__dict__)
+        exec(compile(source, PROBE, "exec", dont_inherit=True), module.__dict__)
     except BaseException as error:
         raise ProgramError(describe(error)) from error
     return module
@@ -180,7 +182,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     if isinstance(error, SyntaxError) and error.filename in _SHOWN:
         file, line, text = error.filename, error.lineno or 0, (error.text or "").strip()
     try:
-        message = str(error.msg if isinstance(error, SyntaxError) else error)
+        message = _other_parameters(error) or str(error.msg if isinstance(error, SyntaxError) else error)
     except BaseException:
         message = "(its message cannot be shown)"
     return {
@@ -190,4 +192,30 @@ def describe(error: BaseException) -> dict[str, Any]:
         "line": line,
         "function": function[:100],
         "text": text[:200],
+        "in_use": not line and any(f.filename == PROBE for f in traceback.extract_tb(error.__traceback__)),
     }
+
+
+def _other_parameters(error: BaseException) -> str:
+    """Where a network cannot take the weights that a probe hands in, how its parameters differ; else empty."""
+    places = list(traceback.walk_tb(error.__traceback__))
+    for (caller, _), (frame, _) in itertools.pairwise(places):
+        if frame.f_code.co_name == "load_state_dict" and caller.f_code.co_filename == PROBE:
+            module, state = frame.f_locals["self"], frame.f_locals["state_dict"]
+            own = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+            before = {name: tuple(tensor.shape) for name, tensor in state.items()}
+            lacks, has = sorted(before.keys() - own.keys()), sorted(own.keys() - before.keys())
+            shapes = [
+                f"{n} is {own[n]} instead of {before[n]}"
+                for n in before
+                if own.get(n, before[n]) != before[n]
+            ]
+            parts = [
+                f"it lacks {', '.join(lacks)}" if lacks else "",
+                f"it has {', '.join(has)} besides" if has else "",
+                *shapes,
+            ]
+            return (
+                f"{type(module).__name__} has other parameters than before: {'; '.join(filter(None, parts))}"
+            )
+    return ""

@@ -7,7 +7,7 @@ is told, and nothing else counts.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -52,11 +52,13 @@ class Steps:
 
 
 @contextlib.contextmanager
-def record_steps(module: torch.nn.Module | None = None, every: int = 1) -> Iterator[Steps]:
+def record_steps(
+    module: torch.nn.Module | Callable[[], torch.nn.Module] | None = None, every: int = 1
+) -> Iterator[Steps]:
     """Records every step of every optimizer while the block runs.
 
     Args:
-        module: Whose state to copy after each step; none: no states.
+        module: Whose state to copy after each step, or a function that gives it then; none: no states.
         every: Copy the state at every so many steps only.
     """
     steps = Steps()
@@ -65,7 +67,7 @@ def record_steps(module: torch.nn.Module | None = None, every: int = 1) -> Itera
         steps.rates.append(float(optimizer.param_groups[0]["lr"]))
         steps.count += 1
         if module is not None and steps.count % every == 0:
-            steps.weights.append(copy_state(module))
+            steps.weights.append(copy_state(module if isinstance(module, torch.nn.Module) else module()))
 
     handle = register_optimizer_step_post_hook(after)
     try:
