@@ -55,7 +55,8 @@ def _run(grade: Grade) -> tuple[list[State], Data, list[float], list[float]]:
     states = [state, *answer["trace"]]
     steps = EPOCHS * EXAMPLES
     expect(
-        len(states) == steps + 1, f"{EPOCHS} epochs of {EXAMPLES} batches take {len(states) - 1} optimizer steps"
+        len(states) == steps + 1,
+        f"{EPOCHS} epochs of {EXAMPLES} batches take {len(states) - 1} optimizer steps",
     )
     for step, after in enumerate(states):
         expect(
@@ -71,7 +72,8 @@ def _run(grade: Grade) -> tuple[list[State], Data, list[float], list[float]]:
     )
     ends = [(epoch + 1) * EXAMPLES for epoch in range(EPOCHS)] + [steps] * FINAL
     expect(
-        when == ends, f"the validation data are evaluated {len(when)} times, not after each epoch and {FINAL} times then"
+        when == ends,
+        f"the validation data are evaluated {len(when)} times, not after each epoch and {FINAL} times then",
     )
     true = []
     for step, value in zip(when, said, strict=True):
@@ -90,9 +92,7 @@ def evaluation_repeats(grade: Grade) -> None:
     got = said[-FINAL:]
     expect(max(got) - min(got) < 1e-6, f"the same evaluation gives {min(got):.3f} to {max(got):.3f}")
     # A number that says nothing about the data repeats as well.
-    expect(
-        abs(got[0] - true[-1]) < GAP, f"the accuracy is given as {got[0]:.3f}, but is {true[-1]:.3f}"
-    )
+    expect(abs(got[0] - true[-1]) < GAP, f"the accuracy is given as {got[0]:.3f}, but is {true[-1]:.3f}")
 
 
 @check("cause", "the accuracy is that of the whole network, without dropout")
@@ -134,7 +134,9 @@ def _masks(grade: Grade) -> list[list[float]]:
     return shares
 
 
-@check("collateral", "training still drops half of the units, others in each step, after an evaluation as well")
+@check(
+    "collateral", "training still drops half of the units, others in each step, after an evaluation as well"
+)
 def training_keeps_dropout(grade: Grade) -> None:
     masks = _masks(grade)
     for epoch, shares in enumerate(masks):
@@ -143,7 +145,9 @@ def training_keeps_dropout(grade: Grade) -> None:
             0.3 < kept < 0.7,
             f"in epoch {epoch + 1} of training {kept:.0%} of the active units are kept, not about half",
         )
-    expect(len({share for shares in masks for share in shares}) > 3, "the same units are dropped in every step")
+    expect(
+        len({share for shares in masks for share in shares}) > 3, "the same units are dropped in every step"
+    )
 
 
 @check("collateral", "the network in evaluation mode is as it was")

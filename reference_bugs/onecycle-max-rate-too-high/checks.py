@@ -62,8 +62,8 @@ def _train(grade: Grade, after: list[int], epochs: int = EPOCHS) -> tuple[State,
 @check("symptom", "training comes near what a stable cycle reaches on this problem, about 85 % on fresh data")
 def training_is_good(grade: Grade) -> None:
     wrong = median([1 - _train(grade, [])[2] for _ in range(3)])
-    # Peaks from 0.01 to 0.3 reach 78 to 91 %; the peak of 1.0 ends at 25 %, with clipping at 40 to 65 %.
-    expect(wrong < 0.28, f"after {EPOCHS} epochs {1 - wrong:.0%} of fresh examples are classified right")
+    # MARGIN
+    expect(wrong < 0.22, f"after {EPOCHS} epochs {1 - wrong:.0%} of fresh examples are classified right")
 
 
 def _rates(grade: Grade) -> list[float]:
@@ -100,7 +100,8 @@ def cycle_is_kept(grade: Grade) -> None:
     rates = _rates(grade)
     peak, top = max(rates), rates.index(max(rates)) / STEPS
     expect(
-        rates[0] < 0.6 * peak, f"the learning rate starts at {rates[0]:.4f} and peaks at {peak:.4f}: no warm start"
+        rates[0] < 0.6 * peak,
+        f"the learning rate starts at {rates[0]:.4f} and peaks at {peak:.4f}: no warm start",
     )
     expect(rates[-1] < 0.2 * peak, f"the learning rate ends at {rates[-1]:.4f} after a peak of {peak:.4f}")
     expect(0.05 < top < 0.7, f"the learning rate peaks after {top:.0%} of the run")

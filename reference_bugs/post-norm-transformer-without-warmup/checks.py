@@ -49,7 +49,9 @@ def it_trains(grade: Grade) -> None:
         if not run:
             fall = losses[0] - losses[-1]
     jump = sum(jumps) / RUNS
-    expect(jump < JUMP, f"in the first steps the loss rises by {jump:.2f} above that of the untrained network")
+    expect(
+        jump < JUMP, f"in the first steps the loss rises by {jump:.2f} above that of the untrained network"
+    )
     expect(fall > LEARNS, f"in the first ten steps the loss falls by {fall:.2f} only")
 
 

@@ -126,12 +126,16 @@ def _other_parameters(error: BaseException) -> str:
             before = {name: tuple(tensor.shape) for name, tensor in state.items()}
             lacks, has = sorted(before.keys() - own.keys()), sorted(own.keys() - before.keys())
             shapes = [
-                f"{n} is {own[n]} instead of {before[n]}" for n in before if own.get(n, before[n]) != before[n]
+                f"{n} is {own[n]} instead of {before[n]}"
+                for n in before
+                if own.get(n, before[n]) != before[n]
             ]
             parts = [
                 f"it lacks {', '.join(lacks)}" if lacks else "",
                 f"it has {', '.join(has)} besides" if has else "",
                 *shapes,
             ]
-            return f"{type(module).__name__} has other parameters than before: {'; '.join(filter(None, parts))}"
+            return (
+                f"{type(module).__name__} has other parameters than before: {'; '.join(filter(None, parts))}"
+            )
     return ""
