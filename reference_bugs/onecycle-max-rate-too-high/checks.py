@@ -62,8 +62,8 @@ def _train(grade: Grade, after: list[int], epochs: int = EPOCHS) -> tuple[State,
 @check("symptom", "training comes near what a stable cycle reaches on this problem, about 85 % on fresh data")
 def training_is_good(grade: Grade) -> None:
     wrong = median([1 - _train(grade, [])[2] for _ in range(3)])
-    # Peaks from 0.01 to 0.3 reach 78 to 91 %; the peak of 1.0 ends at 25 %, with clipping at 40 to 65 %.
-    expect(wrong < 0.28, f"after {EPOCHS} epochs {1 - wrong:.0%} of fresh examples are classified right")
+    # MARGIN
+    expect(wrong < 0.22, f"after {EPOCHS} epochs {1 - wrong:.0%} of fresh examples are classified right")
 
 
 def _rates(grade: Grade) -> list[float]:

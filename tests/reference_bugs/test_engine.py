@@ -67,6 +67,21 @@ def test_a_fix_passes_and_the_bug_does_not(worker: Worker) -> None:
 
 
 @confined
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("self.fc1", "self.first", "has other parameters than before: it lacks fc1.bias, fc1.weight; it has"),
+        (", epochs=10):", "):\n    epochs = 10", "it cannot be used as before: TypeError"),
+    ],
+)
+def test_a_program_that_is_used_otherwise_is_told_so(worker: Worker, old: str, new: str, words: str) -> None:
+    verdict = grade_program(bug_folder(BUG), reference().replace(old, new), worker)
+    assert not verdict.correct
+    assert words in verdict.reason
+    assert "state_dict" not in verdict.reason
+
+
+@confined
 def test_without_bubblewrap_fixes_are_graded_behind_the_inner_wall_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
