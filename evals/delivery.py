@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from redgreenbench.evals.agents.installing import installed_in
+from redgreenbench.evals.agents.installing import installed_in, shown_in
 from redgreenbench.evals.arms import Arms
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.contamination import Audit, leaks, transcript_text
@@ -63,7 +63,10 @@ def _audit(state: TaskState, scenario: Scenario, arms: Arms, opening: str) -> No
     text = arms.text(pack, arm)
     delivered: bool | None = None
     if own and installed is not None:
-        delivered = all(installed.get(skill.name) == skill.hash for skill in own)
+        # A folder proves nothing: only what the agent showed to its model does, and without that nobody knows.
+        there = all(installed.get(skill.name) == skill.hash for skill in own)
+        shown = {skill.name for skill in own} <= shown_in(state.store)
+        delivered = False if not there else True if shown else None
     elif own:
         delivered = all(catalogue_line(skill) in entries for skill in own)
     elif text:

@@ -2,8 +2,8 @@
 
 - ``clean``: for arms without the skill under test: none of its text, file names or headings stands in the transcript.
 - ``delivered``: for arms that add something: exactly that stood in the system message. Where the model loads skills itself,
-  what an arm's skill has there is its entry in the catalogue; where skills are installed for an agent, the skill itself
-  has to be among them.
+  what an arm's skill has there is its entry in the catalogue; where skills are installed for an agent, the agent has to
+  show it to its model, and where it does not nobody knows.
 - ``valid``: all of these that apply. A sample that is not valid is void: counted, and left out of comparisons.
 
 Seen when the sample ended (`redgreenbench.evals.delivery`) and kept in the log, so that it can be scored again.

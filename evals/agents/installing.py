@@ -5,13 +5,14 @@ The folders and tools of the agents are data (``agents.yaml``). Here no agent is
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Literal
 
-from inspect_ai.model import ChatMessageAssistant
-from inspect_ai.tool import ToolCall
+from inspect_ai.model import ChatMessage, ChatMessageAssistant
+from inspect_ai.tool import ToolCall, ToolInfo
 from inspect_ai.util import Store, StoreModel, sandbox, store_as
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -20,9 +21,23 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.skillfolder import Skill
 from redgreenbench.evals.skilltools import SkillCall
 
-__all__ = ["Installed", "RealAgent", "check_skills", "install", "installed_in", "loads_of", "real_agents"]
+__all__ = [
+    "Installed",
+    "RealAgent",
+    "check_skills",
+    "install",
+    "installed_in",
+    "loads_of",
+    "real_agents",
+    "shown_in",
+    "skills_shown",
+]
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SHOWN = 60
+"""Characters of a description that prove that it is shown."""
+_BEFORE = 120
+"""Characters before a description in which the skill's name has to stand."""
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 64, 1024
 """Characters; agents pass over a skill whose frontmatter does not keep to the format of Agent Skills."""
 
@@ -48,15 +63,50 @@ class Installed(StoreModel):
 
     Attributes:
         hashes: Hash of each skill, by its name.
+        shown: Names of the skills that the agent showed to its model, of which a folder alone is no proof.
     """
 
     hashes: dict[str, str] = Field(default_factory=dict)
+    shown: list[str] = Field(default_factory=list)
 
 
 def installed_in(store: Store) -> dict[str, str] | None:
     """Hashes of the skills that were installed, by name; None where none were to be."""
     # Making the model would write its defaults into the store of every sample.
     return Installed(store=store).hashes if "Installed:hashes" in store else None
+
+
+def shown_in(store: Store) -> set[str]:
+    """Names of the skills that the agent of a sample showed to its model."""
+    return set(Installed(store=store).shown) if "Installed:shown" in store else set()
+
+
+def skills_shown(
+    skills: Iterable[Skill], messages: Iterable[ChatMessage], tools: Iterable[ToolInfo]
+) -> list[str]:
+    """Which skills a request shows: name, and behind it the first words of the description, as agents list skills.
+
+    Args:
+        skills: The skills that were installed.
+        messages: The messages of the request; what the model itself said in them does not count, nor what tools gave.
+        tools: The tools of the request, in whose descriptions some agents list skills.
+    """
+    told = [message.text for message in messages if message.role in ("system", "user")]
+    told += [tool.description for tool in tools]
+    text = " ".join("\n".join(told).split())
+    return [skill.name for skill in skills if _is_listed(skill, text)]
+
+
+def _is_listed(skill: Skill, text: str) -> bool:
+    # Agents cut long descriptions; some write the marks of XML in them as entities.
+    start = " ".join(skill.description.split())[:_SHOWN]
+    for words in (start, html.escape(start)):
+        place = text.find(words)
+        while place >= 0:
+            if skill.name in text[max(0, place - _BEFORE) : place]:
+                return True
+            place = text.find(words, place + 1)
+    return False
 
 
 @cache
@@ -111,7 +161,10 @@ async def install(agent: RealAgent, skills: Iterable[Skill], cwd: str) -> None:
         made = await sandbox().exec(["chmod", "+x", *scripts])
         if not made.success:
             raise RuntimeError(f"scripts of skills cannot be made executable: {made.stderr.strip()}")
-    store_as(Installed).hashes = {skill.name: skill.hash for skill in skills}
+    installed = store_as(Installed)
+    installed.hashes = {skill.name: skill.hash for skill in skills}
+    # Written although it is the default, since the audit looks for it.
+    installed.shown = []
 
 
 async def _home() -> str:

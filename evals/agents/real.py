@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import cast
 
@@ -23,14 +23,22 @@ from inspect_ai.model import (
 )
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import ToolChoice, ToolInfo
-from inspect_ai.util import message_limit, sandbox
+from inspect_ai.util import message_limit, sandbox, store_as
 
 from redgreenbench.evals.agents.history import Recorder
-from redgreenbench.evals.agents.installing import check_skills, install, loads_of, real_agents
+from redgreenbench.evals.agents.installing import (
+    Installed,
+    check_skills,
+    install,
+    loads_of,
+    real_agents,
+    skills_shown,
+)
 from redgreenbench.evals.arms import Arms
 from redgreenbench.evals.discovery import offered_skills
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.followup import FIRST
+from redgreenbench.evals.skillfolder import Skill
 from redgreenbench.evals.skilltools import SkillCalls
 from redgreenbench.reference_bugs.variants import posed_bug
 
@@ -81,7 +89,7 @@ def _maker(name: str) -> Callable[..., Agent]:
     return cast("Callable[..., Agent]", getattr(package, name))
 
 
-def _watch(recorder: Recorder | None, heard: Heard) -> GenerateFilter:
+def _watch(recorder: Recorder | None, heard: Heard, skills: Sequence[Skill]) -> GenerateFilter:
     async def look(
         model: Model,
         messages: list[ChatMessage],
@@ -90,6 +98,9 @@ def _watch(recorder: Recorder | None, heard: Heard) -> GenerateFilter:
         config: GenerateConfig,
     ) -> None:
         heard.hear(messages)
+        if skills and (shown := skills_shown(skills, messages, tools)):
+            installed = store_as(Installed)
+            installed.shown = sorted({*installed.shown, *shown})
         if recorder:
             await recorder.after_turn(len(heard.turns), heard.calls)
 
@@ -137,7 +148,7 @@ def real_agent(name: str, arms: Arms, turn: str = FIRST) -> Solver:
         if installs:
             await install(about, offered.values(), cwd)
         # Named, because the agent would take the home folder in place of a working directory `/`.
-        agent = make(filter=_watch(recorder, heard), cwd=cwd)
+        agent = make(filter=_watch(recorder, heard, list(offered.values())), cwd=cwd)
         given = list(state.messages)
         working = AgentState(messages=list(given))
         done = False

@@ -25,12 +25,12 @@ from inspect_ai.model import (
     GenerateConfig,
     get_model,
 )
-from inspect_ai.tool import ToolCall
+from inspect_ai.tool import ToolCall, ToolInfo
 from inspect_ai.util import sandbox
 from openai import AsyncOpenAI
 
 from redgreenbench.cli import main
-from redgreenbench.evals.agents.installing import loads_of, real_agents
+from redgreenbench.evals.agents.installing import loads_of, real_agents, skills_shown
 from redgreenbench.evals.agents.real import Heard
 from redgreenbench.evals.arms import prompt_template, resolve_arms
 from redgreenbench.evals.discovery import common_skills
@@ -222,7 +222,9 @@ def test_what_an_agent_does_and_loads_comes_out_as_the_script_says(play: Play, s
     assert sample.output.completion == "57600 features arrive."
     own = read_skill(str(skill))
     assert sample.store["Installed:hashes"][own.name] == own.hash
-    assert score(sample, "audit")["delivered"] == 1
+    # A folder is no proof, and this stand-in shows its model nothing of it.
+    assert math.isnan(score(sample, "audit")["delivered"])
+    assert score(sample, "audit")["valid"] == 1
 
 
 def test_the_audit_voids_a_sample_whose_skill_was_not_installed_or_should_not_have_been(
@@ -246,6 +248,57 @@ def test_the_audit_voids_a_sample_whose_skill_was_not_installed_or_should_not_ha
         ("swapped", "red"): 0,
         ("swapped", "green"): 0,
     }
+
+
+LISTINGS = {
+    "claude_code": "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- {name}: {says}\n</system-reminder>",
+    "codex_cli": "## Skills\n### Available skills\n- {name}: {says} (file: /work/.codex/skills/{name}/SKILL.md)",
+    "gemini_cli": "<available_skills>\n  <skill>\n    <name>{name}</name>\n    <description>{says}</description>\n  </skill>\n</available_skills>",
+    "opencode": "<available_skills>\n  <skill>\n    <name>{name}</name>\n    <description>{says}</description>\n  </skill>\n</available_skills>",
+}
+"""How each agent lists skills to its model, written after its documentation: in a message, or in a tool's description."""
+IN_A_TOOL = {"opencode": "skill"}
+
+
+@pytest.mark.parametrize("name", list(real_agents()))
+def test_what_an_agent_shows_proves_that_a_skill_is_delivered(name: str, make_skill) -> None:
+    folder = make_skill()
+    text = (folder / "SKILL.md").read_text()
+    (folder / "SKILL.md").write_text(
+        text.replace("Helps with tests.", "Finds why <a> & b fail, and says what to do then.")
+    )
+    skill = read_skill(str(folder))
+    listing = LISTINGS[name].format(name=skill.name, says=skill.description)
+    escaped = LISTINGS[name].format(
+        name=skill.name, says="Finds why &lt;a&gt; &amp; b fail, and says what to do then."
+    )
+
+    def shown(listed: str) -> list[str]:
+        tool = ToolInfo(
+            name=IN_A_TOOL.get(name, "Bash"), description=listed if name in IN_A_TOOL else "Runs."
+        )
+        said = [ChatMessageSystem(content="You are an agent." if name in IN_A_TOOL else listed)]
+        return skills_shown([skill], said, [tool])
+
+    assert shown(listing) == shown(escaped) == ["my-skill"]
+    assert shown(listing.replace(skill.name, "other-skill")) == []
+    assert shown(listing.replace("Finds why", "Says how")) == []
+    # What the model says itself, or finds in the folder with a tool, is not what it was shown.
+    spoken = [
+        ChatMessageAssistant(content=listing),
+        ChatMessageTool(content=listing, tool_call_id="1", function="Bash"),
+    ]
+    assert skills_shown([skill], spoken, []) == []
+
+
+def test_a_skill_that_the_agent_shows_counts_as_delivered(
+    play: Play, skill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = read_skill(str(skill))
+    packs = LISTINGS["codex_cli"].format(name=own.name, says=own.description)
+    monkeypatch.setattr(inspect_swe, "claude_code", stand_in("claude_code", packs))
+    log = play(task(skill, delivery="tool"), [("Done.", ())], sample_id=f"{SCENARIO}/none/green")
+    assert score(of(log, "green"), "audit")["delivered"] == 1
 
 
 def test_what_was_given_stands_in_our_words_and_once(play: Play, skill: Path) -> None:

@@ -386,6 +386,25 @@ def test_a_plan_knows_the_cost_where_prices_are_given(tmp_path: Path) -> None:
     assert "no prices" in call(*asked, "--model-cost-config", str(prices), code=2)
 
 
+def test_a_run_that_may_cost_something_asks_first_at_a_terminal(tmp_path: Path, monkeypatch) -> None:
+    asked = (
+        "run",
+        "--model",
+        "openai/gpt-4o",
+        "--tasks",
+        "decision",
+        "--limit",
+        "1",
+        "-o",
+        str(tmp_path / "out"),
+    )
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
+    result = CliRunner().invoke(main, list(asked), input="n\n")
+    assert "go on?" in result.output
+    assert result.exit_code == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_cost_cannot_be_held_to_a_limit_without_a_price(tmp_path: Path) -> None:
     asked = ("run", "--model", "openai/gpt-4.1", "--tasks", "decision", "--limit", "1", "-o", str(tmp_path))
     assert "the price of openai/gpt-4.1 is not known" in call(*asked, "--max-cost", "1", code=2)

@@ -13,7 +13,7 @@ from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
 from redgreenbench.cli import main
 from redgreenbench.cli.run import default_tasks
-from redgreenbench.evals.arms import resolve_arms
+from redgreenbench.evals.arms import prompt_template, resolve_arms
 from redgreenbench.evals.catalogue import load_packs, load_scenarios
 from redgreenbench.evals.discovery import offered_skills
 from redgreenbench.evals.errors import InputError
@@ -201,3 +201,42 @@ def test_bugs_of_ones_own_are_found_beside_the_pack(call) -> None:
     load_scenarios(Path("notes"))
     assert Path(os.environ["REDGREEN_PRIVATE"]).name == "notes"
     assert "notes" in load_packs()
+
+
+def test_suggested_scenarios_are_drafts_until_a_person_accepts_them(call, make_skill, monkeypatch) -> None:
+    skill = str(make_skill())
+    form = prompt_template("suggest")
+    example = form.partition("```yaml\n")[2].partition("\n```")[0]
+    steps = [
+        f"Do the {word} thing first and then look at what it has changed."
+        for word in ("right", "wrong", "short", "other")
+    ]
+    draft = yaml.safe_load(example)
+    draft[0]["decision"]["right"] = steps[0]
+    for option, step in zip(draft[0]["decision"]["wrong"], steps[1:], strict=True):
+        option["step"] = step
+    said = yaml.safe_dump([*draft, {"title": "No prompt"}])
+    asked = []
+
+    def reply(messages: list, *_: object) -> ModelOutput:
+        asked.append(messages[-1].text)
+        output = ModelOutput.from_content("mockllm/model", f"Here they are.\n\n```yaml\n{said}\n```")
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return output
+
+    model = get_model("mockllm/model", custom_outputs=reply, memoize=False)
+    monkeypatch.setattr("inspect_ai.model.get_model", lambda name: model)
+    told = call("suggest", skill, "--model", "mockllm/model", "--count", "2")
+    assert "draft 2 is no scenario and is left out" in told
+    assert "Helps with tests." in asked[0]
+    with pytest.raises(InputError, match="all scenarios are drafts"):
+        load_scenarios(Path("my-skill-pack"))
+    change(Path("my-skill-pack/scenarios/draft-1.yaml"), draft=False)
+    (scenario,) = load_scenarios(Path("my-skill-pack"))
+    assert scenario.file.decision.right == steps[0]
+    # More are added beside those that are there.
+    call("suggest", skill, "--model", "mockllm/model", "--into", "my-skill-pack")
+    assert Path("my-skill-pack/scenarios/draft-1-2.yaml").exists()
+    assert len(load_scenarios(Path("my-skill-pack"))) == 1
+    said = "no list"
+    assert "its reply is no list of scenarios" in call("suggest", skill, "--model", "mockllm/model", code=2)

@@ -27,6 +27,7 @@ from redgreenbench.cli.quickstart import quickstart
 from redgreenbench.cli.report import rationalizations, report
 from redgreenbench.cli.run import run
 from redgreenbench.cli.siblings import siblings
+from redgreenbench.cli.suggest import suggest
 
 __all__ = ["main"]
 
@@ -88,6 +89,7 @@ for command in (
     new,
     import_,
     export,
+    suggest,
     bugs,
     calibrate,
     score_text,

@@ -164,10 +164,10 @@ def plan_of(
             plan.prices[name] = price
     for task in tasks:
         _add(plan, task, judges, reply_tokens)
-    kinds = {arm for _, arm in plan.arms}
-    if any(sample.choices is None for task in tasks for sample in task.dataset) and kinds:
+    if any(sample.choices is None for task in tasks for sample in task.dataset):
         plan.assumed.append(
-            f"replies are taken to be {reply_tokens:,} tokens long (--reply-tokens); models that reason first write more"
+            f"replies are taken to be {reply_tokens:,} tokens long (--reply-tokens), and none to be asked for again; "
+            "models that reason first write more"
         )
     if plan.at_most:
         plan.assumed.append(f"agents may use up to {plan.at_most:,} tokens more; -T token_limit= bounds them")
@@ -177,13 +177,16 @@ def plan_of(
 
 
 def _add(plan: Plan, task: Task, judges: Sequence[str], reply_tokens: int) -> None:
+    from redgreenbench.evals.arms import estimate_tokens
+    from redgreenbench.evals.followup import TURNS
     from redgreenbench.evals.samples import scenarios_by_id
+    from redgreenbench.evals.skilltools import tool_texts
 
     name = str(task.name).rpartition("/")[2]
     known = scenarios_by_id(_folders(task))
     samples = list(task.dataset)
     plan.scenarios[name] = len({(sample.metadata or {})["scenario"] for sample in samples})
-    limit = int(task.token_limit or 0)
+    limit, arms = int(task.token_limit or 0), arms_of(task)
     for sample in samples:
         about = sample.metadata or {}
         scenario, share = known[about["scenario"]], plan.arms[name, about["arm"]]
@@ -191,8 +194,11 @@ def _add(plan: Plan, task: Task, judges: Sequence[str], reply_tokens: int) -> No
         given = _prompt(sample, scenario)
         if about["delivery"] == "tool":
             # One load, after which the conversation goes in once more.
-            loaded = _loaded(task, about["pack"], about["arm"])
-            given, said = 2 * given + loaded + _CALL, said + _CALL
+            given += estimate_tokens(tool_texts().model_dump_json())
+            given, said = 2 * given + _loaded(arms, about["pack"], about["arm"]) + _CALL, said + _CALL
+        for pressed in range(1, TURNS.index(about["turn"]) + 1):
+            # Every later demand takes all before it in once more.
+            given, said = given + _prompt(sample, scenario) + pressed * reply_tokens, said + reply_tokens
         share.add(plan.epochs, given, said)
         if limit:
             plan.at_most += max(0, plan.epochs * (limit - given - said))
@@ -228,12 +234,11 @@ def _prompt(sample: Sample, scenario: Scenario) -> int:
     return sum(estimate_tokens(text) + _MESSAGE for text in texts)
 
 
-def _loaded(task: Task, pack: str, arm: str) -> int:
+def _loaded(arms: Arms, pack: str, arm: str) -> int:
     """Tokens of the skill that an arm adds, as the tool gives it; of the first that all are offered where it adds none."""
     from redgreenbench.evals.arms import estimate_tokens
     from redgreenbench.evals.discovery import common_skills
 
-    arms = arms_of(task)
     skills = arms.loadable(pack)[arm] or list(common_skills(pack, arms).values())[:1]
     return sum(estimate_tokens("\n".join([s.body, *(path for path, _ in s.sheets)])) for s in skills)
 
@@ -254,7 +259,8 @@ def treatment(skills: Sequence[str], tasks: Sequence[Task]) -> Iterator[str]:
     from redgreenbench.evals.arms import estimate_tokens, served_packs
     from redgreenbench.evals.skillfolder import dead_links
 
-    for pack, why in served_packs(skills).items():
+    posed = {(sample.metadata or {})["pack"] for task in tasks for sample in task.dataset}
+    for pack, why in ((pack, why) for pack, why in served_packs(skills).items() if pack in posed):
         yield f"tested on the pack {pack}: {why}"
     tested = {
         skill.hash: (skill, addition, arms.by_tool)
