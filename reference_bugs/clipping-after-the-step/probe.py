@@ -10,7 +10,7 @@ def train(program, state, weather, power, lengths, batch_size, max_norm):
     more = {} if max_norm is None else {"max_norm": max_norm}
     trace = []
     for batches, epochs in lengths:
-        model = program.LoadNet().to(power.device)
+        model = program.WindNet().to(power.device)
         model.load_state_dict(state)
         rows = batches * batch_size
         program.train(model, weather[:rows], power[:rows], epochs=epochs, batch_size=batch_size, **more)

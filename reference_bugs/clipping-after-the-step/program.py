@@ -3,7 +3,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 
-class LoadNet(nn.Module):
+class WindNet(nn.Module):
     """Power that a wind farm feeds in, from eight weather readings."""
 
     def __init__(self):
@@ -44,4 +44,4 @@ def train(model, weather, power, epochs=6, batch_size=32, max_norm=1.0):
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    train(LoadNet(), *make_readings())
+    train(WindNet(), *make_readings())
