@@ -21,7 +21,7 @@ def _foreign(state, epochs, error):
     """Checkpoints with a code in the place of a part or beside the parts, with and without a scalar of numpy."""
     code = _Code("import builtins; builtins.ran_foreign_code = True")
     for number in (error, np.float64(error)):
-        parts = {"weights": state, "epochs": epochs, "error": number}
+        parts = {"weights": state, "epochs": epochs, "miss": number}
         for name in (*parts, "more"):
             file = io.BytesIO()
             torch.save({**parts, name: code}, file)

@@ -17,19 +17,19 @@ class StarNet(nn.Module):
         return self.layers(x).squeeze(1)
 
 
-def pack(net, errors):
-    """A checkpoint to send to another observatory (bytes): weights, number of epochs, mean of the last five errors."""
+def pack(net, misses):
+    """A checkpoint to send to another observatory (bytes): weights, number of epochs, mean of the last five misses."""
     file = io.BytesIO()
-    torch.save({"weights": net.state_dict(), "epochs": len(errors), "error": np.mean(errors[-5:])}, file)
+    torch.save({"weights": net.state_dict(), "epochs": len(misses), "miss": np.mean(misses[-5:])}, file)
     return file.getvalue()
 
 
 def unpack(checkpoint):
-    """Network, number of epochs and error of a checkpoint from any observatory, which need not be one of ours."""
+    """Network, number of epochs and miss of a checkpoint from any observatory, which need not be one of ours."""
     record = torch.load(io.BytesIO(checkpoint))
     net = StarNet()
     net.load_state_dict(record["weights"])
-    return net, record["epochs"], record["error"]
+    return net, record["epochs"], record["miss"]
 
 
 def observe(count, seed):
@@ -40,21 +40,21 @@ def observe(count, seed):
 
 def train(net, moments, periods, epochs=20):
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
-    errors = []
+    misses = []
     for _ in range(epochs):
         loss = F.mse_loss(net(moments), periods)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        errors.append(loss.item() ** 0.5)
-    return errors
+        misses.append(loss.item() ** 0.5)
+    return misses
 
 
 if __name__ == "__main__":
     torch.manual_seed(0)
     net = StarNet()
-    errors = train(net, *observe(400, seed=1))
-    checkpoint = pack(net, errors)
-    print(f"trained for {len(errors)} epochs, checkpoint of {len(checkpoint)} bytes")
-    net, epochs, error = unpack(checkpoint)
-    print(f"received: {epochs} epochs, error {error:.3f}")
+    misses = train(net, *observe(400, seed=1))
+    checkpoint = pack(net, misses)
+    print(f"trained for {len(misses)} epochs, checkpoint of {len(checkpoint)} bytes")
+    net, epochs, miss = unpack(checkpoint)
+    print(f"received: {epochs} epochs, off by {miss:.3f}")

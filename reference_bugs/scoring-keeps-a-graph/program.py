@@ -31,7 +31,7 @@ class Kept:
 
 
 def score(net, readings, depths, batch_size=50):
-    """Mean error in metres."""
+    """How far off forecasts are on average, in metres."""
     net.eval()
     total = 0.0
     for x, y in zip(readings.split(batch_size), depths.split(batch_size)):
@@ -65,5 +65,5 @@ if __name__ == "__main__":
         with training():
             train(net, *winters)
         with scoring():
-            error = score(net, *last_winter)
-        print(f"epoch {epoch}: off by {error:.3f} m, values kept: training {training.values}, scoring {scoring.values}")
+            miss = score(net, *last_winter)
+        print(f"epoch {epoch}: off by {miss:.3f} m, values kept: training {training.values}, scoring {scoring.values}")
