@@ -90,6 +90,7 @@ USES_RE = {
     "evals/arms.py": "names of arms; pieces of a text, counted",
     "evals/contamination.py": "passages, headings and file names of a skill, found exactly",
     "evals/jail.py": "what a program of the sandbox prints",
+    "evals/messages.py": "runs of backticks, so that a fence is longer",
     "scorers/fact.py": "a lexer of numbers and identifiers",
     "scorers/grading/evidence.py": "white space in quotes",
     "scorers/grading/questions.py": "names of models",

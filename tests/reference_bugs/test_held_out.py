@@ -11,12 +11,11 @@ from redgreenbench.reference_bugs.held_out import FOLDER, held_out
 BUG = bug_folder("missing-optimizer-step")
 
 
-def test_every_patch_applies_and_has_a_label_and_a_reason() -> None:
+def test_every_patch_applies_and_says_what_it_does() -> None:
     if FOLDER.is_dir():
-        labels = {}
-        for held in held_out(FOLDER):
-            labels.setdefault(held.bug.name, set()).add(held.right)
-        assert all(found == {True, False} for found in labels.values())
+        found = held_out(FOLDER)
+        assert min(len(held.about) for held in found) > 10
+        assert min(sum(held.right is label for held in found) for label in (True, False)) > 400
 
 
 @pytest.mark.needs("landlock")
