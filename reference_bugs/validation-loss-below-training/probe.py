@@ -3,7 +3,7 @@
 from probing import record_steps
 
 RETURNS = {
-    "train": {"weights": "states", "validation": "numbers"},
+    "train": {"weights": "states", "training": "numbers", "validation": "numbers"},
     "evaluate": {"loss": "number"},
 }
 
@@ -15,11 +15,12 @@ def _net(program, state, device):
 
 
 def train(program, state, x, teas, others, their_teas, epochs, batch_size):
-    """Weights after each step, and the validation losses."""
+    """Weights after each step, and the losses of training and validation."""
     model = _net(program, state, x.device)
     with record_steps(model) as steps:
         history = program.train(model, (x, teas), (others, their_teas), epochs=epochs, batch_size=batch_size)
-    return {"weights": steps.weights, "validation": [float(pair[1]) for pair in history]}
+    training, validation = ([float(pair[place]) for pair in history] for place in (0, 1))
+    return {"weights": steps.weights, "training": training, "validation": validation}
 
 
 def evaluate(program, state, x, teas, training):
