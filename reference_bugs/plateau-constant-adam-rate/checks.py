@@ -41,5 +41,6 @@ def _ratio(grade: Grade) -> float:
 @check("cause", "training ends at the loss that the problem allows, not on the noise of its last steps")
 def no_noise_floor(grade: Grade) -> None:
     ratio = _ratio(grade)
-    # MARGIN
+    # The logarithm of this ratio in 30 draws, mean and standard deviation: reference 0.12 (0.09), batch norm 0.96 (0.15),
+    # the buggy program 2.96 (0.39), early stopping 2.82 (0.20).
     expect(ratio < LIMIT, f"on fresh data the loss is {ratio:.2f} times that of the least squares solution")

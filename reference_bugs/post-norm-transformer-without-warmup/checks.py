@@ -1,74 +1,143 @@
-"""What must come out: a transformer that learns without the jump of its first steps, by steps that begin small.
+"""What must come out: a transformer that trains, by a rate that rises over some epochs to the peak that was there.
 
-Only the beginning of the training is looked at, where it goes wrong. The losses are computed here from the logits that
-came back, and these where the weights came back as well.
+Whether it trains is measured here on the weights that came back. The rate of each step is read off a trace of
+the weights of a shallow network: gradients are computed here, with the reference's network, AdamW's moments
+and direction from them, and the rate is the move along that direction.
 """
 
 import torch
 import torch.nn.functional as F
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, difference, expect, finite, same_form
+from redgreenbench.reference_bugs.checking import (
+    Grade,
+    check,
+    close,
+    difference,
+    expect,
+    finite,
+    same_form,
+)
 
-BATCH, BATCHES = 8, 3
-RUNS, JUMP = 3, 0.6
-LEARNS = 0.2
-SMALL = {"dim": 16, "depth": 2, "heads": 2}
+PEAK = 0.01
+EPOCHS = 20
+BATCHES = 3
+SMALL = 8  # batch size of the traced runs
 
 State = dict[str, torch.Tensor]
-SIZE = {"dim": 256, "depth": 8, "heads": 4}
 
 
-def _begin(grade: Grade, steps: int) -> tuple[State, State, list[float], list[float]]:
-    """Some first steps: weights before and after the first of them, the loss before and after each, their rates."""
+def _data(grade: Grade, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     patterns = grade.normal(4, 16, 16)
-    labels = grade.integers(0, 4, BATCH * BATCHES)
-    images = 0.25 * patterns[labels] + grade.normal(len(labels), 16, 16)
-    state = grade.reference("fresh", **SIZE)["state"]
-    answer = grade.ask("begin", state=state, images=images, labels=labels, batch_size=BATCH, steps=steps)
-    logits, rates = answer["logits"], answer["rates"]
-    expect(len(rates) == steps, f"training takes {len(rates)} optimizer steps for {steps} batches")
-    expect(logits.shape == (steps + 1, len(labels), 4), f"the logits have the shape {tuple(logits.shape)}")
-    for weights in (answer["first"], answer["weights"]):
-        same_form(weights, state, "the network has other parameters than before")
-        finite(weights, "after training")
-    finite(logits, "the network's output")
-    want = grade.reference("logits", state=answer["weights"], images=images, **SIZE)["logits"]
-    words = difference(logits[-1], want, rtol=1e-2, atol=1e-2)
+    labels = grade.integers(0, 4, count)
+    return 0.25 * patterns[labels] + grade.normal(count, 16, 16), labels
+
+
+def _final_loss(grade: Grade) -> float:
+    images, labels = _data(grade, 128)
+    state = grade.reference("fresh", depth=6)["state"]
+    answer = grade.ask("train", state=state, images=images, labels=labels, batch_size=32, depth=6)
+    weights = answer["weights"]
+    same_form(weights, state, "the network has other parameters than before")
+    finite(weights, "after training")
+    got, want = grade.both("logits", state=weights, images=images, depth=6)
+    logits = want["logits"]
+    words = difference(got["logits"], logits, rtol=1e-2, atol=1e-3)
     expect(not words, f"the network is another one than before; for the same weights {words}")
-    losses = [float(F.cross_entropy(each.double(), labels)) for each in logits]
-    return state, answer["first"], losses, rates
+    return float(F.cross_entropy(logits.double(), labels))
 
 
-@check("symptom", "the loss does not jump in the first steps, and falls")
+@check("symptom", "the network trains instead of ending at the loss of guessing")
 def it_trains(grade: Grade) -> None:
-    # MARGIN
-    jumps = []
-    for run in range(RUNS):
-        *_, losses, _ = _begin(grade, 2 if run else 10)
-        jumps.append(max(losses) - losses[0])
-        if not run:
-            fall = losses[0] - losses[-1]
-    jump = sum(jumps) / RUNS
+    # Of 24 runs each, 17 of the reference and 22 of the warmup by hand end below 0.75 (lowest 0.08), none of the buggy
+    # program (lowest 1.08), of clipping (0.77), of one step of warmup (1.1) or of pre-norm (0.8); log(4) is 1.386. So one
+    # good run of six is enough: the reference misses all of them in about one grade of 1,700.
+    losses: list[float] = []
+    while len(losses) < 6 and min(losses, default=9.0) >= 0.75:
+        losses.append(_final_loss(grade))
     expect(
-        jump < JUMP, f"in the first steps the loss rises by {jump:.2f} above that of the untrained network"
+        min(losses) < 0.75,
+        f"the best of {len(losses)} runs of {EPOCHS} epochs ends at a loss of {min(losses):.2f} on its own training data, "
+        "guessing has 1.39",
     )
-    expect(fall > LEARNS, f"in the first ten steps the loss falls by {fall:.2f} only")
 
 
-@check("cause", "the first step is small beside the peak of the learning rate")
-def first_step_is_small(grade: Grade) -> None:
-    state, first, _, rates = _begin(grade, 7)
-    # The first step of Adam moves each weight by the rate itself, that of RAdam by far less.
-    step = float(torch.cat([(first[n] - state[n]).flatten().abs() for n in state]).median())
-    expect(step > 0, "the first step moves nothing")
+def _rates(grade: Grade) -> list[float]:
+    """The learning rate of each step of a training run, read off its weights."""
+    images, labels = _data(grade, BATCHES * SMALL)
+    state = grade.reference("fresh", depth=1)["state"]
+    answer = grade.ask("trace", state=state, images=images, labels=labels, batch_size=SMALL, depth=1)
+    states = [state, *answer["trace"]]
     expect(
-        step < 0.7 * max(rates),
-        f"the first step moves weights by {step:.1e}, at a learning rate that gets no higher than {max(rates):.1e}",
+        len(states) == EPOCHS * BATCHES + 1,
+        f"{EPOCHS} epochs of {BATCHES} batches take {len(states) - 1} optimizer steps",
     )
+    rates = []
+    first = second = torch.zeros(())
+    for step in range(EPOCHS * BATCHES):
+        before, after = states[step], states[step + 1]
+        expect(
+            set(after) == set(state) and all(after[n].shape == t.shape for n, t in state.items()),
+            "the network has other parameters than before",
+        )
+        finite(after, f"after step {step + 1}")
+        rows = slice(step % BATCHES * SMALL, (step % BATCHES + 1) * SMALL)
+        got = grade.reference("gradient", state=before, images=images[rows], labels=labels[rows], depth=1)[
+            "gradient"
+        ]
+        g = torch.cat([got[n].flatten().double() for n in got])
+        w = torch.cat([before[n].flatten().double() for n in got])
+        move = w - torch.cat([after[n].flatten().double() for n in got])
+        first = 0.9 * first + 0.1 * g
+        second = 0.999 * second + 0.001 * g * g
+        direction = first / (1 - 0.9 ** (step + 1)) / ((second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
+        # Where the gradient is rounding noise, AdamW's direction is noise as well.
+        sure = g.abs() > 1e-5
+        direction, move = direction[sure], move[sure]
+        rate = float(move @ direction / (direction @ direction))
+        along = float(move @ direction / (move.norm() * direction.norm() + 1e-30))
+        expect(
+            along > 0.8 or float(move.abs().max()) < 1e-5,
+            f"step {step + 1} is no AdamW step of this network on its batch",
+        )
+        rates.append(rate)
+    return rates
+
+
+@check("cause", "the learning rate rises over at least two epochs before it gets near its peak")
+def rate_warms_up(grade: Grade) -> None:
+    rates = _rates(grade)
+    peak = max(rates)
+    early = max(rates[:BATCHES])
+    expect(
+        early < 0.6 * peak,
+        f"the first epoch already has a learning rate of {early:.4f}, the peak is {peak:.4f}",
+    )
+    reached = next(step for step, rate in enumerate(rates) if rate > 0.8 * peak)
+    expect(
+        reached >= 2 * BATCHES,
+        f"the learning rate is near its peak after {reached} batches, {BATCHES} per epoch",
+    )
+    expect(
+        reached <= EPOCHS * BATCHES // 2,
+        "the learning rate reaches its peak only in the second half of the run",
+    )
+
+
+@check(
+    "collateral",
+    "the peak of the learning rate is the 0.01 that was there, and the rate falls to nearly zero",
+)
+def peak_is_kept(grade: Grade) -> None:
+    rates = _rates(grade)
+    expect(
+        0.75 * PEAK < max(rates) < 1.3 * PEAK,
+        f"the learning rate peaks at {max(rates):.4f} instead of {PEAK}",
+    )
+    expect(rates[-1] < 0.15 * PEAK, f"the learning rate ends at {rates[-1]:.4f}")
 
 
 @check("collateral", "the network is as it was")
 def same_network(grade: Grade) -> None:
-    state = grade.reference("fresh", **SMALL)["state"]
-    got, want = grade.both("logits", state=state, images=grade.normal(4, 16, 16), **SMALL)
+    state = grade.reference("fresh", depth=6)["state"]
+    got, want = grade.both("logits", state=state, images=grade.normal(4, 16, 16), depth=6)
     close(got["logits"], want["logits"], "logits", rtol=1e-3, atol=1e-4)
