@@ -62,7 +62,7 @@ def _train(grade: Grade, after: list[int], epochs: int = EPOCHS) -> tuple[State,
 @check("symptom", "training comes near what a stable cycle reaches on this problem, about 85 % on fresh data")
 def training_is_good(grade: Grade) -> None:
     wrong = median([1 - _train(grade, [])[2] for _ in range(3)])
-    # Of 30 single runs each, mean and standard deviation: right 0.866 (0.013) for the reference, 0.855 (0.016) for the least;
+    # Of 30 single runs each, mean and standard deviation: right 0.866 (0.013) for the reference, 0.855 (0.016) at least;
     # wrong 0.24 (0.02), and 0.48 (0.13) with clipped gradients, which the check of the peak refuses as well.
     expect(wrong < 0.22, f"after {EPOCHS} epochs {1 - wrong:.0%} of fresh examples are classified right")
 
