@@ -167,7 +167,7 @@ VALUES: dict[str, Callable[[], Any]] = {
 def _one(tensor: torch.Tensor, value: float) -> torch.Tensor:
     if not tensor.is_floating_point() or not tensor.numel():
         return tensor
-    tensor = tensor.clone()
+    tensor = tensor.clone(memory_format=torch.contiguous_format)
     tensor.view(-1)[-1] = value
     return tensor
 
@@ -358,6 +358,9 @@ FREE: dict[str, dict[str, set[str]]] = {
     # What counts is that the loss falls, as it does with a bias more or less.
     "cnn-rate-never-lowered": {"trained": set()},
     "residual-net-constant-rate": {"trained": set()},
+    # What counts is whether the weights come to rest, and which kinds are told.
+    "onecycle-max-rate-too-high": {"weights": set(), "seen": set()},
+    "kinds-numbered-per-set": {"weights": {"as int64", "as bool"}},
     # What counts is the loss that they have, and one without its table of positions has no larger one.
     "post-norm-transformer-without-warmup": {"weights": set()},
     # The same error for every size of a batch is what is right, in any order.

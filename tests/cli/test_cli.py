@@ -186,8 +186,8 @@ def test_a_skill_runs_on_the_tasks_it_is_made_for(make_skill) -> None:
 
 def test_the_data_set_is_exported(tmp_path: Path) -> None:
     written = json.loads(call("dataset", "export", str(tmp_path / "out"), "--json"))
-    assert written["rows"] == len(load_scenarios())
-    assert Path(written["parquet"]).is_file()
+    assert written["scenarios"] == len(load_scenarios())
+    assert Path(written["card"]).is_file()
 
 
 def test_every_key_of_the_json_is_documented(tmp_path: Path, run_task) -> None:
@@ -319,7 +319,9 @@ def test_a_decision_is_shown_as_it_is_posed() -> None:
     assert "Reply with one letter." in said
     assert "wrong (shortcut, no-systematic-diagnosis)" in said
     assert "NEXT:" not in said
-    assert "has no decision; drop --decision" in call("show", "loss-has-a-floor", "--decision", code=2)
+    assert "has no decision; drop --decision" in call(
+        "show", "positive-gradient-management", "--decision", code=2
+    )
 
 
 def test_what_a_quick_start_found_is_said_in_a_sentence_a_pressure(run_task) -> None:

@@ -14,7 +14,6 @@ TRANSCRIPTS = load_transcripts()
 NEAR = "several things changed in a few lines side by side are counted as one place"
 BEYOND = {
     ("no-run-user-traceback-shape", "one_change"): NEAR,
-    ("user-words-float64", "one_change"): NEAR,
 }
 """Where a rule is known to disagree with the label, and why."""
 

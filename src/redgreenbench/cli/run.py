@@ -489,6 +489,7 @@ def run(
             f"--max-cost: the price of {', '.join(sorted({model, *graders} - set(plan.prices)))} is not known; "
             "give it with --model-cost-config, or take --max-tokens"
         )
+    chosen = model if only_plan else usable_model(model, fallback_model)
     if not as_json:
         for note in (*treatment(skills, built), *plan.lines()):
             click.echo(f"redgreen: {note}", err=not only_plan)
@@ -496,7 +497,6 @@ def run(
         return
     if not (yes or as_json or model.startswith(FREE)) and sys.stdin.isatty():
         click.confirm("redgreen: go on?", abort=True, err=True)
-    chosen = usable_model(model, fallback_model)
     if not as_json:
         for note in _notes(built, graders, self_grade, parameters):
             click.echo(f"redgreen: {note}", err=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from inspect_ai.hooks import Hooks, ModelUsageData, hooks
 
-from redgreenbench.cli.versions import interrupt
+from redgreenbench.cli.versions import interrupt, interruptible
 
 __all__ = ["Spending", "spending"]
 
@@ -63,6 +63,7 @@ def spending(max_tokens: int | None, max_cost: float | None) -> Iterator[Spendin
     found = Spending(max_tokens, max_cost)
     _watched.append(found)
     try:
-        yield found
+        with interruptible():
+            yield found
     finally:
         _watched.remove(found)

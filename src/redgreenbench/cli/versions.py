@@ -37,6 +37,7 @@ __all__ = [
     "Version",
     "answers_of",
     "interrupt",
+    "interruptible",
     "run_answers",
     "set_aside",
     "slug",
@@ -179,17 +180,26 @@ class Budget:
         if self._end is None:
             yield
             return
-        before = signal.getsignal(signal.SIGINT)
-        if before is signal.SIG_IGN:
-            # Shells start jobs in the background so; a budget counts there too.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         timer = threading.Timer(max(0.0, self._end - time.monotonic()), interrupt)
         timer.daemon = True
         timer.start()
         try:
-            yield
+            with interruptible():
+                yield
         finally:
             timer.cancel()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Has interrupts count in the body, also in a job that a shell started in the background, which ignores them."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if before is signal.SIG_IGN:
             signal.signal(signal.SIGINT, before)
 
 
