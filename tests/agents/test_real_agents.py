@@ -252,7 +252,7 @@ def test_the_audit_voids_a_sample_whose_skill_was_not_installed_or_should_not_ha
 
 LISTINGS = {
     "claude_code": "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- {name}: {says}\n</system-reminder>",
-    "codex_cli": "## Skills\n### Available skills\n- {name}: {says} (file: /work/.codex/skills/{name}/SKILL.md)",
+    "codex_cli": "## Skills\n### Available skills\n- {name}: {says} (file: ~/.codex/skills/{name}/SKILL.md)",
     "gemini_cli": "<available_skills>\n  <skill>\n    <name>{name}</name>\n    <description>{says}</description>\n  </skill>\n</available_skills>",
     "opencode": "<available_skills>\n  <skill>\n    <name>{name}</name>\n    <description>{says}</description>\n  </skill>\n</available_skills>",
 }
