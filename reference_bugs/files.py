@@ -26,6 +26,7 @@ __all__ = [
     "read_files",
     "same_syntax",
     "shown",
+    "syntax_of",
     "too_long",
 ]
 
@@ -113,10 +114,11 @@ def read_files(folder: Path) -> Files:
 
 def same_syntax(source: str | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """A program without comments and layout, to compare by."""
-    return tuple((path, _syntax(text)) for path, text in sorted(as_files(source).items()))
+    return tuple((path, syntax_of(text)) for path, text in sorted(as_files(source).items()))
 
 
-def _syntax(text: str) -> str:
+def syntax_of(text: str) -> str:
+    """A file without comments and layout, to compare by."""
     try:
         return ast.dump(ast.parse(text))
     except UNPARSABLE:

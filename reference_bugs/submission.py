@@ -27,6 +27,7 @@ from redgreenbench.reference_bugs.files import (
     located,
     problem_of,
     shown,
+    syntax_of,
     too_long,
 )
 
@@ -232,9 +233,9 @@ def _chosen(read: Sequence[_Found], given: str) -> _Found:
     """Which of the blocks of one file counts."""
     wholes = [found for found in read if found.how in ("whole", "diff")]
     parts = [found for found in read if found.how == "definitions" or (found.names and found.text is None)]
-    before = _syntax(given)
-    changed = [found for found in wholes if _syntax(found.text or "") != before]
-    changed_parts = [found for found in parts if found.text is None or _syntax(found.text) != before]
+    before = syntax_of(given)
+    changed = [found for found in wholes if syntax_of(found.text or "") != before]
+    changed_parts = [found for found in parts if found.text is None or syntax_of(found.text) != before]
     if changed:
         # A whole program is what was asked for: excerpts of it or of the old one beside it change nothing.
         return changed[-1]
@@ -294,14 +295,6 @@ def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False
         return _Found(block.text.rstrip("\n"), "whole", open=not block.closed, names=shared)
     missing = ", ".join(f"`{name}`" for name in lost)
     return _Found(problem=f"the program in the code block does not define {missing}", names=shared)
-
-
-def _syntax(source: str) -> str:
-    """A program without comments and layout."""
-    try:
-        return ast.dump(ast.parse(source))
-    except UNPARSABLE:
-        return source
 
 
 def _is_diff(block: _Block) -> bool:

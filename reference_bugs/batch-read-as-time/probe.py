@@ -1,6 +1,6 @@
 """What is done with a program: scores and programmes by given weights, and training from given weights."""
 
-from probing import copy_state
+from probing import as_given, copy_state, named_as
 
 RETURNS = {
     "scores": {"scores": "float32"},
@@ -11,7 +11,7 @@ RETURNS = {
 
 def _model(program, state, device):
     model = program.CycleClassifier().to(device)
-    model.load_state_dict(state)
+    model.load_state_dict(named_as(model, state))
     return model
 
 
@@ -29,4 +29,4 @@ def train(program, state, power, programme, epochs, batch_size):
     """Weights after training on washes in their order."""
     model = _model(program, state, power.device)
     program.train(model, power, programme, epochs=epochs, batch_size=batch_size)
-    return {"weights": copy_state(model)}
+    return {"weights": as_given(model, state, copy_state(model))}

@@ -17,15 +17,17 @@ def _state(grade: Grade, stages: int) -> State:
     state = {
         "charge.weight": grade.normal(WIDTH, SETTINGS, std=0.3),
         "charge.bias": grade.normal(WIDTH, std=0.2),
-        "colour.weight": grade.normal(1, WIDTH, std=0.3),
-        "colour.bias": grade.normal(1, std=0.2),
     }
     for stage in range(stages):
         state[f"stages.{stage}.up.weight"] = grade.normal(2 * WIDTH, WIDTH, std=0.3)
         state[f"stages.{stage}.up.bias"] = grade.normal(2 * WIDTH, std=0.2)
         state[f"stages.{stage}.down.weight"] = grade.normal(WIDTH, 2 * WIDTH, std=0.2)
         state[f"stages.{stage}.down.bias"] = grade.normal(WIDTH, std=0.2)
-    return state
+    # In the order of the model, which alone tells which stage is which.
+    return state | {
+        "colour.weight": grade.normal(1, WIDTH, std=0.3),
+        "colour.bias": grade.normal(1, std=0.2),
+    }
 
 
 def _colours(w: State, settings: torch.Tensor, stages: int) -> torch.Tensor:

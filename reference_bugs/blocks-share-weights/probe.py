@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from probing import copy_state, gradients
+from probing import as_given, copy_state, gradients, named_as
 
 RETURNS = {
     "sizes": {"sizes": "numbers"},
@@ -12,31 +12,9 @@ RETURNS = {
 }
 
 
-def _renamed(state, names):
-    """A state whose stages have other names."""
-    renamed = {}
-    for name, tensor in state.items():
-        parts = name.split(".")
-        if parts[0] == "stages":
-            parts[1] = names.get(parts[1], parts[1])
-        renamed[".".join(parts)] = tensor
-    return renamed
-
-
-def _names(model):
-    """What a model calls its stages, which need not be their numbers, by number."""
-    names = [name.split(".")[1] for name in model.state_dict() if name.startswith("stages.")]
-    return {str(number): name for number, name in enumerate(dict.fromkeys(names))}
-
-
-def _numbered(model, state):
-    """A state of the model with its stages by number."""
-    return _renamed(state, {name: number for number, name in _names(model).items()})
-
-
 def _model(program, stages, state, device):
     model = program.RoastModel(stages).to(device)
-    model.load_state_dict(_renamed(state, _names(model)))
+    model.load_state_dict(named_as(model, state))
     return model
 
 
@@ -55,11 +33,11 @@ def gradients_of(program, stages, state, settings, colour):
     """The gradient of the mean squared deviation for each parameter."""
     model = _model(program, stages, state, settings.device)
     F.mse_loss(model(settings), colour).backward()
-    return {"gradients": _numbered(model, gradients(model))}
+    return {"gradients": as_given(model, state, gradients(model))}
 
 
 def trained(program, stages, state, settings, colour, epochs):
     """Weights after training, and what train says."""
     model = _model(program, stages, state, settings.device)
     deviation = program.train(model, settings, colour, epochs=epochs, batch_size=16, lr=0.01)
-    return {"weights": _numbered(model, copy_state(model)), "deviation": float(deviation)}
+    return {"weights": as_given(model, state, copy_state(model)), "deviation": float(deviation)}

@@ -1,7 +1,7 @@
 """What is done with a program: estimates, passes and steps of training from given weights."""
 
 import torch
-from probing import copy_state
+from probing import as_given, copy_state, named_as
 
 RETURNS = {
     "estimate": {"prices": "float32"},
@@ -12,7 +12,7 @@ RETURNS = {
 
 def _model(program, state, device):
     model = program.WinePrice().to(device)
-    model.load_state_dict(state)
+    model.load_state_dict(named_as(model, state))
     return model
 
 
@@ -34,5 +34,5 @@ def train(program, state, measures, prices, epochs, batch_size):
     for x, y in zip(measures, prices, strict=True):
         model = _model(program, state, x.device)
         program.train(model, x, y, epochs=epochs, batch_size=batch_size)
-        states.append(copy_state(model))
+        states.append(as_given(model, state, copy_state(model)))
     return {"states": states}

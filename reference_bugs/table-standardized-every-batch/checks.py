@@ -48,6 +48,7 @@ def _trained(grade: Grade, rows: int, epochs: int, batch_size: int) -> tuple[dic
     expect(torch.equal(got["roasts"], roasts), "training changes the table that it is given")
     steps = len(want["work"])
     expect(len(got["work"]) == steps, f"there are {len(got['work']) - 1} steps instead of {steps - 1}")
+    expect(min(got["work"]) >= 0, "a step reads and writes less than nothing")
     return got, want
 
 

@@ -23,6 +23,21 @@ def copy_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
 
 
+def named_as(module: torch.nn.Module, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A state under a module's own names, by their order where all shapes agree; otherwise as it is."""
+    own = module.state_dict()
+    alike = [tensor.shape for tensor in own.values()] == [tensor.shape for tensor in state.values()]
+    return dict(zip(own, state.values(), strict=True)) if alike else state
+
+
+def as_given(
+    module: torch.nn.Module, state: dict[str, torch.Tensor], values: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """A module's weights or gradients under the names of the state that it was given by `named_as`."""
+    names = dict(zip(named_as(module, state), state, strict=True))
+    return {names[name]: value for name, value in values.items()}
+
+
 def gradients(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The gradient of each parameter that has one."""
     return {name: p.grad.detach().clone() for name, p in module.named_parameters() if p.grad is not None}

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "import_"]
 
-_OPENING = "You are an AI assistant. A user writes to you. Answer the user."
 _SECTION = "evals.json"
 _CONFIGURATIONS = {"red": "without_skill", "green": "with_skill"}
 
@@ -41,11 +40,11 @@ def import_(evals: Path, into: Path | None) -> None:
       redgreen import skills/pdf/evals/evals.json
       redgreen run --model openai/gpt-5 --grader MODEL --scenarios ./pdf-evals --skill ./skills/pdf
     """
-    import yaml
     from pydantic import BaseModel, ConfigDict, Field
 
-    from redgreenbench.cli.new import write_pack
-    from redgreenbench.evals.catalogue import validate
+    from redgreenbench.cli.new import dump, write_pack
+    from redgreenbench.evals.arms import prompt_template
+    from redgreenbench.evals.catalogue import PACK_FILE, validate
     from redgreenbench.evals.errors import InputError
 
     class One(BaseModel):
@@ -71,13 +70,13 @@ def import_(evals: Path, into: Path | None) -> None:
     given = validate(File, data, evals)
     root = evals.resolve().parent
     root = root.parent if root.name == "evals" else root
-    files = {
-        "pack.yaml": yaml.safe_dump(
-            {"summary": f"Evaluations of {given.skill_name}", "skill": given.skill_name, "opening": _OPENING,
-             "instruments": ["route"]},
-            sort_keys=False, allow_unicode=True, width=110,
-        )
-    }  # fmt: skip
+    about = {
+        "summary": f"Evaluations of {given.skill_name}",
+        "skill": given.skill_name,
+        "opening": prompt_template("opening"),
+        "instruments": ["route"],
+    }
+    files = {PACK_FILE: dump(about)}
     for one in given.evals:
         wanted = one.expectations or one.assertions or ([one.expected_output] if one.expected_output else [])
         if not wanted:
@@ -107,12 +106,7 @@ def import_(evals: Path, into: Path | None) -> None:
         path = f"scenarios/eval-{'-'.join(filter(None, name.split('-')))}.yaml"
         if path in files:
             raise InputError(f"{evals}: two evals have the id {one.id}; give each its own")
-        files[path] = yaml.safe_dump(
-            {key: value for key, value in scenario.items() if value},
-            sort_keys=False,
-            allow_unicode=True,
-            width=110,
-        )
+        files[path] = dump({key: value for key, value in scenario.items() if value})
     target = into or Path(f"{given.skill_name}-evals")
     write_pack(target, files)
     click.echo(f"made {target} with {len(given.evals)} scenarios; its statements need a grader:")
@@ -226,7 +220,7 @@ def _runs(log: EvalLog) -> Iterator[dict[str, Any]]:
                 "time_seconds": sample.working_time or 0.0,
                 "tokens": sum(one.total_tokens for one in usage),
                 "tool_calls": sum(len(getattr(m, "tool_calls", None) or ()) for m in sample.messages),
-                "errors": 0,
+                "errors": int(sample.error is not None) + len(sample.error_retries or ()),
             },
             "expectations": verdicts,
             "notes": [],

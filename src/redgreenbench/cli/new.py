@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -143,6 +144,13 @@ def pack(name: str, into: Path) -> None:
     place = into / name if into.is_absolute() else f"./{into / name}"
     click.echo(f"  redgreen show {name}/breaking-change --scenarios {place}")
     click.echo(f"  redgreen run --model mockllm/model --scenarios {place} --skill path/to/your-skill")
+
+
+def dump(data: dict[str, Any]) -> str:
+    """A file of a pack as text."""
+    import yaml
+
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
 
 
 def write_pack(folder: Path, files: dict[str, str]) -> None:

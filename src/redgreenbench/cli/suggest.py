@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["suggest"]
 
-_OPENING = "You are an AI assistant. A user writes to you. Answer the user."
-
 
 @click.command()
 @click.argument("skill")
@@ -34,9 +32,8 @@ def suggest(skill: str, model: str, count: int, into: Path | None) -> None:
     Examples:
       redgreen suggest ./skills/release-notes --model openai/gpt-5
     """
-    import yaml
-
-    from redgreenbench.cli.new import write_pack
+    from redgreenbench.cli.new import dump, write_pack
+    from redgreenbench.evals.arms import prompt_template
     from redgreenbench.evals.catalogue import PACK_FILE
     from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.skillfolder import read_skill
@@ -54,7 +51,7 @@ def suggest(skill: str, model: str, count: int, into: Path | None) -> None:
             click.echo(f"draft {n} is no scenario and is left out: {exc}", err=True)
             continue
         patterns |= mine
-        files[f"scenarios/draft-{n}.yaml"] = _dump(data)
+        files[f"scenarios/draft-{n}.yaml"] = dump(data)
     if not files:
         raise InputError(f"{model} wrote no draft that is a scenario; try again, or take another model")
     if adds:
@@ -63,20 +60,12 @@ def suggest(skill: str, model: str, count: int, into: Path | None) -> None:
         about = {
             "summary": f"Situations for {read.name}",
             "skill": read.name,
-            "opening": _OPENING,
+            "opening": prompt_template("opening"),
             "patterns": patterns,
         }
-        write_pack(
-            target, {PACK_FILE: yaml.safe_dump(about, sort_keys=False, allow_unicode=True, width=110)} | files
-        )
+        write_pack(target, {PACK_FILE: dump(about)} | files)
     click.echo(f"wrote {len(files)} drafts to {target / 'scenarios'}")
     click.echo("next: read each one, correct it, and take its line `draft: true` out; only then is it posed")
-
-
-def _dump(data: dict[str, Any]) -> str:
-    import yaml
-
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _add(target: Path, files: dict[str, str], patterns: dict[str, str]) -> None:
@@ -112,13 +101,13 @@ async def _drafts(skill: Skill, model: str, count: int) -> list[Any]:
 
     from redgreenbench.evals.arms import prompt_template
     from redgreenbench.evals.errors import InputError
-    from redgreenbench.reference_bugs.submission import without_reasoning
+    from redgreenbench.reference_bugs.submission import code_blocks, without_reasoning
 
     asked = prompt_template("suggest").format(
         count=count, name=skill.name, description=skill.description, body=skill.body
     )
     said = without_reasoning((await get_model(model).generate(asked)).completion)
-    inside = said.partition("```yaml\n")[2].partition("\n```")[0] or said
+    inside = next((block.text for block in code_blocks(said) if block.language in ("yaml", "yml", "")), said)
     try:
         drafts = yaml.safe_load(inside)
     except yaml.YAMLError as exc:
