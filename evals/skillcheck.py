@@ -172,8 +172,8 @@ def _secrets(skill: Skill) -> Iterator[Finding]:
         from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
     except ImportError as exc:
         raise _missing("detect-secrets") from exc
-    kinds = get_mapping_from_secret_type_to_class().values()
-    detectors = [kind() for kind in kinds if kind.__name__ not in _ENTROPY]
+    kinds: dict[str, type[Any]] = get_mapping_from_secret_type_to_class()
+    detectors = [kind() for kind in kinds.values() if kind.__name__ not in _ENTROPY]
     for path, text in ((SKILL_FILE, skill.frontmatter), (SKILL_FILE, skill.body), *skill.sheets):
         lines = [line for line in text.splitlines() if line.strip()]
         secrets = (secret for line in lines for one in detectors for secret in one.analyze_line(path, line))
