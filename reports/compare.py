@@ -1,49 +1,24 @@
-"""Two arms, or the same skill at two revisions: which metrics changed, which did not, and of which nothing can be said.
-
-Each metric is compared on its own, never as a composite, over paired scenarios. A verdict is one of *improved*,
-*regressed*, *noise* (inside the A/A band), *no detectable change* (the whole interval lies within the margin that counts
-as nothing), *underpowered* (it does not) and *invalid* (too much is missing, or there are fewer than two common
-scenarios). Holm's correction covers the headline metrics of a model, Benjamini and Hochberg's the other ones, which are
-for exploring.
-"""
+"""Two arms, the same skill at two revisions, two models or two harnesses beside each other, paired on scenarios."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from redgreenbench.evals.errors import InputError
-from redgreenbench.reports.activation import fault_of_loading
 from redgreenbench.reports.compliance import Compliance, compliance_of
-from redgreenbench.reports.evidence import MOST_MISSING, rate_of
-from redgreenbench.reports.inference import Effect, adjust, effect_of, scenario_differences
+from redgreenbench.reports.estimate import ALL, DIFFERENCE, Estimate, Frame, estimate
 from redgreenbench.reports.load import Table
-from redgreenbench.reports.metrics import Metric, load_metrics, missing_of, rows_for, values_of
+from redgreenbench.reports.metrics import load_metrics
 from redgreenbench.reports.reading import LogInfo
-from redgreenbench.reports.statistics import Rate
+from redgreenbench.reports.rules import MARGIN, judge
 
-__all__ = [
-    "ALPHA",
-    "BASE",
-    "HEAD",
-    "MARGIN",
-    "Compared",
-    "Sides",
-    "Transcript",
-    "compare",
-    "sides_of",
-    "transcripts_of",
-    "unlike",
-]
+__all__ = ["BASE", "HEAD", "Sides", "Transcript", "compare", "shown", "sides_of", "transcripts_of", "unlike"]
 
 BASE = "base"
 HEAD = "head"
-ALPHA = 0.05
-MARGIN = 0.1
-"""A change smaller than this counts as nothing, where no gate declares another margin."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +31,7 @@ class Sides:
         head: What the head is.
         differs: Conditions in which they differ beside what is compared; empty for a fair comparison.
         arms: The arms' names in the logs, base and head.
+        notes: What a reader must know of what is compared.
     """
 
     rows: pd.DataFrame
@@ -63,6 +39,7 @@ class Sides:
     head: str
     differs: tuple[str, ...]
     arms: tuple[str, str] = (BASE, HEAD)
+    notes: tuple[str, ...] = ()
 
     @property
     def compliance(self) -> tuple[Compliance, ...]:
@@ -89,55 +66,23 @@ class Transcript:
     epoch: int
 
 
-@dataclass(frozen=True)
-class Compared:
-    """One metric of one model, compared.
-
-    Attributes:
-        metric: Id of the metric.
-        model: The model.
-        verdict: See the module.
-        why: What the verdict rests on, where it is not improved or regressed.
-        base: The base's rate.
-        head: The head's rate.
-        effect: The paired difference, in the metric's own direction (positive: more).
-        p_holm: The effect's p, corrected: Holm over the model's headline metrics, Benjamini-Hochberg over the others.
-        worse: Scenarios that got worse, with their differences, the worst first.
-        better: Scenarios that got better, the best first.
-        missing: Share of missing answers of base and head.
-        noise: Half-width of the A/A band, where one is known; a difference inside reads as noise.
-        fault: Why the values must not be interpreted, whatever they are; empty where they may.
-    """
-
-    metric: str
-    model: str
-    verdict: str
-    why: str
-    base: Rate
-    head: Rate
-    effect: Effect
-    p_holm: float
-    worse: tuple[tuple[str, float], ...]
-    better: tuple[tuple[str, float], ...]
-    missing: tuple[float, float]
-    noise: float | None = None
-    fault: str = ""
-
-
-def sides_of(base: Table, head: Table | None, base_arm: str, head_arm: str) -> Sides:
+def sides_of(base: Table, head: Table | None, base_arm: str, head_arm: str, harnesses: bool = False) -> Sides:
     """Puts two sets of answers beside each other.
+
+    Where each side has one model and they are not the same, the two models are what is compared.
 
     Args:
         base: The base's logs.
         head: The head's logs; None: the same logs, and two of their arms are compared.
         base_arm: Arm of the base.
         head_arm: Arm of the head.
+        harnesses: Whether the ways in which skills reach the models, or agents work, are what is compared.
 
     Raises:
-        InputError: An arm is not in its logs.
+        InputError: An arm is not in its logs, or no model is on both sides.
     """
     pair = (base, head or base)
-    parts = []
+    parts, models = [], []
     for table, arm, side in zip(pair, (base_arm, head_arm), (BASE, HEAD), strict=True):
         mine = table.rows[table.rows["arm"] == arm]
         if mine.empty:
@@ -145,10 +90,30 @@ def sides_of(base: Table, head: Table | None, base_arm: str, head_arm: str) -> S
             raise InputError(
                 f"no arm '{arm}' in the {side}'s logs; they have {arms}: choose with --arms BASE,HEAD"
             )
-        parts.append(mine.assign(arm=side))
-    differs = unlike(base.provenance, head.provenance) if head else ()
+        ways = " and ".join(sorted(set(map(str, mine["delivery"]))))
+        # What differs beside the arm is said, not kept apart.
+        parts.append(mine.assign(arm=side, grader="", edition="", delivery=ways))
+        models.append(sorted(set(map(str, mine["model"]))))
     names = [_called(table.rows, arm) for table, arm in zip(pair, (base_arm, head_arm), strict=True)]
-    return Sides(pd.concat(parts, ignore_index=True), names[0], names[1], differs, (base_arm, head_arm))
+    notes: list[str] = []
+    if not set(models[0]) & set(models[1]):
+        if len(models[0]) > 1 or len(models[1]) > 1:
+            raise InputError(
+                f"no model is on both sides: {', '.join(models[0])} against {', '.join(models[1])}; "
+                "give logs of one model a side to compare two models"
+            )
+        both = f"{models[0][0]} → {models[1][0]}"
+        parts = [part.assign(model=both) for part in parts]
+        notes.append(f"two models are compared, {both}: what differs may be the model, the skill, or both")
+    elif alone := sorted(set(models[0]) ^ set(models[1])):
+        notes.append(f"on one side only, and not compared: {', '.join(alone)}")
+    old, new = (str(part["delivery"].iloc[0]) for part in parts)
+    if old != new:
+        parts = [part.assign(delivery=f"{old} → {new}") for part in parts]
+        notes.append(f"two harnesses are compared: {old} → {new}")
+    differs = unlike(base.provenance, head.provenance, harnesses) if head else ()
+    rows = pd.concat(parts, ignore_index=True)
+    return Sides(rows, names[0], names[1], differs, (base_arm, head_arm), tuple(notes))
 
 
 def transcripts_of(sides: Sides, scenarios: Iterable[str], model: str) -> tuple[Transcript, ...]:
@@ -178,8 +143,14 @@ def _called(rows: pd.DataFrame, arm: str) -> str:
     return f"{arm}: {skills}" if skills else arm
 
 
-def unlike(base: Sequence[LogInfo], head: Sequence[LogInfo]) -> tuple[str, ...]:
-    """In what two sets of logs differ that makes their values incomparable, one line each."""
+def unlike(base: Sequence[LogInfo], head: Sequence[LogInfo], harnesses: bool = False) -> tuple[str, ...]:
+    """In what two sets of logs differ that makes their values incomparable, one line each.
+
+    Args:
+        base: Conditions of the base's logs.
+        head: Conditions of the head's logs.
+        harnesses: Whether the delivery of the skill is what is compared, and may differ.
+    """
     found = []
     for task in sorted({i.task for i in base} & {i.task for i in head}):
         mine, other = [i for i in base if i.task == task], [i for i in head if i.task == task]
@@ -190,7 +161,7 @@ def unlike(base: Sequence[LogInfo], head: Sequence[LogInfo]) -> tuple[str, ...]:
             ("grader prompt", lambda i: i.grader_prompt),
         ):
             a, b = sorted({of(i) for i in mine}), sorted({of(i) for i in other})
-            if a != b:
+            if a != b and not (harnesses and what.startswith("delivery")):
                 found.append(f"{task}: {what} {' and '.join(a)} against {' and '.join(b)}")
         versions = [_versions(infos) for infos in (mine, other)]
         for scorer in sorted(versions[0].keys() & versions[1].keys()):
@@ -213,119 +184,34 @@ def compare(
     sides: Sides,
     metrics: Sequence[str] = (),
     margin: float = MARGIN,
-    noise: Mapping[str, float] | None = None,
+    noise: Mapping[tuple[str, str], float] | None = None,
     seed: int = 0,
-) -> tuple[Compared, ...]:
-    """Compares every metric of every model.
+) -> Frame:
+    """Compares every metric of every model, with verdicts.
 
     Args:
         sides: What to compare.
         metrics: Ids of metrics; none: all that have values.
         margin: A change smaller than this counts as nothing.
-        noise: Half-width of the A/A band by metric.
+        noise: Half-width of the A/A band by model and metric.
         seed: For the sign-flip test.
-
-    Returns:
-        In the order of models and of the registry; metrics without any value on one side are left out, unless named.
     """
-    found: list[Compared] = []
-    for model in sorted(set(sides.rows["model"])):
-        rows = sides.rows[sides.rows["model"] == model]
-        mine = []
-        part = rows_for(rows)
-        fault = fault_of_loading(rows)
-        for name, metric in load_metrics().items():
-            if metrics and name not in metrics:
-                continue
-            one = _one(part(metric), name, metric, model, margin, seed)
-            if one is not None or name in metrics:
-                mine.append(replace(one or _nothing(name, model), fault=fault.get(metric.scorer, "")))
-        band = noise or {}
-        found += [
-            _judged(replace(one, p_holm=p, noise=band.get(one.metric)), margin)
-            for one, p in zip(mine, _corrected(mine), strict=True)
-        ]
-    return tuple(found)
+    # Without the positive controls nothing can be said of loading.
+    asked = [*metrics, "positive-controls"] if metrics else []
+    return judge(estimate(sides.rows, BASE, asked, whole=False, seed=seed), margin, noise)
 
 
-def _corrected(mine: Sequence[Compared]) -> list[float]:
-    """Each metric's p, corrected within its family."""
-    corrected = [math.nan] * len(mine)
-    for headline, method in ((True, "holm"), (False, "fdr_bh")):
-        family = [
-            i for i, one in enumerate(mine) if (load_metrics()[one.metric].family == "headline") is headline
-        ]
-        for i, p in zip(family, adjust([mine[i].effect.p for i in family], method), strict=True):
-            corrected[i] = p
-    return corrected
-
-
-def _one(
-    rows: pd.DataFrame, name: str, metric: Metric, model: str, margin: float, seed: int
-) -> Compared | None:
-    values = values_of(rows, metric)
-    by_side = {side: values[values["arm"] == side] for side in (BASE, HEAD)}
-    if any(side.empty for side in by_side.values()):
-        return None
-    differences = scenario_differences(values, BASE, HEAD)
-    effect = effect_of(differences, seed=seed)
-    order = (metric.sign * differences).sort_values(kind="stable")
-    lost = missing_of(rows, metric)
-    shares = [_missing(lost, by_side[side], side) for side in (BASE, HEAD)]
-    return Compared(
-        metric=name,
-        model=model,
-        verdict="",
-        why="",
-        base=rate_of(by_side[BASE], metric),
-        head=rate_of(by_side[HEAD], metric),
-        effect=effect,
-        p_holm=math.nan,
-        worse=tuple((str(s), float(differences[s])) for s in order.index if order[s] < 0),
-        better=tuple((str(s), float(differences[s])) for s in order.index[::-1] if order[s] > 0),
-        missing=(shares[0], shares[1]),
-    )
-
-
-def _missing(lost: pd.DataFrame, there: pd.DataFrame, side: str) -> float:
-    gone = int((lost["arm"] == side).sum())
-    return gone / (gone + len(there)) if gone else 0.0
-
-
-def _nothing(name: str, model: str) -> Compared:
-    empty = Rate(math.nan, math.nan, math.nan, 0.0, 0, 0)
-    none = Effect(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan, 0)
-    return Compared(name, model, "", "", empty, empty, none, math.nan, (), (), (0.0, 0.0))
-
-
-def _judged(one: Compared, margin: float) -> Compared:
-    verdict, why = _verdict(one, margin)
-    return replace(one, verdict=verdict, why=why)
-
-
-def _verdict(one: Compared, margin: float) -> tuple[str, str]:
-    effect = one.effect
-    if one.fault:
-        return "invalid", one.fault
-    if effect.scenarios < 2:
-        return "invalid", f"{effect.scenarios} common scenarios with a value; two are needed"
-    for side, share in zip((BASE, HEAD), one.missing, strict=True):
-        if share > MOST_MISSING:
-            return (
-                "invalid",
-                f"{share:.0%} of the {side}'s answers are missing; at most {MOST_MISSING:.0%} may be",
-            )
-    if math.isnan(effect.p):
-        if effect.value == 0:
-            return "underpowered", "no scenario changed, which says nothing about others"
-        return "underpowered", "every scenario changed by the same amount, which gives no interval"
-    if one.p_holm < ALPHA:
-        gain = effect.value * load_metrics()[one.metric].sign > 0
-        if one.noise is not None and abs(effect.value) <= one.noise:
-            return "noise", f"the difference lies inside the A/A band of ±{one.noise:.3g}"
-        return ("improved" if gain else "regressed"), ""
-    # Of an amount the margin is a share of the base.
-    nothing = margin if load_metrics()[one.metric].scale == "share" else margin * abs(one.base.value)
-    if -nothing < effect.low and effect.high < nothing:
-        return "no detectable change", f"the interval lies within ±{nothing:.3g}"
-    return "underpowered", f"only a difference of {effect.mde:.3g} or more would show"
+def shown(frame: Frame, metrics: Sequence[str] = ()) -> tuple[Estimate, ...]:
+    """The differences that a comparison shows: all, or one of each metric that was asked for, if only to say why not."""
+    rows = {
+        (e.subject, e.metric): e
+        for e in frame.where(kind=DIFFERENCE, slice=ALL)
+        if not metrics or e.metric in metrics
+    }
+    for subject in frame.subjects:
+        for name in metrics:
+            nothing = Estimate(subject, name, DIFFERENCE, ALL, HEAD, BASE)
+            why = "0 common scenarios with a value; two are needed"
+            rows.setdefault((subject, name), replace(nothing, verdict="invalid", why=why))
+    order = list(load_metrics())
+    return tuple(sorted(rows.values(), key=lambda e: (e.subject, order.index(e.metric))))

@@ -7,19 +7,19 @@ skill; every report says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import pandas as pd
 from scipy.stats import binomtest
 
-from redgreenbench.reports.evidence import arm_order
-from redgreenbench.reports.metrics import metric_named, values_of
-from redgreenbench.reports.sections import p_text
+from redgreenbench.reports.estimate import arm_order
+from redgreenbench.reports.inference import adjust
+from redgreenbench.reports.metrics import load_registry, metric_named, values_of
+from redgreenbench.reports.words import p_text, share_of
 
 __all__ = ["Compliance", "compliance_of"]
 
-_FORMS = ("decision-formatted", "act-formatted", "program-given")
 _SAMPLE = ["task", "scenario", "pressure", "epoch"]
 _ALPHA = 0.05
 
@@ -32,7 +32,7 @@ class Compliance:
         model: The model.
         metric: Id of the metric that counts them.
         counts: By arm, replies with the form, and all replies that were asked for it.
-        unlike: Pairs of arms whose shares differ, with the p of McNemar's exact test.
+        unlike: Pairs of arms whose shares differ, with the p of McNemar's exact test, Holm over all pairs.
     """
 
     model: str
@@ -43,7 +43,7 @@ class Compliance:
     @property
     def text(self) -> str:
         """The counts in one line, and what follows where they differ."""
-        shares = ", ".join(f"{a} {k} of {n} ({100 * k / n:.0f} %)" for a, (k, n) in self.counts.items())
+        shares = ", ".join(f"{a} {share_of(k, n)}" for a, (k, n) in self.counts.items())
         said = f"{metric_named(self.metric).title}: {shares}"
         if self.unlike:
             pairs = ", ".join(f"{a} and {b} (p {p_text(p)})" for (a, b), p in self.unlike.items())
@@ -65,7 +65,7 @@ def compliance_of(
     """
     found = []
     for key, part in rows.groupby(list(by), sort=True, dropna=False, observed=True):
-        for metric in _FORMS:
+        for metric in load_registry().forms:
             values = values_of(part, metric_named(metric))
             if values.empty:
                 continue
@@ -74,9 +74,12 @@ def compliance_of(
             mine = {arm: values.loc[values["arm"].eq(arm), "value"] for arm in arms}
             counts = {arm: (int(v.sum()), len(v)) for arm, v in mine.items()}
             tests = {(a, b): _mcnemar(by_arm[a], by_arm[b]) for a, b in combinations(arms, 2)}
-            unlike = {pair: p for pair, p in tests.items() if p < _ALPHA}
-            found.append(Compliance(str(key[0]), metric, counts, unlike))
-    return tuple(found)
+            found.append(Compliance(str(key[0]), metric, counts, tests))
+    corrected = iter(adjust([p for one in found for p in one.unlike.values()]))
+    known = [replace(one, unlike={pair: next(corrected) for pair in one.unlike}) for one in found]
+    return tuple(
+        replace(one, unlike={pair: p for pair, p in one.unlike.items() if p < _ALPHA}) for one in known
+    )
 
 
 def _mcnemar(one: pd.Series[float], other: pd.Series[float]) -> float:

@@ -24,6 +24,8 @@ __all__ = [
     "Effect",
     "GainedLost",
     "adjust",
+    "alike",
+    "drop",
     "effect_of",
     "erosion",
     "flip_rate",
@@ -41,6 +43,8 @@ _EXACT_UP_TO = 13
 """Scenarios up to which all sign patterns are tried (2^13 of them); beyond, they are drawn with a seed."""
 _DRAWS = 9_999
 _LOOK_UP_TO = 100_000
+_TOLERANCE = 1e-12
+"""Share of the values' scale below which two numbers are the same."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,16 @@ def scenario_differences(frame: pd.DataFrame, base: str, head: str) -> pd.Series
     both = side_by_side(frame, base, head).dropna()
     per_cell = both[head] - both[base]
     per_pressure = per_cell.groupby(["scenario", "pressure"], sort=True).mean()
-    return per_pressure.groupby("scenario", sort=True).mean()
+    found = per_pressure.groupby("scenario", sort=True).mean()
+    scale = float(both.abs().to_numpy(float).max()) if len(both) else 0.0
+    # A difference that is none must not be one by the rounding of a sum.
+    return found.where(found.abs() > _TOLERANCE * scale, 0.0)
+
+
+def alike(values: np.ndarray | Sequence[float]) -> bool:
+    """Whether numbers are equal but for rounding: their range is at most 1e-12 of the largest."""
+    given = np.asarray(values, float)
+    return float(np.ptp(given)) <= _TOLERANCE * float(np.abs(given).max())
 
 
 def effect_of(
@@ -109,8 +122,10 @@ def effect_of(
 ) -> Effect:
     """The effect that scenario differences show.
 
-    Policy: with fewer than two scenarios, or where all differ by exactly the same amount, interval, p and smallest
-    detectable difference are NaN: such data say nothing about other scenarios.
+    Policy: with fewer than two scenarios interval, p and smallest detectable difference are NaN: one scenario says nothing
+    about others. Where no scenario changed, p is 1 and there is no interval. Where all changed by the same amount, interval,
+    p and smallest detectable difference are those of the same data with one scenario that did not change, so that t is
+    G − 1: from five scenarios on that is more than chance.
 
     Args:
         differences: One value a scenario, as `scenario_differences` gives them.
@@ -121,8 +136,12 @@ def effect_of(
     values = differences.to_numpy(float)
     count = len(values)
     mean = float(values.mean()) if count else math.nan
-    if count < 2 or float(np.ptp(values)) == 0.0:
+    if count < 2:
         return Effect(mean, math.nan, math.nan, math.nan, math.nan, math.nan, count)
+    if alike(values):
+        if not values.any():
+            return Effect(0.0, math.nan, math.nan, 1.0, 1.0, math.nan, count)
+        values = _one_unchanged(values)
     test = stats.ttest_1samp(values, 0.0)
     interval = test.confidence_interval(level)
     return Effect(
@@ -134,6 +153,11 @@ def effect_of(
         mde=minimum_detectable_effect(values),
         scenarios=count,
     )
+
+
+def _one_unchanged(values: np.ndarray) -> np.ndarray:
+    """Equal differences, the first of them replaced by zero."""
+    return np.where(np.arange(len(values)) == 0, 0.0, values)
 
 
 def sign_flip(values: np.ndarray | Sequence[float], seed: int = 0) -> float:
@@ -156,10 +180,17 @@ def sign_flip(values: np.ndarray | Sequence[float], seed: int = 0) -> float:
     return float(result.pvalue)
 
 
-def non_inferiority(differences: pd.Series[float], margin: float) -> float:
+def non_inferiority(differences: pd.Series[float], margin: float, answer: float = 1.0) -> float:
     """One-sided p against "the head is worse by ``margin`` or more": a t test of the differences shifted by the margin.
 
-    Policy: as `effect_of`; NaN where nothing varies. ``p > α`` is no evidence of anything, least of all of equality.
+    Policy: NaN with fewer than two scenarios. Where all changed by the same amount, as in `effect_of`. Where none changed, p
+    is that of the same data with one answer lost: a pair without a loss passes exactly where one with a single loss
+    does. ``p > α`` is no evidence of anything, least of all of equality.
+
+    Args:
+        differences: One value a scenario, positive where the head is better.
+        margin: The margin, positive.
+        answer: How much one answer is worth in its scenario's mean: one over the answers to it.
 
     Raises:
         ValueError: The margin is not positive.
@@ -167,8 +198,11 @@ def non_inferiority(differences: pd.Series[float], margin: float) -> float:
     if not margin > 0:
         raise ValueError(f"a non-inferiority margin is positive, not {margin}")
     values = differences.to_numpy(float)
-    if len(values) < 2 or float(np.ptp(values)) == 0.0:
+    if len(values) < 2:
         return math.nan
+    if alike(values):
+        first = np.arange(len(values)) == 0
+        values = _one_unchanged(values) if values.any() else np.where(first, -answer, 0.0)
     return float(stats.ttest_1samp(values, -margin, alternative="greater").pvalue)
 
 
@@ -177,7 +211,7 @@ def minimum_detectable_effect(
 ) -> float:
     """Smallest true mean that a t test would find with this power, from the noncentral t and the sample's own sd."""
     given = np.asarray(values, float)
-    if len(given) < 2 or float(np.ptp(given)) == 0.0:
+    if len(given) < 2 or alike(given):
         return math.nan
     size = TTestPower().solve_power(
         nobs=len(given), alpha=alpha, power=power, alternative="two-sided" if two_sided else "larger"
@@ -186,25 +220,29 @@ def minimum_detectable_effect(
 
 
 def scenarios_needed(
-    values: np.ndarray | Sequence[float], effect: float, power: float = 0.8, alpha: float = 0.05
+    values: np.ndarray | Sequence[float],
+    effect: float,
+    power: float = 0.8,
+    alpha: float = 0.05,
+    two_sided: bool = False,
 ) -> int | None:
-    """Scenarios that a one-sided t test needs to find ``effect`` with this power, varying as these do.
+    """Scenarios that a t test, one-sided unless it is said, needs to find ``effect`` with this power, varying as these do.
 
     None where nothing varies, or where more than 100,000 would be needed.
     """
     given = np.asarray(values, float)
-    if len(given) < 2 or float(np.ptp(given)) == 0.0 or not effect > 0:
+    if len(given) < 2 or alike(given) or not effect > 0:
         return None
     size = effect / float(given.std(ddof=1))
-    solver = TTestPower()
+    solver, side = TTestPower(), "two-sided" if two_sided else "larger"
     low, high = 2, 2
-    while solver.power(size, high, alpha, alternative="larger") < power:
+    while solver.power(size, high, alpha, alternative=side) < power:
         low, high = high, 2 * high
         if high > _LOOK_UP_TO:
             return None
     while low < high:
         middle = (low + high) // 2
-        if solver.power(size, middle, alpha, alternative="larger") < power:
+        if solver.power(size, middle, alpha, alternative=side) < power:
             low = middle + 1
         else:
             high = middle
@@ -260,6 +298,36 @@ def gained_lost(frame: pd.DataFrame, base: str, head: str) -> GainedLost:
     return GainedLost(gained, lost, both, len(passed) - gained - lost - both, p)
 
 
+def drop(frame: pd.DataFrame, base: str, head: str, seed: int = 0) -> tuple[float, float]:
+    """How much lower the head is in one scenario, and the one-sided p that chance alone drops as far.
+
+    Answers to one scenario under one pressure are exchangeable where nothing changed, so the arms' names are dealt out
+    anew among them, 9,999 times with a seed (a permutation test, stratified by pressure). NaN without answers of both arms
+    to a common pressure.
+
+    Args:
+        frame: Columns pressure, arm and value, of one scenario.
+        base: The arm to compare with.
+        head: The arm that is compared.
+        seed: For the draws.
+    """
+    draws = np.random.default_rng(seed)
+    seen: list[float] = []
+    dealt = np.zeros(_DRAWS)
+    for _, part in frame.groupby("pressure", sort=True, observed=True):
+        old, new = (part.loc[part["arm"].eq(arm), "value"].to_numpy(float) for arm in (base, head))
+        if not len(old) or not len(new):
+            continue
+        seen.append(float(old.mean() - new.mean()))
+        both = draws.permuted(np.tile(np.concatenate([old, new]), (_DRAWS, 1)), axis=1)
+        dealt += both[:, : len(old)].mean(axis=1) - both[:, len(old) :].mean(axis=1)
+    if not seen:
+        return math.nan, math.nan
+    total = sum(seen)
+    further = dealt >= total - _TOLERANCE * max(1.0, abs(total))
+    return total / len(seen), float((1 + further.sum()) / (1 + _DRAWS))
+
+
 def pass_hat_k(frame: pd.DataFrame, k: int) -> pd.Series[float]:
     """pass^k by scenario: the chance that k of its answers, drawn without replacement, all pass.
 
@@ -274,7 +342,8 @@ def pass_hat_k(frame: pd.DataFrame, k: int) -> pd.Series[float]:
 
     grouped = frame.assign(passed=frame["value"] >= 0.5).groupby(["scenario", "pressure"])["passed"]
     n, passes = grouped.size(), grouped.sum()
-    rate = pd.Series(special.comb(passes, k) / special.comb(n, k), n.index).where(n >= k)
+    with np.errstate(invalid="ignore"):
+        rate = pd.Series(special.comb(passes, k) / special.comb(n, k), n.index).where(n >= k)
     return rate.groupby("scenario", sort=True).mean()
 
 

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import numpy as np
 import pandas as pd
 from inspect_ai.scorer import MetricProtocol, SampleScore, Score, ci_wilson
-from scipy import stats
 
-__all__ = ["Difference", "Rate", "paired_difference", "pass_rate", "side_by_side"]
+__all__ = ["Rate", "pass_rate", "side_by_side"]
+
+_SAME = 1e-12
 
 
 @dataclass(frozen=True)
@@ -41,42 +41,6 @@ class Rate:
     scenarios: int
 
 
-@dataclass(frozen=True)
-class Difference:
-    """The paired difference of two arms with its interval.
-
-    Attributes:
-        value: Mean over scenarios of (head − base); NaN without pairs.
-        low: Lower end; NaN where it cannot be estimated.
-        high: Upper end.
-        pairs: Number of (scenario, pressure, epoch) cells with both arms.
-        scenarios: Number of scenarios with a pair.
-        unpaired: Number of cells with one arm only.
-        gained: Scenarios whose mean rose.
-        lost: Scenarios whose mean fell.
-        no_headroom: Scenarios in which the base passes everywhere, so that no gain is possible.
-    """
-
-    value: float
-    low: float
-    high: float
-    pairs: int
-    scenarios: int
-    unpaired: int
-    gained: tuple[str, ...]
-    lost: tuple[str, ...]
-    no_headroom: tuple[str, ...]
-
-    @property
-    def verdict(self) -> str:
-        """Whether the interval excludes zero; ``cannot tell`` where there is none."""
-        if math.isnan(self.low):
-            return "cannot tell"
-        if self.low > 0:
-            return "better"
-        return "worse" if self.high < 0 else "not distinguishable"
-
-
 def pass_rate(frame: pd.DataFrame, level: float = 0.95) -> Rate:
     """A pass rate, clustered by scenario.
 
@@ -95,7 +59,7 @@ def pass_rate(frame: pd.DataFrame, level: float = 0.95) -> Rate:
     values = frame["value"].to_numpy(float)
     by_scenario = frame.groupby("scenario", sort=True)["value"].mean()
     groups, mean = len(by_scenario), float(by_scenario.mean())
-    if groups > 1 and 0.0 < values.mean() < 1.0:
+    if groups > 1 and _SAME < values.mean() < 1.0 - _SAME:
         metric = ci_wilson(level, cluster="scenario")
         rows = list(zip(frame["scenario"], values, strict=True))
     else:
@@ -124,34 +88,3 @@ def side_by_side(
     two = frame[frame["arm"].isin([base, head])]
     wide = two.groupby([*by, "arm"], sort=True)["value"].mean().unstack("arm")
     return wide.reindex(columns=[base, head])
-
-
-def paired_difference(frame: pd.DataFrame, base: str, head: str, level: float = 0.95) -> Difference:
-    """The difference head − base, paired by (scenario, pressure, epoch), clustered by scenario.
-
-    Student t with G − 1 degrees of freedom over the G scenarios' mean differences, which equals the
-    cluster-robust estimate when scenarios have equally many rows. Policy: with fewer than two scenarios, or
-    when all scenarios differ by exactly the same amount, the interval is NaN: such data say nothing about
-    other scenarios.
-
-    Args:
-        frame: Columns scenario, pressure, epoch, arm and value.
-        base: The arm to compare with.
-        head: The arm that is compared.
-        level: Confidence level.
-    """
-    wide = side_by_side(frame, base, head)
-    both = wide.dropna()
-    per = both.groupby(["scenario", "pressure"]).mean().groupby("scenario", sort=True).mean()
-    difference = (per[head] - per[base]).to_numpy(float)
-    groups = len(difference)
-    mean = float(difference.mean()) if groups else math.nan
-    low = high = math.nan
-    if groups > 1 and float(np.ptp(difference)) > 0.0:
-        interval = stats.ttest_1samp(difference, 0.0).confidence_interval(level)
-        low, high = float(interval.low), float(interval.high)
-    rose, fell = per.index[difference > 0], per.index[difference < 0]
-    full = per.index[per[base] >= 1.0]
-    return Difference(
-        mean, low, high, len(both), groups, len(wide) - len(both), tuple(rose), tuple(fell), tuple(full)
-    )

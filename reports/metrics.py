@@ -21,8 +21,9 @@ __all__ = [
     "Claim",
     "Derived",
     "Metric",
-    "load_derived",
+    "Registry",
     "load_metrics",
+    "load_registry",
     "metric_named",
     "missing_of",
     "plain",
@@ -72,6 +73,7 @@ class Metric(BaseModel):
         missing: What counts as missing.
         needs: What a run needs to measure it.
         claimed: The document's own figures.
+        grader: Whether it needs a grader.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -94,6 +96,7 @@ class Metric(BaseModel):
     missing: str
     needs: str = "a task whose scenarios ask for it"
     claimed: Claim | None = None
+    grader: bool = False
 
     @property
     def sign(self) -> int:
@@ -112,18 +115,39 @@ class Derived(BaseModel):
     section: str
 
 
-@cache
-def load_derived() -> dict[str, Derived]:
-    """What reports compute from metrics, by id."""
-    text = Path(__file__).with_name("derived.yaml").read_text("utf-8")
-    return TypeAdapter(dict[str, Derived]).validate_python(yaml.safe_load(text))
+class Registry(BaseModel):
+    """What reports do with metrics.
+
+    Attributes:
+        front: Metrics of the first table.
+        rank: Metrics that leaderboards rank by.
+        forms: Metrics that count replies with the form that they are asked for.
+        computed: What is computed from metrics, by id.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    front: tuple[str, ...]
+    rank: tuple[str, ...]
+    forms: tuple[str, ...]
+    computed: dict[str, Derived]
 
 
 @cache
+def _documents() -> tuple[dict[str, Metric], Registry]:
+    text = Path(__file__).with_name("metrics.yaml").read_text("utf-8")
+    metrics, rest = yaml.safe_load_all(text)
+    return TypeAdapter(dict[str, Metric]).validate_python(metrics), Registry.model_validate(rest)
+
+
 def load_metrics() -> dict[str, Metric]:
     """All metrics by id, in the order in which reports show them."""
-    text = Path(__file__).with_name("metrics.yaml").read_text("utf-8")
-    return TypeAdapter(dict[str, Metric]).validate_python(yaml.safe_load(text))
+    return _documents()[0]
+
+
+def load_registry() -> Registry:
+    """What reports do with metrics: which stand in front, which rank, and what is computed from them."""
+    return _documents()[1]
 
 
 def metric_named(name: str) -> Metric:
@@ -215,30 +239,37 @@ def _restricted(amounts: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
 
 
 def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """Samples that could not be judged by a metric: columns scenario, pressure, epoch, arm, reason.
+    """Samples that could not be judged by a metric: columns scenario, pressure, epoch, arm, status, reason.
 
     Unscored, failed and missing samples count; where the metric does not apply nothing is missing.
     """
     scorer, key = rows["scorer"].eq(metric.scorer), rows["key"].eq(metric.key)
     unscored = rows[scorer & rows["status"].eq("unscored") & (key | rows["key"].isna())]
     failed = rows[rows["status"].isin(FAILED)]
-    if len(failed) or len(unscored):
-        # What has no value is missing only from metrics that other answers to its scenario have.
-        asked = rows.loc[scorer & key, ["scenario", "status"]].drop_duplicates()
-        applies = set(asked.loc[asked["status"].ne("not_applicable"), "scenario"])
-        failed = failed[failed["scenario"].isin(applies)]
-        if metric.key.startswith("pattern:") and applies:
-            unscored = unscored[unscored["scenario"].isin(applies)]
-        else:
-            unscored = unscored[~unscored["scenario"].isin(set(asked["scenario"]) - applies)]
+    columns = ["scenario", "pressure", "epoch", "arm", "status", "reason"]
+    if not len(failed) and not len(unscored):
+        return pd.DataFrame(columns=columns)
+    # What has no value is missing only from metrics that other answers to its scenario have.
+    asked = rows.loc[scorer & key, ["scenario", "status"]].drop_duplicates()
+    applies = set(asked.loc[asked["status"].ne("not_applicable"), "scenario"])
+    failed = failed[failed["scenario"].isin(applies)]
+    if metric.key.startswith("pattern:") and applies:
+        unscored = unscored[unscored["scenario"].isin(applies)]
+    else:
+        unscored = unscored[~unscored["scenario"].isin(set(asked["scenario"]) - applies)]
     lost = pd.concat([unscored, failed]) if len(failed) else unscored
-    columns = ["scenario", "pressure", "epoch", "arm", "reason"]
     return plain(lost.loc[_samples(lost, metric), columns]).drop_duplicates().reset_index(drop=True)
 
 
-def why_missing(rows: pd.DataFrame, metric: Metric) -> str:
-    """Why a run has no value of a metric, in one line."""
-    lost = missing_of(rows, metric)
+def why_missing(rows: pd.DataFrame, metric: Metric, lost: pd.DataFrame | None = None) -> str:
+    """Why a run has no value of a metric, in one line.
+
+    Args:
+        rows: The tidy table.
+        metric: The metric.
+        lost: What `missing_of` says of them, where that is known.
+    """
+    lost = missing_of(rows, metric) if lost is None else lost
     reasons = lost["reason"].value_counts()
     if len(reasons):
         return f"{len(lost)} answers could not be judged: {in_words(str(reasons.index[0]))}"

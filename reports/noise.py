@@ -1,4 +1,4 @@
-"""The noise floor of the instrument: the same arm asked twice, by splitting a log's epochs or from two logs."""
+"""The noise floor of the instrument: the same arm asked twice, in disjoint halves of its epochs or in two sets of logs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from redgreenbench.evals.errors import InputError
-from redgreenbench.reports.compare import BASE, HEAD
-from redgreenbench.reports.inference import effect_of, flip_rate, scenario_differences
+from redgreenbench.reports.estimate import Subject, differences_of
+from redgreenbench.reports.inference import flip_rate
 from redgreenbench.reports.load import Table
 from redgreenbench.reports.metrics import load_metrics, values_of
 
 __all__ = ["Noise", "halves_of", "measure_noise", "noise_between"]
+
+_FIRST, _SECOND = "first half", "second half"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Noise:
         metric: Id of the metric.
         model: The model.
         arm: The arm that was asked twice.
+        epochs: Epochs in each half; the band is for comparisons with as many a side.
         flips: Chance that asking again turns an answer's verdict round.
         difference: Mean difference of the two halves, which should be zero.
         band: Half-width of the A/A band: a difference of means this large arises in 5 % of A/A comparisons.
@@ -33,59 +36,76 @@ class Noise:
     metric: str
     model: str
     arm: str
+    epochs: int
     flips: float
     difference: float
     band: float
     scenarios: int
 
 
-def measure_noise(first: Table, second: Table | None, arm: str) -> tuple[Noise, ...]:
+def measure_noise(
+    first: Table, second: Table | None, arm: str, epochs: int | None = None
+) -> tuple[Noise, ...]:
     """Compares an arm with itself.
 
     Args:
         first: Logs with the arm.
-        second: Other logs with the same arm; None: odd epochs of ``first`` are compared with even ones.
+        second: Other logs with the same arm; None: disjoint halves of the epochs of ``first`` are compared.
         arm: The arm.
+        epochs: Epochs a half: as many as each side has of what the band is held against. None: as many as there are.
 
     Raises:
-        InputError: The arm is not there, or its epochs cannot be split.
+        InputError: The arm is not there, or its epochs do not give two such halves.
     """
-    rows = _halves(first, second, arm)
+    tables = [first] if second is None else [first, second]
+    parts = []
+    for table in tables:
+        mine = table.rows[table.rows["arm"].eq(arm)]
+        if mine.empty:
+            raise InputError(f"no arm '{arm}' in {', '.join(table.logs)}; choose with --arm")
+        parts.append(mine)
+    if second is None:
+        rows, half = halves_of(parts[0], epochs)
+    else:
+        half = min(int(part["epoch"].max()) for part in parts)
+        named = zip(parts, (_FIRST, _SECOND), strict=True)
+        rows = pd.concat([p[p["epoch"].le(half)].assign(arm=side) for p, side in named], ignore_index=True)
     found = []
-    for model in sorted(set(rows["model"])):
-        mine = rows[rows["model"] == model]
+    for model in sorted(set(map(str, rows["model"]))):
+        mine = rows[rows["model"].eq(model)]
         for name, metric in load_metrics().items():
             values = values_of(mine, metric)
-            if set(values["arm"]) == {BASE, HEAD}:
-                found.append(noise_between(values, name, model, arm))
+            if set(values["arm"]) == {_FIRST, _SECOND}:
+                found.append(noise_between(values, name, model, arm, half))
     return tuple(found)
 
 
-def noise_between(values: pd.DataFrame, metric: str, model: str, arm: str) -> Noise:
-    """The noise of one metric between two rounds of the same arm, which stand in ``values`` as ``base`` and ``head``."""
-    parts = [values[values["arm"] == side] for side in (BASE, HEAD)]
-    effect = effect_of(scenario_differences(values, BASE, HEAD), flips=False)
-    # Half-width of the interval of a difference that is zero by construction.
-    band = (effect.high - effect.low) / 2
-    return Noise(metric, model, arm, flip_rate(*parts), effect.value, band, effect.scenarios)
+def noise_between(values: pd.DataFrame, metric: str, model: str, arm: str, epochs: int) -> Noise:
+    """The noise of one metric between two rounds of the same arm, as `halves_of` names them."""
+    parts = [values[values["arm"].eq(side)] for side in (_FIRST, _SECOND)]
+    one = differences_of(Subject(model), metric, values, _FIRST, _SECOND)
+    # Half-width of the interval of a difference that is zero by construction; none where the halves agree everywhere.
+    band = (one.high - one.low) / 2
+    return Noise(metric, model, arm, epochs, flip_rate(*parts), one.value, band, one.n)
 
 
-def halves_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of one arm with their odd epochs as ``base`` and their even ones as ``head``."""
-    odd = rows["epoch"] % 2 == 1
-    return rows.assign(arm=odd.map({True: BASE, False: HEAD}), epoch=(rows["epoch"] + 1) // 2)
+def halves_of(rows: pd.DataFrame, epochs: int | None = None) -> tuple[pd.DataFrame, int]:
+    """Rows of one arm as two disjoint halves of equally many epochs, odd ones and even ones, and how many those are.
 
+    Args:
+        rows: Rows of one arm, with a column epoch.
+        epochs: Epochs a half; None: as many as there are.
 
-def _halves(first: Table, second: Table | None, arm: str) -> pd.DataFrame:
-    tables = [first] if second is None else [first, second]
-    for table in tables:
-        if not (table.rows["arm"] == arm).any():
-            raise InputError(f"no arm '{arm}' in {', '.join(table.logs)}; choose with --arm")
-    rows = first.rows[first.rows["arm"] == arm]
-    if second is not None:
-        other = second.rows[second.rows["arm"] == arm]
-        return pd.concat([rows.assign(arm=BASE), other.assign(arm=HEAD)], ignore_index=True)
-    epochs = rows["epoch"].max()
-    if math.isnan(epochs) or epochs < 2:
-        raise InputError("one epoch cannot be split; give two logs, or run with --epochs 2 or more")
-    return halves_of(rows).reset_index(drop=True)
+    Raises:
+        InputError: There are not enough.
+    """
+    there = rows["epoch"].max()
+    half = epochs or (0 if math.isnan(there) else int(there) // 2)
+    if not half or there < 2 * half:
+        raise InputError(
+            f"{0 if math.isnan(there) else int(there)} epochs do not give two halves of {half or 1}, the epochs a side of "
+            f"what they are held against; run the arm with --epochs {2 * (half or 1)} or more"
+        )
+    kept = rows[rows["epoch"].le(2 * half)]
+    odd = kept["epoch"] % 2 == 1
+    return kept.assign(arm=odd.map({True: _FIRST, False: _SECOND}), epoch=(kept["epoch"] + 1) // 2), half

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
+from redgreenbench.reports.inference import alike
 from redgreenbench.reports.intervals import Rate, side_by_side
 
 __all__ = ["Pooled", "Ratio", "amount", "cluster_robust", "ratio_of_means"]
@@ -72,7 +73,7 @@ def cluster_robust(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
     value = float(difference.mean()) if len(difference) else math.nan
     count = len(groups)
     means = [float(difference[sizes == g].mean()) for g in range(count)]
-    if count < 2 or max(means) == min(means):
+    if count < 2 or alike(means):
         return Pooled(value, math.nan, math.nan, math.nan, method, len(difference), count)
     fitted = OLS(difference, np.ones(len(difference))).fit(
         cov_type="cluster-crv3" if ragged else "cluster", cov_kwds={"groups": sizes}, use_t=True
@@ -112,7 +113,7 @@ def ratio_of_means(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
         a.mean() ** 2 - t**2 * vaa,
     )
     inside = linear**2 - square * constant
-    if square <= 0 or inside < 0 or vaa == vbb == 0:
+    if square <= 0 or inside < 0 or (alike(a) and alike(b)):
         return Ratio(value, math.nan, math.nan)
     root = math.sqrt(inside)
     if root / square < _SAME:

@@ -9,6 +9,7 @@ from redgreenbench.reports.inference import (
     Effect,
     GainedLost,
     adjust,
+    drop,
     effect_of,
     erosion,
     flip_rate,
@@ -21,11 +22,10 @@ from redgreenbench.reports.inference import (
     scenarios_needed,
     sign_flip,
 )
-from redgreenbench.reports.intervals import Difference, Rate, paired_difference, pass_rate
+from redgreenbench.reports.intervals import Rate, pass_rate
 from redgreenbench.reports.robust import Pooled, Ratio, amount, cluster_robust, ratio_of_means
 
 __all__ = [
-    "Difference",
     "Effect",
     "GainedLost",
     "Pooled",
@@ -34,6 +34,7 @@ __all__ = [
     "adjust",
     "amount",
     "cluster_robust",
+    "drop",
     "effect_of",
     "erosion",
     "flip_rate",
@@ -41,7 +42,6 @@ __all__ = [
     "interaction",
     "minimum_detectable_effect",
     "non_inferiority",
-    "paired_difference",
     "pass_hat_k",
     "pass_rate",
     "ratio_of_means",

@@ -7,13 +7,13 @@ the model's other runs on the tab.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from redgreenbench.evals.vocabulary import Arm
-from redgreenbench.reports.evidence import Measured, Subject, subjects_of
+from redgreenbench.reports.estimate import ALL, MEAN, Estimate, Frame, Subject, View, estimate
 from redgreenbench.reports.leaderboard.identity import (
     Key,
     Skill,
@@ -25,16 +25,15 @@ from redgreenbench.reports.leaderboard.identity import (
     slug,
 )
 from redgreenbench.reports.leaderboard.ranks import Rank, rank_intervals
-from redgreenbench.reports.leaderboard.results import ALL, Slice, marks_of, noise_of, restricted, slices_of
+from redgreenbench.reports.leaderboard.results import Slice, marks_of, noise_of, slice_estimates, slices_of
 from redgreenbench.reports.leaderboard.sources import LogFacts
 from redgreenbench.reports.load import Table
-from redgreenbench.reports.metrics import load_metrics, plain, values_of
+from redgreenbench.reports.metrics import load_metrics, load_registry, missing_of, plain, values_of
 from redgreenbench.reports.noise import Noise
 from redgreenbench.reports.reading import LogInfo
+from redgreenbench.reports.rules import judge
 
 __all__ = ["Entry", "Tab", "build_tabs"]
-
-_RANKED = ("decision-accuracy", "routing-accuracy", "fixes-correct")
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class Entry:
         facts: How its logs were made.
         date: Day of its newest log.
         epochs: Largest number of epochs.
-        subject: All metrics of RED and this row, which is the arm ``arm``.
-        arm: Name of its arm in ``subject``.
+        view: All estimates of RED and this row, which is the arm ``arm``, with their answers.
+        arm: Name of its arm there.
         slices: Its results by (pressure, split).
         noise: How much it differs from itself; None where it was asked once.
         missing: Answers that the ranked metric has no value for.
@@ -71,15 +70,15 @@ class Entry:
     facts: tuple[LogFacts, ...]
     date: str
     epochs: int
-    subject: Subject
+    view: View
     arm: str
     slices: Mapping[tuple[str, str], Slice]
     noise: Noise | None
     missing: int
 
-    def measured(self, metric: str) -> Measured | None:
-        """One metric of this row; None where it has no value."""
-        return next((m for m in self.subject.measured if m.metric == metric and self.arm in m.arms), None)
+    def get(self, metric: str, kind: str = MEAN) -> Estimate | None:
+        """One estimate of this row over all samples; None where there is none."""
+        return self.view.get(metric, self.arm, kind)
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def build_tabs(table: Table, facts: Mapping[str, LogFacts], private: Iterable[st
 
 def _ranked(rows: pd.DataFrame) -> list[str]:
     """Metrics by which these rows are ranked, each on a tab of its own: two metrics are never pooled."""
-    return [name for name in _RANKED if not values_of(rows, load_metrics()[name]).empty]
+    return [name for name in load_registry().rank if not values_of(rows, load_metrics()[name]).empty]
 
 
 def _tab(
@@ -151,10 +150,25 @@ def _tab(
     names = {key: entry_id(tab_id, key) for key in dict.fromkeys(keys.values())}
     of = pd.Series({pair: names[key] for pair, key in keys.items()})
     rows = rows.assign(entry=pd.Categorical(of.reindex(pairs).to_numpy()))
+    groups = list(_groups(rows, names))
+    estimates: list[Estimate] = []
+    arms: dict[Subject, tuple[str, ...]] = {}
+    for mine, _ in groups:
+        part = estimate(mine)
+        (subject,) = part.subjects
+        there = values_of(mine, load_metrics()[metric])
+        lost = missing_of(mine, load_metrics()[metric])
+        estimates += [
+            *part.estimates,
+            *slice_estimates(subject, there, lost, metric, private, part.arms[subject]),
+        ]
+        arms |= part.arms
+    # Verdicts are corrected over all rows of the tab.
+    frame = judge(Frame(tuple(estimates), arms, Arm.RED.value))
     made = [
         entry
-        for subject, mine in _subjects(rows, names)
-        for entry in _entries(subject, mine, names, metric, group, facts, private)
+        for (mine, shown), subject in zip(groups, arms, strict=True)
+        for entry in _entries(frame, subject, mine, shown, names, metric, group, facts)
     ]
     made = _with_ranks(made, metric, private)
     ordered = sorted(
@@ -173,8 +187,8 @@ def _tab(
     )
 
 
-def _subjects(rows: pd.DataFrame, names: Mapping[Key, str]) -> list[tuple[Subject, dict[str, str]]]:
-    """Metrics of rows that share the answers of RED that they are compared with; with them, entry by arm."""
+def _groups(rows: pd.DataFrame, names: Mapping[Key, str]) -> Iterator[tuple[pd.DataFrame, dict[str, str]]]:
+    """Rows that share the answers of RED that they are compared with; with them, arm by entry."""
     logs_of = (
         plain(rows[["entry", "log"]].drop_duplicates()).groupby("entry")["log"].apply(frozenset).to_dict()
     )
@@ -187,8 +201,7 @@ def _subjects(rows: pd.DataFrame, names: Mapping[Key, str]) -> list[tuple[Subjec
             continue
         own = logs_of[name] & logs_of[red]
         groups.setdefault((red, own or logs_of[red]), []).append((key, name))
-    found = []
-    for (base, base_logs), heads in groups.items():
+    for number, ((base, base_logs), heads) in enumerate(groups.items()):
         is_red = base in red_of.values()
         arms = {base: Arm.RED.value if is_red else "only"}
         skilled = [name for key, name in heads if key.kind == "skill"]
@@ -196,35 +209,39 @@ def _subjects(rows: pd.DataFrame, names: Mapping[Key, str]) -> list[tuple[Subjec
             arms[name] = key.kind if key.kind != "skill" else Arm.GREEN.value if len(skilled) == 1 else name
         mine = rows[rows["entry"].isin(list(arms)) & (~rows["entry"].eq(base) | rows["log"].isin(base_logs))]
         arm = pd.Categorical(mine["entry"].astype(object).map(arms))
-        (subject,) = subjects_of(mine.assign(arm=arm))
         # RED's own row rests on all of its answers, other groups only compare with some of them.
         shown = {name: arm for name, arm in arms.items() if name != base or base_logs == logs_of[base]}
-        found.append((subject, shown))
-    return found
+        # A number keeps groups of one model apart; whatever else differs is told by the entries.
+        yield (
+            mine.assign(arm=arm, edition=f"{number:04}", grader="", delivery=mine["delivery"].iloc[0]),
+            shown,
+        )
 
 
 def _entries(
+    frame: Frame,
     subject: Subject,
+    rows: pd.DataFrame,
     arms: Mapping[str, str],
     names: Mapping[Key, str],
     metric: str,
     group: Sequence[LogInfo],
     facts: Mapping[str, LogFacts],
-    private: frozenset[str],
-) -> Iterable[Entry]:
+) -> Iterator[Entry]:
     by_name = {name: key for key, name in names.items()}
-    values = values_of(subject.rows, load_metrics()[metric])
-    has_red = Arm.RED.value in subject.arms
+    values = values_of(rows, load_metrics()[metric])
     for name, arm in arms.items():
         key = by_name[name]
-        mine = subject.rows[subject.rows["entry"].eq(name)]
+        mine = rows[rows["entry"].eq(name)]
         if mine.empty or values[values["arm"] == arm].empty:
             continue
         logs = sorted(map(str, mine["log"].unique()))
         shown = Arm.GREEN.value if key.kind == "skill" else arm
-        own = restricted(subject, arm, shown)
-        head = own.arms[-1] if key.kind != Arm.RED else Arm.RED.value
+        called = {Arm.RED.value: Arm.RED.value, arm: shown}
+        both = rows[rows["arm"].isin(list(called))]
+        both = both.assign(arm=pd.Categorical(both["arm"].astype(object).map(called)))
         infos = tuple(i for i in group if i.log in logs)
+        value = frame.get(subject, metric, arm)
         yield Entry(
             id=name,
             model=key.model,
@@ -237,29 +254,28 @@ def _entries(
             facts=tuple(facts[i.log] for i in infos),
             date=max(i.created for i in infos)[:10],
             epochs=int(mine["epoch"].max()),
-            subject=own,
-            arm=head,
-            slices=slices_of(
-                values, arm, metric, private, has_red and key.kind != Arm.RED and _sound(own, metric)
-            ),
+            view=View(frame.only(subject, called), subject, both),
+            arm=shown,
+            slices=slices_of(frame, subject, arm, metric),
             noise=noise_of(values[values["arm"] == arm], key.model, metric),
-            missing=sum(m.lost.get(head, 0) for m in own.measured if m.metric == metric),
+            missing=value.lost if value else 0,
         )
 
 
-def _sound(subject: Subject, metric: str) -> bool:
+def _sound(entry: Entry, metric: str) -> bool:
     """Whether a row may be compared: what is left of an arm that lost too many answers is compared with nothing."""
-    return not any(m.invalid for m in subject.measured if m.metric == metric)
+    value = entry.get(metric)
+    return value is not None and value.verdict != "invalid"
 
 
 def _with_ranks(entries: Sequence[Entry], metric: str, private: frozenset[str]) -> list[Entry]:
     means = {}
     for entry in entries:
-        values = values_of(entry.subject.rows, load_metrics()[metric])
+        values = values_of(entry.view.rows, load_metrics()[metric])
         values = values[values["arm"] == entry.arm]
         mean = values.groupby(["scenario", "pressure"])["value"].mean()
         # Without values a row can be told apart from none and may have any rank.
-        means[entry.id] = mean if _sound(entry.subject, metric) else mean.iloc[:0]
+        means[entry.id] = mean if _sound(entry, metric) else mean.iloc[:0]
     ranks: dict[tuple[str, str], dict[str, Rank]] = {}
     for pressure, split in sorted({key for e in entries for key in e.slices}):
         cells = {}

@@ -20,12 +20,10 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from redgreenbench.reports.inference import Effect
-from redgreenbench.reports.intervals import Rate
+from redgreenbench.reports.estimate import ALL, DIFFERENCE, MEAN, Estimate
 from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.results import Slice
 from redgreenbench.reports.load import COLUMNS
-from redgreenbench.reports.metrics import load_metrics
 from redgreenbench.reports.reading import WITHHELD
 
 __all__ = [
@@ -38,7 +36,7 @@ __all__ = [
     "write_exports",
 ]
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 """Of the downloads; changes when a key is renamed, removed, or means something else."""
 
 _PEEK = 1_000
@@ -63,18 +61,18 @@ def _number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else round(float(value), 6)
 
 
-def _rate(rate: Rate | None) -> dict[str, Any] | None:
-    if rate is None or not rate.rows:
+def _rate(one: Estimate | None) -> dict[str, Any] | None:
+    if one is None or not one.answers:
         return None
-    bounds = {"value": _number(rate.value), "low": _number(rate.low), "high": _number(rate.high)}
-    return bounds | {"answers": rate.rows, "scenarios": rate.scenarios}
+    bounds = {"value": _number(one.value), "low": _number(one.low), "high": _number(one.high)}
+    return bounds | {"answers": one.answers, "scenarios": one.n}
 
 
-def _effect(effect: Effect | None) -> dict[str, Any] | None:
-    if effect is None or not effect.scenarios:
+def _effect(one: Estimate | None) -> dict[str, Any] | None:
+    if one is None or not one.n or math.isnan(one.value):
         return None
-    named = {"value": effect.value, "low": effect.low, "high": effect.high, "p": effect.p}
-    return {name: _number(value) for name, value in named.items()} | {"scenarios": effect.scenarios}
+    names = ("value", "low", "high", "p", "p_adjusted")
+    return {n: _number(getattr(one, n)) for n in names} | {"scenarios": one.n, "verdict": one.verdict}
 
 
 def _slice(key: tuple[str, str], found: Slice) -> dict[str, Any]:
@@ -115,24 +113,22 @@ def _provenance(entry: Entry, tab: Tab) -> dict[str, Any]:
 
 def _metrics(entry: Entry) -> list[dict[str, Any]]:
     found = []
-    for m in entry.subject.measured:
-        if entry.arm in m.arms:
+    for one in entry.view.where(kind=MEAN, arm=entry.arm, slice=ALL):
+        if one.answers:
             found.append(
                 {
-                    "metric": m.metric,
-                    "source": load_metrics()[m.metric].scorer,
-                    "value": _rate(m.arms[entry.arm]),
-                    "red": _rate(m.arms.get("red")),
-                    "difference": _effect(m.effects.get(entry.arm)),
-                    "p_adjusted": _number(m.adjusted.get(entry.arm)),
-                    "lost": m.lost.get(entry.arm, 0),
+                    "metric": one.metric,
+                    "source": one.described.scorer,
+                    "value": _rate(one),
+                    "red": _rate(entry.view.get(one.metric, "red")),
+                    "difference": _effect(entry.get(one.metric, DIFFERENCE)),
+                    "lost": one.lost,
                 }
             )
     return found
 
 
 def _row(entry: Entry, tab: Tab) -> dict[str, Any]:
-    restraint = entry.measured("restraint")
     return {
         "id": entry.id,
         "model": entry.model,
@@ -146,7 +142,7 @@ def _row(entry: Entry, tab: Tab) -> dict[str, Any]:
         "epochs": entry.epochs,
         "missing": entry.missing,
         "results": [_slice(key, s) for key, s in sorted(entry.slices.items())],
-        "over_firing": _effect(restraint.effects.get(entry.arm)) if restraint else None,
+        "over_firing": _effect(entry.get("restraint", DIFFERENCE)),
         "noise_band": _number(entry.noise.band) if entry.noise else None,
         "flip_rate": _number(entry.noise.flips) if entry.noise else None,
         "metrics": _metrics(entry),
@@ -205,7 +201,10 @@ def slice_rows(data: Mapping[str, Any]) -> pd.DataFrame:
                         **{
                             name: value.get(name) for name in ("value", "low", "high", "answers", "scenarios")
                         },
-                        **{f"lift_{name}": lift.get(name) for name in ("value", "low", "high", "p")},
+                        **{
+                            f"lift_{name}": lift.get(name)
+                            for name in ("value", "low", "high", "p", "p_adjusted", "verdict")
+                        },
                         **{f"over_firing_{name}": over.get(name) for name in ("value", "low", "high")},
                         "noise_band": row["noise_band"],
                         "input_tokens": took.get("input-tokens"),

@@ -7,8 +7,8 @@ worse. Then
 
     rank of i = [1 + number of rows distinguishably better than i, R − number of rows distinguishably worse than i]
 
-so that all intervals of a table hold together with 95 % confidence. Two rows with fewer than two common scenarios, or whose
-differences do not vary, are not distinguishable.
+so that all intervals of a table hold together with 95 % confidence. Two rows with fewer than two common scenarios are not
+distinguishable; of those whose differences do not vary p is that of `redgreenbench.reports.inference.effect_of`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from redgreenbench.reports.inference import adjust
 __all__ = ["Rank", "rank_intervals"]
 
 _LEVEL = 0.05
+_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ def _pairs(cells: Mapping[str, pd.Series[float]]) -> tuple[np.ndarray, np.ndarra
             n = (~np.isnan(per)).sum(axis=1)
             mean[i] = np.nansum(per, axis=1) / n
             spread = np.sqrt(np.nansum((per - mean[i][:, None]) ** 2, axis=1) / (n - 1))
-            varies = (n > 1) & (spread > 1e-12)
-            t = np.where(varies, mean[i] / (spread / np.sqrt(n)), math.nan)
-            p[i] = np.where(varies, 2 * stats.t.sf(np.abs(t), np.maximum(n - 1, 1)), math.nan)
+            varies = spread > _TOLERANCE * np.nanmax(np.abs(per), axis=1, initial=0)
+            # Differences that are all the same: as if one scenario did not differ.
+            t = np.where(
+                varies, mean[i] / (spread / np.sqrt(n)), np.where(np.abs(mean[i]) > _TOLERANCE, n - 1, 0)
+            )
+            p[i] = np.where(n > 1, 2 * stats.t.sf(np.abs(t), np.maximum(n - 1, 1)), math.nan)
     return mean, p

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from redgreenbench.evals.vocabulary import Arm
-from redgreenbench.reports.evidence import Subject, rate_of
-from redgreenbench.reports.inference import Effect, effect_of, scenario_differences
-from redgreenbench.reports.intervals import Rate
+from redgreenbench.reports.estimate import (
+    ALL,
+    DIFFERENCE,
+    MEAN,
+    Estimate,
+    Frame,
+    Subject,
+    slice_name,
+    slice_of,
+)
 from redgreenbench.reports.leaderboard.ranks import Rank
 from redgreenbench.reports.metrics import POSITIVE, Metric, load_metrics, plain
 from redgreenbench.reports.noise import Noise, halves_of, noise_between
 from redgreenbench.reports.reading import FAILED
 
-__all__ = ["ALL", "Slice", "marks_of", "noise_of", "restricted", "slices_of"]
-
-T = TypeVar("T")
-
-ALL = "all"
-"""A slice over every pressure, or over both splits."""
+__all__ = ["Slice", "marks_of", "noise_of", "slice_estimates", "slices_of"]
 
 
 @dataclass(frozen=True)
@@ -35,74 +36,60 @@ class Slice:
         rank: Places that the row may have.
     """
 
-    value: Rate
-    lift: Effect | None
+    value: Estimate
+    lift: Estimate | None
     rank: Rank
 
 
-def restricted(subject: Subject, arm: str, shown: str) -> Subject:
-    """A subject with RED and one other arm, which is called ``shown``."""
-    names = {Arm.RED.value: Arm.RED.value, arm: shown}
+def slice_estimates(
+    subject: Subject,
+    values: pd.DataFrame,
+    lost: pd.DataFrame,
+    metric: str,
+    private: frozenset[str],
+    arms: Sequence[str],
+) -> Iterator[Estimate]:
+    """The ranked metric of some rows by split, and by pressure in each split, where there are scenarios of both splits.
 
-    def pick(of: Mapping[str, T]) -> dict[str, T]:
-        return {names[a]: v for a, v in of.items() if a in names}
-
-    measured = tuple(
-        replace(
-            m,
-            arms=pick(m.arms),
-            effects=pick(m.effects),
-            adjusted=pick(m.adjusted),
-            ratios=pick(m.ratios),
-            lost=pick(m.lost),
-            differences=pick(m.differences),
-            reason=m.reason or ("" if arm in m.arms else "no answer of this row could be judged"),
-        )
-        for m in subject.measured
-    )
-    rows = subject.rows[subject.rows["arm"].isin(list(names))]
-    cells = subject.cells[subject.cells["arm"].isin(list(names))]
-    return replace(
-        subject,
-        arms=tuple(dict.fromkeys(names[a] for a in subject.arms if a in names)),
-        skills=pick(subject.skills),
-        measured=measured,
-        pressed=tuple(
-            replace(p, erosion=pick(p.erosion), interaction=pick(p.interaction)) for p in subject.pressed
-        ),
-        reliable=tuple(replace(r, arms=pick(r.arms)) for r in subject.reliable),
-        cells=cells.assign(arm=cells["arm"].astype(object).map(names)),
-        rows=rows.assign(arm=pd.Categorical(rows["arm"].astype(object).map(names))),
-    )
+    Args:
+        subject: The rows' place in the frame.
+        values: Values of the ranked metric.
+        lost: What has none.
+        metric: Id of the metric.
+        private: Private scenarios.
+        arms: The rows' arms.
+    """
+    hidden, gone = (part["scenario"].isin(list(private)) for part in (values, lost))
+    if not hidden.any() or hidden.all():
+        return
+    for split, chosen, missing in (("public", ~hidden, ~gone), ("private", hidden, gone)):
+        mine = values[chosen]
+        for pressure in (ALL, *sorted(set(map(str, mine["pressure"])))):
+            part = mine if pressure == ALL else mine[mine["pressure"].eq(pressure)]
+            less = lost[missing] if pressure == ALL else lost[missing & lost["pressure"].eq(pressure)]
+            name = slice_name(pressure=pressure, split=split)
+            yield from slice_of(
+                subject, metric, load_metrics()[metric], part, less, name, arms, Arm.RED.value
+            )
 
 
-def slices_of(
-    values: pd.DataFrame, arm: str, metric: str, private: frozenset[str], compared: bool
-) -> dict[tuple[str, str], Slice]:
+def slices_of(frame: Frame, subject: Subject, arm: str, metric: str) -> dict[tuple[str, str], Slice]:
     """A row's results by (pressure, split), not ranked yet.
 
     Args:
-        values: Values of the ranked metric.
+        frame: The tab's estimates with their verdicts.
+        subject: The row's place in it.
         arm: The row's arm.
-        metric: Id of the metric.
-        private: Private scenarios; where there are scenarios of both kinds, each has slices of its own.
-        compared: Whether it is compared with RED.
+        metric: Id of the ranked metric.
     """
-    two = values[values["arm"].isin([arm, Arm.RED.value])]
-    mine = two[two["arm"] == arm]
-    hidden = two["scenario"].isin(list(private))
-    splits: dict[str, Any] = {ALL: hidden | ~hidden}
-    if hidden.any() and not hidden.all():
-        splits |= {"public": ~hidden, "private": hidden}
     found = {}
-    for split, chosen in splits.items():
-        for pressure in (ALL, *sorted(mine["pressure"].unique())):
-            part = two[chosen if pressure == ALL else chosen & two["pressure"].eq(pressure)]
-            value = rate_of(part[part["arm"] == arm], load_metrics()[metric])
-            lift = None
-            if compared:
-                lift = effect_of(scenario_differences(part, Arm.RED.value, arm), flips=False)
-            found[pressure, split] = Slice(value, lift, Rank(1, 1))
+    for one in frame.where(subject=subject, metric=metric, kind=MEAN, arm=arm):
+        conditions = dict(part.split("=", 1) for part in one.slice.split(",")) if one.slice != ALL else {}
+        if not conditions.keys() <= {"pressure", "split"}:
+            continue
+        lift = frame.get(subject, metric, arm, DIFFERENCE, one.slice)
+        key = (conditions.get("pressure", ALL), conditions.get("split", ALL))
+        found[key] = Slice(one, lift if lift and lift.verdict != "invalid" else None, Rank(1, 1))
     return found
 
 
@@ -118,7 +105,8 @@ def noise_of(values: pd.DataFrame, model: str, metric: str) -> Noise | None:
     """
     if values.empty or values["epoch"].max() < 2:
         return None
-    return noise_between(halves_of(values), metric, model, "self")
+    halves, epochs = halves_of(values)
+    return noise_between(halves, metric, model, "self", epochs)
 
 
 def marks_of(rows: pd.DataFrame, metric: str, private: frozenset[str]) -> pd.DataFrame:

@@ -11,13 +11,12 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import NO_PRESSURE
+from redgreenbench.reports.estimate import ALL, DIFFERENCE
 from redgreenbench.reports.leaderboard.entries import Entry, Tab, build_tabs
 from redgreenbench.reports.leaderboard.exports import write_exports
-from redgreenbench.reports.leaderboard.results import ALL
 from redgreenbench.reports.leaderboard.sources import Card, LogFacts, ScenarioText, clip, facts_of, texts_of
 from redgreenbench.reports.leaderboard.transcripts import bundle
 from redgreenbench.reports.leaderboard.views import (
@@ -32,9 +31,11 @@ from redgreenbench.reports.leaderboard.views import (
 from redgreenbench.reports.load import Table
 from redgreenbench.reports.metrics import load_metrics
 from redgreenbench.reports.places import short
-from redgreenbench.reports.plots import Plot, plots_of, svg_of
+from redgreenbench.reports.render.plots import inline_svg, plots_of
+from redgreenbench.reports.rules import full_scenarios
+from redgreenbench.reports.words import band, change, level
 
-__all__ = ["Site", "inline_svg", "write_site"]
+__all__ = ["Site", "write_site"]
 
 _MOST_FIGURES = 12
 """Rows up to which each page has figures; beyond, they would take most of the time, and the tables hold their numbers."""
@@ -75,19 +76,14 @@ def _environment() -> Environment:
     )
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False, "sort_keys": True}
     made.filters["page_of"] = scenario_page
+    made.filters["band"] = band
+    made.filters["level"] = level
     return made
 
 
 def scenario_page(scenario: str) -> str:
     """A scenario's page, as a file name."""
     return re.sub(r"[^a-z0-9-]+", "--", scenario.lower()) + ".html"
-
-
-def inline_svg(plot: Plot) -> Markup:
-    """A figure to stand in a page: its text alternative in it, and no id that another figure has."""
-    text = svg_of(plot)
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{plot.name}-", text)
-    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(plot.alt)}"', 1))
 
 
 def write_site(
@@ -226,8 +222,8 @@ class _Writer:
                     ),
                     "splits": sorted({s for _, s in slices if s != ALL}),
                     "island": island(tab),
-                    "band": max(bands, default=None),
-                    "flips": sum(flips) / len(flips) if flips else None,
+                    "band": band(max(bands)) if bands else "",
+                    "flips": level(sum(flips) / len(flips)) if flips else "",
                     "newest": max(e.date for e in tab.entries),
                 }
             )
@@ -251,7 +247,7 @@ class _Writer:
         )
 
     def _row(self, tab: Tab, entry: Entry, marks: pd.DataFrame, links: Links, figures: bool) -> None:
-        plots = [(plot.title, inline_svg(plot)) for plot in plots_of(entry.subject)] if figures else []
+        plots = [(plot.title, inline_svg(plot)) for plot in plots_of(entry.view)] if figures else []
         self._page(
             f"rows/{entry.id}.html",
             "row",
@@ -271,7 +267,7 @@ class _Writer:
             inspect=sorted({i.inspect for i in entry.infos if i.inspect}),
             engines=sorted({e for f in entry.facts for e in f.engines}),
             logs=list(zip(entry.facts, entry.infos, strict=True)),
-            **row_page(entry, tab),
+            **row_page(entry),
         )
 
     def _scenarios(self, links: Links) -> None:
@@ -336,13 +332,14 @@ def _line(entry: Entry, tab: Tab, scenario: str, cells: Mapping[str, Any]) -> di
     """A row's results in one scenario, and whether it gained or lost against RED there."""
     moved, text = "", ""
     for name in (tab.metric, "fact-correct", "restraint"):
-        m = entry.measured(name)
-        if m is None or entry.arm not in m.differences or scenario not in m.differences[entry.arm].index:
+        one = entry.get(name, DIFFERENCE)
+        changes = dict(one.scenarios) if one else {}
+        if one is None or scenario not in changes:
             continue
-        change = float(m.differences[entry.arm][scenario]) * load_metrics()[name].sign
-        moved = "gained" if change > 0 else "lost" if change < 0 else "same"
-        text = f"{100 * change:+.0f}" if change else "0"
-        if not change and scenario in m.full:
-            moved, text = "same", "0, no headroom"
+        difference = changes[scenario] * one.described.sign
+        moved = "gained" if difference > 0 else "lost" if difference < 0 else "same"
+        text = change(difference) if difference else "0"
+        if not difference and scenario in full_scenarios(entry.view.frame, entry.view.subject, name):
+            text = "0, no headroom"
         break
     return {"entry": entry, "caveat": caveat(entry.model), "cells": cells, "moved": moved, "change": text}

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-from redgreenbench.reports.inference import Effect
-from redgreenbench.reports.intervals import Rate
+from redgreenbench.reports.estimate import Estimate
+from redgreenbench.reports.rules import ALPHA, EXPLORING
+from redgreenbench.reports.words import level
 
 __all__ = ["answer_marks", "direction", "lift_strip", "value_strip"]
 
@@ -34,22 +35,24 @@ def _strip(value: float, low: float, high: float, zero: bool) -> Markup:
     )
 
 
-def value_strip(rate: Rate | None) -> Markup:
+def value_strip(one: Estimate | None) -> Markup:
     """A share between 0 and 1 with its interval."""
-    return Markup("") if rate is None else _strip(rate.value, rate.low, rate.high, False)
+    return Markup("") if one is None else _strip(one.value, one.low, one.high, False)
 
 
-def lift_strip(effect: Effect | None) -> Markup:
+def lift_strip(one: Estimate | None) -> Markup:
     """A difference between −1 and 1 with its interval, and a mark at zero."""
-    return Markup("") if effect is None else _strip(effect.value, effect.low, effect.high, True)
+    return Markup("") if one is None else _strip(one.value, one.low, one.high, True)
 
 
-def direction(effect: Effect | None, sign: int = 1) -> str:
-    """Class of a difference: ``gain`` or ``loss`` where its interval excludes zero, else ``open``."""
-    if effect is None or math.isnan(effect.low):
+def direction(one: Estimate | None) -> str:
+    """Class of a difference: ``gain`` or ``loss`` where its corrected p is small enough, else ``open``."""
+    if one is None:
         return "open"
-    low, high = sorted((sign * effect.low, sign * effect.high))
-    return "gain" if low > 0 else "loss" if high < 0 else "open"
+    alpha = ALPHA if one.described.family == "headline" else EXPLORING
+    if not one.p_adjusted < alpha:
+        return "open"
+    return "gain" if one.value * one.described.sign > 0 else "loss"
 
 
 def answer_marks(answers: Iterable[tuple[int, str, float, str]]) -> Markup:
@@ -61,7 +64,7 @@ def answer_marks(answers: Iterable[tuple[int, str, float, str]]) -> Markup:
     marks = []
     for epoch, status, value, address in answers:
         if status == "scored":
-            sign = "✓" if value >= 1 else "✗" if value <= 0 else f"{100 * value:.0f}%"
+            sign = "✓" if value >= 1 else "✗" if value <= 0 else level(value).replace(" ", "")
         else:
             sign = {"unscored": "?", "not_applicable": "·"}.get(status, "!")
         kind = {"✓": "y", "✗": "n"}.get(sign, "o")

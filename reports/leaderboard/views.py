@@ -12,15 +12,17 @@ from markupsafe import Markup
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.compliance import compliance_of
-from redgreenbench.reports.evidence import Measured
+from redgreenbench.reports.estimate import ALL, DIFFERENCE, EROSION, INTERACTION, MEAN, RATIO, Estimate
 from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.exports import SCHEMA_VERSION
 from redgreenbench.reports.leaderboard.identity import short_hash
-from redgreenbench.reports.leaderboard.results import ALL, Slice
+from redgreenbench.reports.leaderboard.results import Slice
 from redgreenbench.reports.leaderboard.strips import answer_marks, direction, lift_strip, value_strip
 from redgreenbench.reports.leaderboard.transcripts import link
-from redgreenbench.reports.metrics import load_derived, load_metrics
-from redgreenbench.reports.sections import effect_text, p_text, rate_text, ratio_text
+from redgreenbench.reports.metrics import load_metrics, load_registry
+from redgreenbench.reports.render.sections import samples_of, source
+from redgreenbench.reports.rules import full_scenarios
+from redgreenbench.reports.words import BLANK, estimate_text, level, p_text, value_text
 
 __all__ = [
     "Links",
@@ -33,8 +35,6 @@ __all__ = [
     "pressure_rows",
     "row_page",
 ]
-
-_BLANK = "–"
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,13 @@ def caveat(model: str) -> str:
     return ""
 
 
-def _lift(effect: Any, metric: str) -> dict[str, Any]:
-    chosen = load_metrics()[metric]
-    text = effect_text(effect, chosen)
+def _lift(one: Estimate | None) -> dict[str, Any]:
+    text = estimate_text(one)
     return {
         "text": text,
-        "class": direction(effect, chosen.sign) if text != _BLANK else "none",
-        "sort": _sortable(effect.value if effect else math.nan),
-        "strip": lift_strip(effect) if chosen.scale == "share" else Markup(""),
+        "class": direction(one) if text != BLANK else "none",
+        "sort": _sortable(one.value if one else math.nan),
+        "strip": lift_strip(one) if one and one.described.scale == "share" else Markup(""),
     }
 
 
@@ -81,25 +80,20 @@ def _sortable(value: float) -> str:
 
 
 def _amount(entry: Entry, metric: str) -> tuple[str, str]:
-    m = entry.measured(metric)
-    if m is None:
-        return _BLANK, ""
-    value = m.arms[entry.arm].value
-    shown = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-    return shown, _sortable(value)
+    one = entry.get(metric)
+    return (BLANK, "") if one is None else (value_text(one), _sortable(one.value))
 
 
-def _slice_view(found: Slice, metric: str) -> dict[str, Any]:
-    chosen = load_metrics()[metric]
+def _slice_view(found: Slice) -> dict[str, Any]:
     return {
         "rank": str(found.rank),
         "rank_sort": found.rank.low * 1000 + found.rank.high,
-        "value": rate_text(found.value, chosen),
+        "value": estimate_text(found.value),
         "value_sort": _sortable(found.value.value),
         "strip": value_strip(found.value),
-        "n": f"{found.value.scenarios} ({found.value.rows})",
-        "n_sort": found.value.rows,
-        "lift": _lift(found.lift, metric),
+        "n": f"{found.value.n} ({found.value.answers})",
+        "n_sort": found.value.answers,
+        "lift": _lift(found.lift),
     }
 
 
@@ -107,12 +101,10 @@ def index_rows(tab: Tab) -> list[dict[str, Any]]:
     """The rows of a tab's table."""
     rows = []
     for entry in tab.entries:
-        restraint = entry.measured("restraint")
-        over = restraint.effects.get(entry.arm) if restraint else None
         by_pressure = [
-            {"pressure": pressure, **_lift(s.lift, tab.metric)}
+            {"pressure": pressure, **_lift(s.lift)}
             for (pressure, split), s in entry.slices.items()
-            if split == ALL and pressure != ALL and s.lift is not None and s.lift.scenarios
+            if split == ALL and pressure != ALL and s.lift is not None and s.lift.n
         ]
         by_pressure.sort(key=lambda one: (one["pressure"] != NO_PRESSURE, one["pressure"]))
         for one in by_pressure:
@@ -124,9 +116,9 @@ def index_rows(tab: Tab) -> list[dict[str, Any]]:
                 "entry": entry,
                 "caveat": caveat(entry.model),
                 "hash": ", ".join(dict.fromkeys(short_hash(s.hash) for s in entry.skills)),
-                "all": _slice_view(entry.slices[ALL, ALL], tab.metric),
+                "all": _slice_view(entry.slices[ALL, ALL]),
                 "by_pressure": by_pressure,
-                "over": _lift(over, "restraint"),
+                "over": _lift(entry.get("restraint", DIFFERENCE)),
                 "tokens": " / ".join(text for text, _ in tokens),
                 "tokens_sort": tokens[1][1],
                 "cost": cost[0],
@@ -141,7 +133,7 @@ def island(tab: Tab) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for entry in tab.entries:
         for (pressure, split), one in entry.slices.items():
-            view = _slice_view(one, tab.metric)
+            view = _slice_view(one)
             value, lift = one.value, one.lift
             numbers = [value.value, value.low, value.high]
             numbers += [lift.value, lift.low, lift.high] if lift else [math.nan] * 3
@@ -156,23 +148,23 @@ def island(tab: Tab) -> dict[str, Any]:
     return found
 
 
-def _metric_row(entry: Entry, m: Measured) -> dict[str, Any]:
-    metric = load_metrics()[m.metric]
-    effect = m.effects.get(entry.arm)
+def _metric_row(entry: Entry, one: Estimate) -> dict[str, Any]:
+    metric = one.described
+    red, delta = entry.view.get(one.metric, Arm.RED.value), entry.get(one.metric, DIFFERENCE)
     claim = metric.claimed
-    rates = [r for r in m.arms.values() if r.rows]
+    means = [m for m in (red, one) if m] if entry.kind != Arm.RED else [one]
     return {
-        "id": m.metric,
+        "id": one.metric,
         "title": metric.title,
         "better": "" if metric.sign > 0 else "less is better",
-        "red": rate_text(m.arms.get(Arm.RED.value), metric) if entry.kind != Arm.RED else "",
-        "value": rate_text(m.arms.get(entry.arm), metric),
-        "strip": value_strip(m.arms.get(entry.arm)) if metric.scale == "share" else Markup(""),
-        "ratio": ratio_text(m.ratios.get(entry.arm)),
-        "lift": _lift(effect, m.metric),
-        "p": p_text(m.adjusted.get(entry.arm, math.nan)),
-        "n": f"{max((r.scenarios for r in rates), default=0)} ({sum(r.rows for r in rates)})",
-        "lost": sum(m.lost.values()),
+        "red": estimate_text(red) if entry.kind != Arm.RED else "",
+        "value": estimate_text(one),
+        "strip": value_strip(one) if metric.scale == "share" else Markup(""),
+        "ratio": estimate_text(entry.get(one.metric, RATIO)),
+        "lift": _lift(delta),
+        "p": p_text(delta.p_adjusted if delta else math.nan),
+        "n": f"{max(m.n for m in means)} ({sum(m.answers for m in means)})",
+        "lost": sum(m.lost for m in means),
         "claim": f"{claim.red} → {claim.green}, {claim.ratio}" if claim else "",
     }
 
@@ -188,19 +180,17 @@ def metric_rows(
         prefix: Only metrics whose id begins so.
         without: Leave out metrics whose id begins with one of these.
     """
-    registry = load_metrics()
     return [
-        _metric_row(entry, m)
-        for m in entry.subject.measured
-        if not m.reason
-        and entry.arm in m.arms
-        and registry[m.metric].family == family
-        and m.metric.startswith(prefix)
-        and not m.metric.startswith(tuple(without) or ("\0",))
+        _metric_row(entry, one)
+        for one in entry.view.where(kind=MEAN, slice=ALL, arm=entry.arm)
+        if not math.isnan(one.value)
+        and one.described.family == family
+        and one.metric.startswith(prefix)
+        and not one.metric.startswith(tuple(without) or ("\0",))
     ]
 
 
-def pressure_rows(entry: Entry, tab: Tab) -> list[dict[str, Any]]:
+def pressure_rows(entry: Entry) -> list[dict[str, Any]]:
     """A row's results by pressure and split."""
 
     def place(key: tuple[str, str]) -> tuple[object, ...]:
@@ -208,41 +198,42 @@ def pressure_rows(entry: Entry, tab: Tab) -> list[dict[str, Any]]:
         return (split != ALL, split, pressure != ALL, pressure != NO_PRESSURE, pressure)
 
     ordered = sorted(entry.slices.items(), key=lambda item: place(item[0]))
-    return [{"pressure": p, "split": s, **_slice_view(found, tab.metric)} for (p, s), found in ordered]
+    return [{"pressure": p, "split": s, **_slice_view(found)} for (p, s), found in ordered]
 
 
 def _erosion(entry: Entry) -> list[dict[str, Any]]:
-    found = []
-    for one in entry.subject.pressed:
-        metric = load_metrics()[one.metric]
-        mine = one.erosion.get(entry.arm)
-        if mine is None or not mine.scenarios:
+    view, found = entry.view, []
+    for mine in view.where(kind=EROSION, arm=entry.arm):
+        if not mine.n:
             continue
         found.append(
             {
-                "metric": metric.title,
-                "pressure": one.pressure,
-                "red": effect_text(one.erosion.get(Arm.RED.value), metric),
-                "mine": _lift(mine, one.metric),
-                "less": _lift(one.interaction.get(entry.arm), one.metric),
-                "n": mine.scenarios,
+                "metric": mine.described.title,
+                "pressure": mine.slice.partition("=")[2],
+                "red": estimate_text(view.get(mine.metric, Arm.RED.value, EROSION, mine.slice)),
+                "mine": _lift(mine),
+                "less": _lift(view.get(mine.metric, entry.arm, INTERACTION, mine.slice)),
+                "n": mine.n,
             }
         )
     return found
 
 
-def row_page(entry: Entry, tab: Tab) -> dict[str, Any]:
+def row_page(entry: Entry) -> dict[str, Any]:
     """Everything on a row's page but its answers and figures."""
-    registry = load_metrics()
+    view, registry = entry.view, load_metrics()
     unmeasured: dict[str, list[str]] = {}
-    for m in entry.subject.measured:
-        if m.reason:
-            unmeasured.setdefault(m.reason, []).append(registry[m.metric].title)
-    full = [(registry[m.metric].title, m.full) for m in entry.subject.measured if m.full]
+    for metric, why in view.frame.absent(view.subject).items():
+        unmeasured.setdefault(why, []).append(registry[metric].title)
+    names = view.frame.metrics(view.subject)
+    full = [
+        (registry[m].title, there) for m in names if (there := full_scenarios(view.frame, view.subject, m))
+    ]
+    cells = samples_of(view.rows)
     return {
-        "top": _slice_view(entry.slices[ALL, ALL], tab.metric),
+        "top": _slice_view(entry.slices[ALL, ALL]),
         "caveat": caveat(entry.model),
-        "compliance": compliance_of(entry.subject.rows),
+        "compliance": compliance_of(view.rows),
         "groups": [
             (
                 "Success metrics",
@@ -258,13 +249,12 @@ def row_page(entry: Entry, tab: Tab) -> dict[str, Any]:
             ("In detail", "", metric_rows(entry, "detail", "", ("failure-", "fix-"))),
             ("What it took", "Means over all samples, failed ones too.", metric_rows(entry, "cost")),
         ],
-        "pressures_table": pressure_rows(entry, tab),
+        "pressures_table": pressure_rows(entry),
         "erosion": _erosion(entry),
         "full": full if entry.kind != Arm.RED else [],
         "unmeasured": list(unmeasured.items()),
         "cells": [
-            dict(zip(entry.subject.cells.columns, map(str, line), strict=True))
-            for line in entry.subject.cells.itertuples(index=False)
+            dict(zip(cells.columns, map(str, line), strict=True)) for line in cells.itertuples(index=False)
         ],
         "noise": entry.noise,
     }
@@ -289,19 +279,15 @@ def answer_cells(marks: pd.DataFrame, by: str, links: Links, root: str) -> Mappi
         collected.setdefault((line, pressure), []).append((int(epoch), status, float(value), address))
     for (line, pressure), answers in collected.items():
         known = [value for _, status, value, _ in answers if status == "scored" and value == value]
-        mean = f"{100 * sum(known) / len(known):.0f} %" if known else _BLANK
+        mean = level(sum(known) / len(known)) if known else BLANK
         found.setdefault(line, {})[pressure] = {"mean": mean, "marks": answer_marks(sorted(answers))}
     return found
 
 
 def methods() -> dict[str, Any]:
     """The registry for the methods page."""
-
-    def source(document: str, section: str) -> str:
-        return f"{section} (this suite)" if document == "suite" else f"document {document}, {section}"
-
     return {
         "metrics": [(name, m, source(m.document, m.section)) for name, m in load_metrics().items()],
-        "derived": [(name, d, source(d.document, d.section)) for name, d in load_derived().items()],
+        "derived": [(name, d, source(d.document, d.section)) for name, d in load_registry().computed.items()],
         "schema_version": SCHEMA_VERSION,
     }

@@ -22,7 +22,8 @@ from redgreenbench.cli.run import split, suite_options
 if TYPE_CHECKING:
     from redgreenbench.cli.judging import Case, Result
     from redgreenbench.cli.versions import Answers, Version
-    from redgreenbench.reports.comment import About
+    from redgreenbench.reports.compare import Sides
+    from redgreenbench.reports.render.comment import About
     from redgreenbench.reports.usage import Usage
 
 __all__ = ["ci"]
@@ -102,12 +103,11 @@ def ci(
     from redgreenbench.cli import judging
     from redgreenbench.cli.versions import Asked, Budget, version_at
     from redgreenbench.evals.errors import InputError
-    from redgreenbench.reports.gate import read_gates
+    from redgreenbench.reports.rules import read_gates
 
     if not plan:
         _prepare(output)
     file = read_gates(gates)
-    bands = noise_bands(noise, "green") if noise else None
     old, new = version_at(skill, base), version_at(skill, head)
     if old.skill is None and new.skill is None:
         raise InputError(
@@ -127,11 +127,17 @@ def ci(
     case = judging.Case(skill, old, new, asked, output)
     command = _command(case, gates, noise, force)
     result = judging.plan(case)
+    bands: dict[tuple[str, str], float] = {}
     if not plan:
         if result.outcome == judging.PLANNED:
             budget = Budget(max_minutes)
-            result = judging.judge(case, result, file, bands or {}, force, budget, quiet=as_json)
-        _write(case, result, bands, command)
+
+            def measured(sides: Sides) -> Mapping[tuple[str, str], float]:
+                bands.update(noise_bands(noise, "green", sides))
+                return bands
+
+            result = judging.judge(case, result, file, measured, force, budget, as_json)
+        _write(case, result, bands if noise else None, command)
         if step_summary:
             _append(step_summary, (output / _SUMMARY).read_text("utf-8"))
     if github_output:
@@ -191,15 +197,16 @@ def _append(path: Path, text: str) -> None:
         raise InputError(f"cannot append to {path} ({exc.strerror or exc}); give another file") from exc
 
 
-def _write(case: Case, result: Result, bands: Mapping[str, float] | None, command: str) -> None:
+def _write(case: Case, result: Result, bands: Mapping[tuple[str, str], float] | None, command: str) -> None:
     """Writes comment, summary, JSON and JUnit XML."""
-    from redgreenbench.reports import comment
+    from redgreenbench.reports.render import comment
 
     about = _about(case, result, bands)
     if result.sides is None:
         text = summary = comment.as_notice(about, command)
     else:
-        shown = (result.sides, result.compared, result.gates, notes_of(result.tables), command, about)
+        assert result.frame is not None
+        shown = (result.sides, result.frame, result.gates, notes_of(result.tables), command, about)
         text, summary = comment.as_markdown(*shown), comment.as_markdown(*shown, most=_SUMMARY_LINES)
     record = json.dumps(_record(case, result, command), indent=2, ensure_ascii=False)
     (case.output / _COMMENT).write_text(text, "utf-8")
@@ -209,8 +216,8 @@ def _write(case: Case, result: Result, bands: Mapping[str, float] | None, comman
     (case.output / _JUNIT).write_text(comment.as_junit(result.gates, result.reasons), "utf-8")
 
 
-def _about(case: Case, result: Result, bands: Mapping[str, float] | None) -> About:
-    from redgreenbench.reports.comment import About, marker_of
+def _about(case: Case, result: Result, bands: Mapping[tuple[str, str], float] | None) -> About:
+    from redgreenbench.reports.render.comment import About, marker_of
 
     return About(
         marker_of(str(case.folder)),
@@ -249,20 +256,18 @@ def _tasks(result: Result) -> list[str]:
     return [str(task.name).rpartition("/")[2] for task in result.head.tasks] if result.head else []
 
 
-def _validity(result: Result, bands: Mapping[str, float] | None) -> list[str]:
+def _validity(result: Result, bands: Mapping[tuple[str, str], float] | None) -> list[str]:
     """What a reader must know before believing the numbers, a line each."""
     from redgreenbench.reports.metrics import load_metrics
+    from redgreenbench.reports.words import band, level
 
     if result.sides is None or result.base is None or result.head is None:
         return []
     told = []
     gated = {gate.gate.metric for gate in result.gates}
-    lost = [one for one in result.compared if one.metric in gated and any(one.missing)]
-    for one in lost:
-        title = load_metrics()[one.metric].title
-        told.append(
-            f"{title}: {one.missing[0]:.0%} of the base's values and {one.missing[1]:.0%} of the head's are missing"
-        )
+    lost = [one for gate in result.gates for one in (gate.base, gate.head) if one.lost]
+    for one in dict.fromkeys(lost):
+        told.append(f"{one.described.title}: {level(one.missing)} of the {one.arm}'s values are missing")
     if not lost:
         told.append("no value of a gated metric is missing")
     rows = result.sides.rows
@@ -274,8 +279,9 @@ def _validity(result: Result, bands: Mapping[str, float] | None) -> list[str]:
             days = sorted({info.created[:10] for info in table.provenance})
             told.append(f"the {who} was not asked again: its answers are of {' and '.join(days)}")
     if bands is not None:
-        shown = [f"{load_metrics()[m].title} ±{100 * b:.0f}" for m, b in bands.items() if m in gated]
-        told.append(f"A/A noise in points: {', '.join(shown) or 'no gated metric varied in those logs'}")
+        known = [(load_metrics()[m], b) for (_, m), b in bands.items() if m in gated]
+        shown = [f"{metric.title} {band(b, metric.scale)}" for metric, b in known]
+        told.append(f"A/A noise: {', '.join(shown) or 'no gated metric varied in those logs'}")
     return told
 
 
@@ -299,12 +305,12 @@ def _cost(result: Result) -> list[tuple[str, Usage]]:
 def _record(case: Case, result: Result, command: str) -> dict[str, Any]:
     """All of it as JSON data; the content of result.json."""
     from redgreenbench.evals.vocabulary import SUITE_VERSION
-    from redgreenbench.reports import comment
+    from redgreenbench.reports.render import comment
 
     compared = None
-    if result.sides is not None:
+    if result.sides is not None and result.frame is not None:
         notes = notes_of(result.tables)
-        compared = comment.as_json(result.sides, result.compared, result.gates, notes)
+        compared = comment.as_json(result.sides, result.frame, result.gates, notes)
     usage = [asdict(spent) for _, spent in _cost(result)]
     usage = usage * 2 if result.base is result.head else usage
     return {

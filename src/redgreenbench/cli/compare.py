@@ -16,7 +16,8 @@ import click
 from redgreenbench.cli.console import wide_console
 
 if TYPE_CHECKING:
-    from redgreenbench.reports.compare import Compared, Sides
+    from redgreenbench.reports.compare import Sides
+    from redgreenbench.reports.estimate import Estimate, Frame
     from redgreenbench.reports.load import Table
 
 __all__ = ["EXIT_CODES", "aa", "compare", "gate", "noise_bands", "notes_of"]
@@ -25,7 +26,9 @@ _MOVED = 5
 EXIT_CODES = {"PASS": 0, "BLOCK": 1, "INCONCLUSIVE": 2}
 
 
-def _sides(base: str, head: str | None, arms: str, force: bool) -> tuple[Sides, tuple[str, ...]]:
+def _sides(
+    base: str, head: str | None, arms: str, force: bool, harnesses: bool = False
+) -> tuple[Sides, tuple[str, ...]]:
     from redgreenbench.evals.errors import InputError
     from redgreenbench.reports.compare import sides_of
     from redgreenbench.reports.load import load
@@ -43,7 +46,7 @@ def _sides(base: str, head: str | None, arms: str, force: bool) -> tuple[Sides, 
         raise InputError(
             "one set of logs has nothing to compare an arm with but another; use --arms red,green"
         )
-    sides = sides_of(first, second, *names)
+    sides = sides_of(first, second, names[0], names[1], harnesses)
     if sides.differs and not force:
         raise InputError(
             f"base and head are not alike: {'; '.join(sides.differs)}; --force compares them and says so"
@@ -60,14 +63,20 @@ def notes_of(tables: Sequence[Table]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
-def noise_bands(place: str | None, arm: str) -> Mapping[str, float]:
-    """Half-width of the A/A band by metric, from logs with several epochs of an arm; empty without logs."""
+def noise_bands(place: str | None, arm: str, sides: Sides) -> Mapping[tuple[str, str], float]:
+    """Half-width of the A/A band by model and metric, from logs with twice as many epochs of an arm as each side has.
+
+    Raises:
+        InputError: The logs have fewer epochs.
+    """
     from redgreenbench.reports.load import load
     from redgreenbench.reports.noise import measure_noise
 
     if not place:
         return {}
-    return {n.metric: n.band for n in measure_noise(load([place]), None, arm) if not math.isnan(n.band)}
+    epochs = int(sides.rows["epoch"].max())
+    noise = measure_noise(load([place]), None, arm, epochs)
+    return {(n.model, n.metric): n.band for n in noise if not math.isnan(n.band)}
 
 
 def _command(name: str, *parts: str) -> str:
@@ -104,6 +113,13 @@ def _common(function: Any) -> Any:
     help="A change smaller than this is nothing.",
 )
 @click.option(
+    "--between",
+    type=click.Choice(["versions", "harnesses"]),
+    default="versions",
+    show_default=True,
+    help="What may differ: harnesses are ways in which skills reach a model, or an agent works.",
+)
+@click.option(
     "--all", "everything", is_flag=True, help="Show every metric, not only the headline ones and findings."
 )
 @_common
@@ -112,6 +128,7 @@ def compare(
     head: str | None,
     metrics: tuple[str, ...],
     margin: float,
+    between: str,
     everything: bool,
     arms: str,
     noise: str | None,
@@ -121,99 +138,100 @@ def compare(
 ) -> None:
     """Compare the logs of BASE and HEAD (a file or folder each), or two arms of BASE alone.
 
+    Where each side has one model and they are not the same, the two models are compared, paired on scenarios.
+
     \b
     Examples:
       redgreen compare results/old results/new
+      redgreen compare results/gpt-5 results/claude --arms green
       redgreen compare results --arms placebo,green
     """
-    from redgreenbench.reports import comment
     from redgreenbench.reports.compare import compare as compare_sides
     from redgreenbench.reports.metrics import metric_named
+    from redgreenbench.reports.render import comment
 
     for name in metrics:
         metric_named(name)
-    sides, notes = _sides(base, head, arms, force)
-    found = compare_sides(
-        sides, metrics, margin, noise_bands(noise, (arms or "green").split(",")[-1].strip())
-    )
+    sides, notes = _sides(base, head, arms, force, between == "harnesses")
+    found = compare_sides(sides, metrics, margin, noise_bands(noise, _head_arm(arms), sides))
     text = comment.as_markdown(sides, found, (), notes, _command("compare", base, *([head] if head else [])))
     if markdown:
         markdown.write_text(text, "utf-8")
     if as_json:
-        click.echo(json.dumps(comment.as_json(sides, found, (), notes), indent=2, ensure_ascii=False))
+        click.echo(
+            json.dumps(comment.as_json(sides, found, (), notes, metrics), indent=2, ensure_ascii=False)
+        )
         return
-    _table(found, sides, everything or bool(metrics))
-    for note in (*map(str, sides.compliance), *(f"they differ: {d}" for d in sides.differs), *notes):
+    _table(found, sides, metrics, everything or bool(metrics))
+    _say(sides, notes)
+
+
+def _head_arm(arms: str) -> str:
+    return (arms or "green").split(",")[-1].strip()
+
+
+def _say(sides: Sides, notes: Sequence[str]) -> None:
+    differs = (f"they differ: {d}" for d in sides.differs)
+    for note in (*sides.notes, *map(str, sides.compliance), *differs, *notes):
         click.echo(f"note: {note}", err=True)
 
 
-def _table(found: Sequence[Compared], sides: Sides, everything: bool) -> None:
+def _table(frame: Frame, sides: Sides, metrics: Sequence[str], everything: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from redgreenbench.reports.metrics import load_metrics
-    from redgreenbench.reports.sections import effect_text, p_text, rate_text
+    from redgreenbench.reports.compare import shown
+    from redgreenbench.reports.words import estimate_text, level, p_text
 
-    registry = load_metrics()
+    rows = shown(frame, metrics)
     told = [
         one
-        for one in found
+        for one in rows
         if everything
-        or registry[one.metric].family == "headline"
+        or one.described.family == "headline"
         or one.verdict in ("improved", "regressed", "noise")
     ]
-    banded = any(one.noise is not None for one in told)
     table = Table(title=escape(f"{sides.base} → {sides.head}"), title_justify="left")
-    columns = ["metric", "model", "base", "head", "difference [95 %]", "p", "detectable", "n", "verdict"]
-    if banded:
-        columns.insert(5, "A/A band")
-    for column in columns:
+    for column in ("metric", "model", "base", "head", "difference [95 %]", "p", "detectable", "n", "verdict"):
         left = column in ("metric", "model", "verdict")
         table.add_column(escape(column), justify="left" if left else "right")
     for one in told:
-        metric, effect = registry[one.metric], one.effect
-        share = metric.scale == "share"
-        detectable = _percent(effect.mde) if share else "–" if math.isnan(effect.mde) else f"{effect.mde:.3g}"
-        cells = [metric.title, one.model, rate_text(one.base, metric), rate_text(one.head, metric)]
-        cells += [effect_text(effect, metric), p_text(one.p_holm), detectable, str(effect.scenarios)]
+        base, head = frame.means(one)
+        cells = [one.described.title, one.subject.model, estimate_text(base), estimate_text(head)]
+        cells += [
+            estimate_text(one),
+            p_text(one.p_adjusted),
+            level(one.detectable, one.described.scale),
+            str(one.n),
+        ]
         cells.append(one.verdict + (f": {one.why}" if one.why else ""))
-        if banded:
-            band = "–" if one.noise is None else f"±{100 * one.noise:.0f}" if share else f"±{one.noise:.3g}"
-            cells.insert(5, band)
         table.add_row(*map(escape, cells))
     wide_console().print(table)
-    if len(told) < len(found):
-        click.echo(f"{len(found) - len(told)} further metrics without a finding; --all shows them")
+    if len(told) < len(rows):
+        click.echo(f"{len(rows) - len(told)} further metrics without a finding; --all shows them")
     _moved(told, sides)
 
 
-def _moved(told: Sequence[Compared], sides: Sides) -> None:
+def _moved(told: Sequence[Estimate], sides: Sides) -> None:
     """The scenarios that changed most, with where their answers can be read."""
     from redgreenbench.reports.compare import transcripts_of
-    from redgreenbench.reports.metrics import load_metrics
+    from redgreenbench.reports.words import change
 
     for one in told:
-        metric = load_metrics()[one.metric]
-        if metric.family != "headline":
+        if one.described.family != "headline":
             continue
-        for what, moved in (("worse", one.worse), ("better", one.better)):
+        for what in ("worse", "better"):
+            moved = one.moved(what == "better")
             if not moved:
                 continue
-            sizes = [
-                f"{scenario} {100 * d:+.0f}" if metric.scale == "share" else f"{scenario} {d:+.4g}"
-                for scenario, d in moved[:_MOVED]
-            ]
+            sizes = [f"{scenario} {change(d, one.described.scale)}" for scenario, d in moved[:_MOVED]]
             more = f" and {len(moved) - _MOVED} more" if len(moved) > _MOVED else ""
-            click.echo(f"{metric.title} ({one.model}), {what}: {', '.join(sizes)}{more}")
+            click.echo(f"{one.described.title} ({one.subject.model}), {what}: {', '.join(sizes)}{more}")
             if what == "worse":
-                places = transcripts_of(sides, [moved[0][0]], one.model)
+                places = transcripts_of(sides, [moved[0][0]], one.subject.model)
                 for side in dict.fromkeys(place.side for place in places):
                     first = next(place for place in places if place.side == side)
                     click.echo(f"  {side}: {first.log}, sample {first.sample}, epoch {first.epoch}")
-
-
-def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.0f} %"
 
 
 @click.command()
@@ -239,14 +257,14 @@ def gate(
     Examples:
       redgreen gate results/old results/new --gates gates.yaml --markdown comment.md
     """
-    from redgreenbench.reports import comment
     from redgreenbench.reports.compare import compare as compare_sides
-    from redgreenbench.reports.gate import judge_gates, outcome_of, read_gates
+    from redgreenbench.reports.render import comment
+    from redgreenbench.reports.rules import judge_gates, outcome_of, read_gates
 
     file = read_gates(gates)
     sides, notes = _sides(base, head, arms, force)
-    results = judge_gates(sides, file)
-    found = compare_sides(sides, (), 0.1, noise_bands(noise, (arms or "green").split(",")[-1].strip()))
+    results = judge_gates(sides.rows, file)
+    found = compare_sides(sides, noise=noise_bands(noise, _head_arm(arms), sides))
     command = _command("gate", base, *([head] if head else []), "--gates", str(gates))
     if markdown:
         markdown.write_text(comment.as_markdown(sides, found, results, notes, command), "utf-8")
@@ -258,8 +276,7 @@ def gate(
     else:
         for result in results:
             click.echo(f"{result.outcome:12} {result.gate.metric} ({result.model}): {result.why}")
-        for note in (*map(str, sides.compliance), *(f"they differ: {d}" for d in sides.differs), *notes):
-            click.echo(f"note: {note}", err=True)
+        _say(sides, notes)
         click.secho(outcome, bold=True)
     sys.exit(EXIT_CODES[outcome])
 
@@ -270,7 +287,9 @@ def gate(
 @click.option("--arm", default="green", show_default=True, help="The arm that was asked twice.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def aa(first: str, second: str | None, arm: str, as_json: bool) -> None:
-    """Measure the noise: one arm against itself, in two logs or in the odd and even epochs of FIRST.
+    """Measure the noise: one arm against itself, in two logs or in the two halves of FIRST's epochs.
+
+    The band is for comparisons with as many epochs a side as a half has.
 
     \b
     Examples:
@@ -283,6 +302,7 @@ def aa(first: str, second: str | None, arm: str, as_json: bool) -> None:
     from redgreenbench.reports.load import load
     from redgreenbench.reports.metrics import load_metrics
     from redgreenbench.reports.noise import measure_noise
+    from redgreenbench.reports.words import band, change, level
 
     found = measure_noise(load([first]), load([second]) if second else None, arm)
     if as_json:
@@ -293,10 +313,10 @@ def aa(first: str, second: str | None, arm: str, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     table = Table(title=escape(f"{arm} against itself"), title_justify="left")
-    for column in ("metric", "model", "verdicts that flip", "difference", "band", "n"):
+    for column in ("metric", "model", "verdicts that flip", "difference", "band", "epochs a half", "n"):
         table.add_column(column, justify="left" if column in ("metric", "model") else "right")
     for one in found:
-        band = "–" if math.isnan(one.band) else f"±{100 * one.band:.0f}"
-        cells = [load_metrics()[one.metric].title, escape(one.model), _percent(one.flips)]
-        table.add_row(*cells, f"{100 * one.difference:+.0f}", band, str(one.scenarios))
+        metric = load_metrics()[one.metric]
+        cells = [metric.title, escape(one.model), level(one.flips), change(one.difference, metric.scale)]
+        table.add_row(*cells, band(one.band, metric.scale), str(one.epochs), str(one.scenarios))
     wide_console().print(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from redgreenbench.cli.versions import (
     task_names,
 )
 from redgreenbench.evals.errors import InputError
-from redgreenbench.reports.compare import Compared, Sides, compare, sides_of
-from redgreenbench.reports.gate import INCONCLUSIVE, GateFile, GateResult, judge_gates, outcome_of
+from redgreenbench.reports.compare import Sides, compare, sides_of
+from redgreenbench.reports.estimate import Frame
 from redgreenbench.reports.load import Table, load
+from redgreenbench.reports.rules import BLOCK, INCONCLUSIVE, GateFile, GateResult, judge_gates, outcome_of
 
 __all__ = ["PLANNED", "SKIPPED", "Case", "Result", "judge", "plan"]
 
@@ -66,7 +67,7 @@ class Result:
         head: The head's answers; of a new skill the same as the base's, with another arm.
         tables: The logs that were read, of base and head; one of a new skill.
         sides: Base and head beside each other; None where nothing could be compared.
-        compared: The comparison.
+        frame: The comparison; None where nothing could be compared.
         gates: The gates.
     """
 
@@ -76,7 +77,7 @@ class Result:
     head: Answers | None = None
     tables: tuple[Table, ...] = ()
     sides: Sides | None = None
-    compared: tuple[Compared, ...] = ()
+    frame: Frame | None = None
     gates: tuple[GateResult, ...] = ()
 
 
@@ -103,7 +104,7 @@ def judge(
     case: Case,
     planned: Result,
     file: GateFile,
-    bands: Mapping[str, float],
+    noise: Callable[[Sides], Mapping[tuple[str, str], float]],
     force: bool,
     budget: Budget,
     quiet: bool,
@@ -114,7 +115,7 @@ def judge(
         case: What is judged.
         planned: What `plan` said is to be asked.
         file: The gates.
-        bands: The A/A band by metric.
+        noise: Gives the A/A band by model and metric for what is compared.
         force: Whether unlike logs are judged too.
         budget: How long may be asked.
         quiet: Whether to show nothing.
@@ -133,17 +134,16 @@ def judge(
     if result.sides is None:
         return replace(result, outcome=INCONCLUSIVE)
     reasons = result.reasons
-    if result.sides.differs and not force:
+    unlike = bool(result.sides.differs) and not force
+    if unlike:
         reasons += tuple(f"base and head are not alike: {d}" for d in result.sides.differs)
-    gates = judge_gates(result.sides, file)
-    return replace(
-        result,
-        # What is not whole passes nothing, and blocks nothing either: the missing answers are no sample of all.
-        outcome=INCONCLUSIVE if reasons else outcome_of(gates),
-        reasons=reasons,
-        compared=compare(result.sides, noise=bands),
-        gates=gates,
-    )
+    gates = judge_gates(result.sides.rows, file)
+    outcome = outcome_of(gates)
+    if unlike or (reasons and outcome != BLOCK):
+        # A part passes nothing; what its finished pairs prove against the head stays proved.
+        outcome = INCONCLUSIVE
+    frame = compare(result.sides, noise=noise(result.sides))
+    return replace(result, outcome=outcome, reasons=reasons, frame=frame, gates=gates)
 
 
 def _ask(case: Case, planned: Result, budget: Budget, quiet: bool) -> Result:

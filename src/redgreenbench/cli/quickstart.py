@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import click
 from redgreenbench.cli.run import build_tasks, model_options, run_folder, run_tasks, usable_model
 
 if TYPE_CHECKING:
-    from redgreenbench.reports.summary import Group
+    from redgreenbench.reports.estimate import Frame
 
 __all__ = ["findings", "quickstart"]
 
@@ -64,8 +63,8 @@ def quickstart(model: str, fallback_model: str | None, skill: str, limit: int | 
     )
     folder = run_folder(output, chosen, tasks, 1)
     code = run_tasks(tasks, chosen, folder, 1, **model_options((), False))
-    groups = print_report([str(folder / "logs")], folder / "report", False)
-    for sentence in findings(groups):
+    frame = print_report([str(folder / "logs")], folder / "report", False)
+    for sentence in findings(frame):
         click.echo(sentence)
     click.echo(
         "A longer run adds whole replies and programs, every pressure, edge cases, controls and repetitions: "
@@ -76,25 +75,23 @@ def quickstart(model: str, fallback_model: str | None, skill: str, limit: int | 
         sys.exit(code)
 
 
-def findings(groups: Sequence[Group]) -> Iterator[str]:
-    """What was found, in a sentence for decisions without pressure and one for those with it.
+def findings(frame: Frame) -> Iterator[str]:
+    """What was found, in a sentence for decisions over all pressures, and one for each pressure.
 
     Args:
-        groups: The summary of a run.
+        frame: The estimates of a run.
     """
-    for group in groups:
-        if group.task.rpartition("/")[2] != "decision" or group.controls:
+    from redgreenbench.reports.words import estimate_text, value_text
+
+    for one in frame.where(kind="difference", metric="decision-accuracy", arm="green"):
+        red, green = frame.means(one)
+        name, _, pressure = one.slice.partition("=")
+        if name not in ("all", "pressure") or not green.answers:
             continue
-        red, green = (next((c for c in group.cells if c.arm == arm), None) for arm in ("red", "green"))
-        if red is None or green is None or green.difference is None:
-            continue
-        difference = green.difference
-        bounds = (difference.low, difference.high)
-        interval = "no interval" if math.isnan(bounds[0]) else ", ".join(f"{100 * b:.0f}" for b in bounds)
-        pressed = "" if group.pressure == "none" else f" under the pressure {group.pressure}"
+        pressed = f" under the pressure {pressure}" if pressure else ""
+        pressed = " without pressure" if pressure == "none" else pressed
+        said = estimate_text(one) if one.n > 1 else "no difference can be given"
         yield (
-            f"Decisions{pressed}: the right next step in {100 * red.rate.value:.0f} % without the skill and in "
-            f"{100 * green.rate.value:.0f} % with it, {100 * difference.value:+.0f} points "
-            f"[{interval}] over {green.rate.scenarios} scenarios: "
-            f"{difference.verdict}."
+            f"Decisions{pressed}: the right next step in {value_text(red)} without the skill and in "
+            f"{value_text(green)} with it, in points {said} over {green.n} scenarios: {one.verdict}."
         )

@@ -13,7 +13,7 @@ import click
 from redgreenbench.cli.console import wide_console
 
 if TYPE_CHECKING:
-    from redgreenbench.reports.summary import Group
+    from redgreenbench.reports.estimate import Frame
 
 __all__ = ["print_report", "rationalizations", "report"]
 
@@ -40,39 +40,38 @@ def report(logs: tuple[str, ...], output: Path, as_json: bool) -> None:
     print_report(logs, output, as_json)
 
 
-def print_report(logs: Sequence[str], output: Path, as_json: bool) -> Sequence[Group]:
-    """Writes the report of ``logs`` to ``output`` and shows it; returns its summary."""
+def print_report(logs: Sequence[str], output: Path, as_json: bool) -> Frame:
+    """Writes the report of ``logs`` to ``output`` and shows it; returns its estimates."""
     from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compliance import compliance_of
-    from redgreenbench.reports.html import write_html
     from redgreenbench.reports.load import load
-    from redgreenbench.reports.write import as_records, caveats, console_table, write_report
+    from redgreenbench.reports.render.report import caveats, make_report, records, write_report
+    from redgreenbench.reports.render.text import console_table
 
     table = load(logs)
-    table = replace(table, notes=(*table.notes, *grader_notes(table.provenance)))
-    groups, written = write_report(table, output)
-    page = write_html(written)
-    said = [*map(str, compliance_of(table.rows)), *caveats(groups), *table.notes]
+    made = make_report(replace(table, notes=(*table.notes, *grader_notes(table.provenance))))
+    files = write_report(made, output)
+    said = [*map(str, compliance_of(table.rows)), *caveats(made.frame), *made.table.notes]
     if as_json:
         record = {
-            "results": as_records(groups),
+            "said": list(made.said),
+            "results": records(made.frame),
             "logs": list(table.logs),
             "left_out": [{"log": s.log, "reason": s.reason} for s in table.skipped],
             "notes": said,
-            "markdown": str(written.markdown),
-            "html": str(page),
-            "csv": str(written.csv),
-            "figure": str(written.figure),
+            "files": list(map(str, files)),
         }
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
-        return groups
-    wide_console().print(console_table(groups))
+        return made.frame
+    for sentence in made.said:
+        click.echo(sentence)
+    wide_console().print(console_table(made.frame))
     for skip in table.skipped:
         click.echo(f"left out: {skip.log}: {skip.reason}", err=True)
     for note in said:
         click.echo(f"note: {note}", err=True)
-    click.echo(f"report: {page}, {written.markdown}, {written.csv}, {written.figure}")
-    return groups
+    click.echo(f"report: {', '.join(map(str, files))}")
+    return made.frame
 
 
 @click.command()

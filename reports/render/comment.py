@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-from redgreenbench.reports.compare import Compared, Sides, transcripts_of
-from redgreenbench.reports.gate import BLOCK, PASS, GateResult, outcome_of
-from redgreenbench.reports.metrics import load_metrics
-from redgreenbench.reports.sections import p_text
+from redgreenbench.reports.compare import Sides, shown, transcripts_of
+from redgreenbench.reports.estimate import Estimate, Frame
+from redgreenbench.reports.rules import BLOCK, PASS, GateResult, outcome_of
 from redgreenbench.reports.usage import Usage
+from redgreenbench.reports.words import change, estimate_text, p_text, value_text
 
 __all__ = [
     "LINES",
@@ -85,32 +85,9 @@ def escape(text: str) -> str:
     return re.sub(r"(?i)\b(www|gh)(?=[.-])", "\\1\u200b", line)
 
 
-def _change(value: float, metric: str) -> str:
-    """A difference: of shares in points, of amounts in their own unit."""
-    if _is_share(metric):
-        return "–" if math.isnan(value) else f"{100 * value:+.0f}"
-    return _amount(value, "+")
-
-
-def _level(value: float, metric: str) -> str:
-    if _is_share(metric):
-        return "–" if math.isnan(value) else f"{100 * value:.0f} %"
-    return _amount(value, "")
-
-
-def _amount(value: float, sign: str) -> str:
-    if math.isnan(value):
-        return "–"
-    return format(value, f"{sign},.0f" if abs(value) >= 100 else f"{sign}.3g")
-
-
-def _is_share(metric: str) -> bool:
-    return load_metrics()[metric].scale == "share"
-
-
 def as_markdown(
     sides: Sides,
-    compared: Sequence[Compared],
+    frame: Frame,
     gates: Sequence[GateResult] = (),
     notes: Sequence[str] = (),
     command: str = "",
@@ -121,13 +98,14 @@ def as_markdown(
 
     Args:
         sides: What was compared.
-        compared: The comparison.
+        frame: The comparison.
         gates: The gates; none: a comparison without a verdict.
         notes: What a reader must know: broken logs, unfinished runs, forced comparisons.
         command: The command that reproduces it.
         about: What else to say; with it the comment has sections on validity and cost.
         most: Lines that it may have; metrics give way to everything else.
     """
+    compared = shown(frame)
     if about:
         top = _top(about)
         said = outcome_of(gates)
@@ -139,7 +117,7 @@ def as_markdown(
         top = [MARKER, f"### Skill comparison: {head}", "", facts]
     rows = most - LINES  # more room than a comment has means longer lists
     top += _gates_table(gates, _GATES + rows)
-    warnings = [*(f"compared although they differ: {d}" for d in sides.differs), *notes]
+    warnings = [*(f"compared although they differ: {d}" for d in sides.differs), *sides.notes, *notes]
     forms = [f"- {'⚠ ' * bool(one.unlike)}{escape(one.model)}: {one.text}" for one in sides.compliance]
     bottom = _scenario_lines(compared, _SCENARIOS + rows)
     if about:
@@ -149,7 +127,7 @@ def as_markdown(
         bottom += _bullets("", forms, (), warnings, 6)
     bottom += _reproduce(command)
     room = most - len(top) - len(bottom) - 5
-    lines = [*top, *_metrics_table(compared, min(room, (12 if gates else _METRICS) + rows)), *bottom]
+    lines = [*top, *_metrics_table(frame, compared, min(room, (12 if gates else _METRICS) + rows)), *bottom]
     return "\n".join(lines[:most]) + "\n"
 
 
@@ -216,16 +194,16 @@ def _gates_table(gates: Sequence[GateResult], most: int) -> list[str]:
     return lines
 
 
-def _metrics_table(compared: Sequence[Compared], most: int) -> list[str]:
+def _metrics_table(frame: Frame, compared: Sequence[Estimate], most: int) -> list[str]:
     able = [c for c in compared if c.verdict != "invalid"]
-    shown = able[: max(0, most)]
+    rows = able[: max(0, most)]
     lines = [
         "",
-        "| metric | model | base | head | difference [95 %] | Holm p | verdict |",
+        "| metric | model | base | head | difference [95 %] | p, corrected | verdict |",
         "|---|---|---:|---:|---:|---:|---|",
-        *(_row(one) for one in shown),
+        *(_row(frame, one) for one in rows),
     ]
-    hidden = len(compared) - len(shown)
+    hidden = len(compared) - len(rows)
     if hidden:
         unable = len(compared) - len(able)
         lines += [
@@ -235,25 +213,22 @@ def _metrics_table(compared: Sequence[Compared], most: int) -> list[str]:
     return lines
 
 
-def _headline(compared: Sequence[Compared]) -> str:
+def _headline(compared: Sequence[Estimate]) -> str:
     counts = {v: sum(c.verdict == v for c in compared) for v in ("improved", "regressed", "noise")}
     said = [f"{n} {v}" for v, n in counts.items() if n]
     rest = len(compared) - sum(counts.values())
     return ", ".join([*said, f"{rest} without a finding"] if rest else said) or "nothing to compare"
 
 
-def _row(one: Compared) -> str:
-    effect, name = one.effect, one.metric
-    interval = (
-        "" if math.isnan(effect.low) else f" [{_change(effect.low, name)}, {_change(effect.high, name)}]"
-    )
+def _row(frame: Frame, one: Estimate) -> str:
+    base, head = frame.means(one)
     cells = [
-        load_metrics()[name].title,
-        escape(one.model),
-        _level(one.base.value, name),
-        f"{_level(one.head.value, name)} (n {effect.scenarios})",
-        f"{_change(effect.value, name)}{interval}",
-        p_text(one.p_holm),
+        one.described.title,
+        escape(one.subject.model),
+        value_text(base),
+        f"{value_text(head)} (n {one.n})",
+        estimate_text(one),
+        p_text(one.p_adjusted),
         f"{one.verdict}{f': {escape(one.why)}' if one.why else ''}",
     ]
     return f"| {' | '.join(cells)} |"
@@ -261,65 +236,83 @@ def _row(one: Compared) -> str:
 
 def _gate_row(one: GateResult) -> str:
     mark = {PASS: "✅ ", BLOCK: "❌ "}.get(one.outcome, "❔ ")
-    name = one.gate.metric
-    interval = "" if math.isnan(one.low) else f" [{_change(one.low, name)}, {_change(one.high, name)}]"
     cells = [
-        load_metrics()[name].title,
+        one.difference.described.title,
         escape(one.model),
         mark + one.outcome,
-        _level(one.base.value, name),
-        _level(one.head.value, name),
-        f"{_change(one.difference, name)}{interval}",
+        value_text(one.base),
+        value_text(one.head),
+        estimate_text(one.difference),
         escape(one.why),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _scenario_lines(compared: Sequence[Compared], most: int) -> list[str]:
+def _scenario_lines(compared: Sequence[Estimate], most: int) -> list[str]:
     """The worst and the best scenarios, each by the metric that changed most in it."""
     lines = []
     for what in ("worse", "better"):
         found: dict[str, tuple[float, str]] = {}
         # An amount, such as of tokens, is no better or worse than a share by its size.
-        for one in (c for c in compared if _is_share(c.metric)):
-            for scenario, change in one.worse if what == "worse" else one.better:
-                if scenario not in found or abs(change) > abs(found[scenario][0]):
-                    found[scenario] = change, one.metric
+        for one in (c for c in compared if c.described.scale == "share"):
+            for scenario, moved in one.moved(what == "better"):
+                if scenario not in found or abs(moved) > abs(found[scenario][0]):
+                    found[scenario] = moved, one.described.title
         largest = sorted(found.items(), key=lambda item: (-abs(item[1][0]), item[0]))[:most]
-        told = [f"{escape(s)} {_change(d, m)} ({load_metrics()[m].title})" for s, (d, m) in largest]
+        told = [f"{escape(s)} {change(d)} ({title})" for s, (d, title) in largest]
         lines += ["", f"Got {what}: {'; '.join(told) or 'none'}"]
     return lines
 
 
 def as_json(
-    sides: Sides, compared: Sequence[Compared], gates: Sequence[GateResult] = (), notes: Sequence[str] = ()
+    sides: Sides,
+    frame: Frame,
+    gates: Sequence[GateResult] = (),
+    notes: Sequence[str] = (),
+    metrics: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The comparison as JSON data; numbers that cannot be given are null."""
     record: dict[str, Any] = {
         "base": sides.base,
         "head": sides.head,
         "differs": list(sides.differs),
-        "metrics": [_clean(asdict(one) | {"transcripts": _transcripts(sides, one)}) for one in compared],
-        "notes": [*map(str, sides.compliance), *notes],
+        "metrics": [_compared(sides, frame, one) for one in shown(frame, metrics)],
+        "notes": [*map(str, sides.compliance), *sides.notes, *notes],
     }
     if gates:
         record["outcome"] = outcome_of(gates)
-        record["gates"] = [_clean(asdict(g) | {"gate": g.gate.model_dump(mode="json")}) for g in gates]
+        record["gates"] = [
+            {
+                "gate": g.gate.model_dump(mode="json"), "model": g.model, "outcome": g.outcome, "why": g.why,
+                "base": _numbers(g.base), "head": _numbers(g.head), "difference": _numbers(g.difference),
+                "p": _number(g.p), "p_worse": _number(g.p_worse), "needed": g.needed,
+            }
+            for g in gates
+        ]  # fmt: skip
     return record
 
 
-def _transcripts(sides: Sides, one: Compared) -> list[dict[str, Any]]:
-    """Where the answers to the scenarios that changed most can be read."""
-    moved = [name for name, _ in (*one.worse[:_SCENARIOS], *one.better[:_SCENARIOS])]
-    return [asdict(place) for place in transcripts_of(sides, moved, one.model)] if moved else []
+def _compared(sides: Sides, frame: Frame, one: Estimate) -> dict[str, Any]:
+    base, head = frame.means(one)
+    worse, better = one.moved(False), one.moved(True)
+    moved = [name for name, _ in (*worse[:_SCENARIOS], *better[:_SCENARIOS])]
+    places = transcripts_of(sides, moved, one.subject.model) if moved else ()
+    return {
+        "metric": one.metric, "model": one.subject.model, "verdict": one.verdict, "why": one.why,
+        "base": _numbers(base), "head": _numbers(head), "difference": _numbers(one),
+        "worse": worse, "better": better, "transcripts": [asdict(place) for place in places],
+    }  # fmt: skip
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _clean(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(v) for v in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _numbers(one: Estimate) -> dict[str, Any]:
+    """What is known of an estimate; of a difference its tests too."""
+    names = ["value", "low", "high"] + (["p", "p_sign_flip", "p_adjusted", "detectable"] if one.base else [])
+    found: dict[str, Any] = {name: _number(getattr(one, name)) for name in names}
+    return found | {"n": one.n, "answers": one.answers} | ({} if one.base else {"missing": one.missing})
 
 
 def as_junit(gates: Sequence[GateResult], reasons: Sequence[str] = ()) -> str:

@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
-from redgreenbench.reports.evidence import Subject
-from redgreenbench.reports.figures import arm_styles
+from redgreenbench.reports.estimate import ALL, DIFFERENCE, EROSION, MEAN, Estimate, View
 from redgreenbench.reports.metrics import load_metrics, values_of
 from redgreenbench.reports.survival import curves_of, runs_of
+from redgreenbench.reports.words import change, level
 
 __all__ = [
     "Plot",
+    "arm_styles",
     "erosion_plot",
     "forest_plot",
+    "front_figure",
     "heat_map",
-    "main_metrics",
+    "inline_svg",
     "pattern_bars",
     "plots_of",
     "resolution_plot",
@@ -37,6 +41,14 @@ __all__ = [
 ]
 
 _UP, _DOWN, _FLAT = "#009E73", "#D55E00", "0.65"
+# Okabe and Ito's palette; shapes repeat what colours say.
+_STYLES = {
+    "red": ("#D55E00", "o"),
+    "generic": ("#E69F00", "v"),
+    "placebo": ("#999999", "s"),
+    "green": ("#009E73", "D"),
+}
+_OTHERS = (("#0072B2", "^"), ("#CC79A7", "P"), ("#56B4E9", "X"), ("#000000", "*"))
 
 
 @dataclass(frozen=True)
@@ -56,12 +68,12 @@ class Plot:
     figure: Figure
 
 
-def plots_of(subject: Subject) -> list[Plot]:
+def plots_of(view: View) -> list[Plot]:
     """All figures that a subject has something for."""
-    makers: Sequence[Callable[[Subject], Plot | None]] = (
+    makers: Sequence[Callable[[View], Plot | None]] = (
         forest_plot, slope_plot, heat_map, erosion_plot, pattern_bars, resolution_plot,
     )  # fmt: skip
-    return [plot for plot in (make(subject) for make in makers) if plot is not None]
+    return [plot for plot in (make(view) for make in makers) if plot is not None]
 
 
 def svg_of(plot: Plot) -> str:
@@ -73,17 +85,56 @@ def svg_of(plot: Plot) -> str:
     return text[text.index("<svg") :]
 
 
-def main_metrics(subject: Subject) -> list[str]:
-    """Headline metrics over scenarios that have values, as the registry orders them."""
-    registry = load_metrics()
-    return [
-        m.metric
-        for m in subject.measured
-        if not m.reason
-        and not m.invalid
-        and registry[m.metric].family == "headline"
-        and registry[m.metric].of == "scenarios"
-    ]
+def inline_svg(plot: Plot) -> Markup:
+    """A figure to stand in a page: its text alternative in it, and no id that another figure has."""
+    text = svg_of(plot)
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{plot.name}-", text)
+    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{escape(plot.alt)}"', 1))
+
+
+def arm_styles(arms: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each arm."""
+    others = [arm for arm in arms if arm not in _STYLES]
+    return _STYLES | {arm: _OTHERS[i % len(_OTHERS)] for i, arm in enumerate(others)}
+
+
+def front_figure(
+    groups: Mapping[str, Sequence[Estimate]], differences: Mapping[str, Mapping[str, Estimate]]
+) -> Plot:
+    """The picture of the first table. Left: each arm's mean with its interval. Right: its paired difference to the base.
+
+    Args:
+        groups: By label, the arms' means.
+        differences: By label and arm, the differences.
+    """
+    styles = arm_styles(dict.fromkeys(one.arm for means in groups.values() for one in means))
+    height = 1.6 + 0.3 * sum(len(means) + 1 for means in groups.values())
+    figure = Figure(figsize=(10, height), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
+    row, ticks = 0.0, []
+    for label, means in groups.items():
+        start = row
+        for one in means:
+            if not math.isnan(one.value):
+                _whisker(left, row, one.value, one.low, one.high, styles[one.arm], one.arm)
+            other = differences.get(label, {}).get(one.arm)
+            if other is not None and not math.isnan(other.value):
+                _whisker(
+                    right, row, 100 * other.value, 100 * other.low, 100 * other.high, styles[one.arm], None
+                )
+            row += 1
+        ticks.append((start + row - 1) / 2)
+        row += 1
+        for axes in (left, right):
+            axes.axhline(row - 1, color="0.9", linewidth=0.8)
+    left.set(xlim=(-0.02, 1.02), xlabel="share, 95 % interval", ylim=(row - 0.5, -0.8))
+    left.set_yticks(ticks, list(groups))
+    right.axvline(0, color="0.4", linewidth=0.8)
+    right.set(xlabel="difference in points, 95 % interval")
+    for axes in (left, right):
+        _bare(axes)
+    _legend(figure, left)
+    return Plot("report", "Overview", "Each arm's value with its interval, and its paired difference", figure)
 
 
 def _bare(axes: Axes) -> None:
@@ -109,30 +160,29 @@ def _legend(figure: Figure, axes: Axes) -> None:
         )
 
 
-def forest_plot(subject: Subject) -> Plot | None:
+def forest_plot(view: View) -> Plot | None:
     """Paired differences to RED with intervals, one row a headline metric and arm, in the metric's own direction."""
     registry = load_metrics()
-    shown = [
-        m
-        for m in subject.measured
-        if m.effects and registry[m.metric].family == "headline" and registry[m.metric].scale == "share"
-    ]
+    shown: dict[str, list[Estimate]] = {}
+    for one in view.where(kind=DIFFERENCE, slice=ALL):
+        if one.described.family == "headline" and one.described.scale == "share" and one.n:
+            shown.setdefault(one.metric, []).append(one)
     if not shown:
         return None
-    styles = arm_styles(subject.arms)
-    count = sum(len(m.effects) for m in shown)
+    styles = arm_styles(view.arms)
+    count = sum(len(effects) for effects in shown.values())
     figure = Figure(figsize=(8, 1.4 + 0.32 * (count + len(shown) * 0.5)), layout="constrained")
     axes = figure.subplots()
     row, ticks, labels = 0.0, [], []
-    for m in shown:
+    for metric, effects in shown.items():
         start = row
-        for arm, effect in m.effects.items():
-            low, high = 100 * effect.low, 100 * effect.high
-            _whisker(axes, row, 100 * effect.value, low, high, styles[arm], arm)
+        for one in effects:
+            low, high = 100 * one.low, 100 * one.high
+            _whisker(axes, row, 100 * one.value, low, high, styles[one.arm], one.arm)
             row += 1
         ticks.append((start + row - 1) / 2)
-        better = "" if registry[m.metric].sign > 0 else " (less is better)"
-        labels.append(f"{registry[m.metric].title}{better}\nn = {next(iter(m.effects.values())).scenarios}")
+        better = "" if registry[metric].sign > 0 else " (less is better)"
+        labels.append(f"{registry[metric].title}{better}\nn = {effects[0].n}")
         row += 0.5
     axes.axvline(0, color="0.4", linewidth=0.8)
     axes.set_yticks(ticks, labels)
@@ -140,25 +190,31 @@ def forest_plot(subject: Subject) -> Plot | None:
     _bare(axes)
     _legend(figure, axes)
     alt = "; ".join(
-        f"{registry[m.metric].title}, {arm} minus red {100 * e.value:+.0f} points"
-        for m in shown
-        for arm, e in m.effects.items()
+        f"{one.described.title}, {one.arm} minus {one.base} {change(one.value)} points"
+        for effects in shown.values()
+        for one in effects
     )
     return Plot("forest", "Paired differences to RED", f"Differences to RED by metric: {alt}.", figure)
 
 
-def _means(subject: Subject, metric: str) -> pd.DataFrame:
+def _main_metrics(view: View) -> list[str]:
+    """Headline metrics over scenarios that have values, as the registry orders them."""
+    valid = {one.metric for one in view.where(kind=MEAN, slice=ALL) if not one.verdict}
+    return [m for m in view.frame.metrics(view.subject) if m in valid and load_metrics()[m].of == "scenarios"]
+
+
+def _means(view: View, metric: str) -> pd.DataFrame:
     """Scenario means by arm, over pressures."""
-    values = values_of(subject.rows, load_metrics()[metric])
+    values = values_of(view.rows, load_metrics()[metric])
     per = values.groupby(["scenario", "arm", "pressure"])["value"].mean().groupby(["scenario", "arm"]).mean()
     return per.unstack("arm")
 
 
-def slope_plot(subject: Subject) -> Plot | None:
+def slope_plot(view: View) -> Plot | None:
     """RED → GREEN by scenario: a line each, one panel a main metric."""
     panels: dict[str, pd.DataFrame] = {}
-    for metric in main_metrics(subject):
-        means = _means(subject, metric)
+    for metric in _main_metrics(view):
+        means = _means(view, metric)
         if {Arm.RED.value, Arm.GREEN.value} <= set(means.columns):
             both = means[[Arm.RED.value, Arm.GREEN.value]].dropna()
             if len(both):
@@ -216,17 +272,17 @@ def _slopes(axes: Axes, both: pd.DataFrame, sign: int) -> tuple[int, int, int]:
     return moved[0], moved[1], moved[2]
 
 
-def heat_map(subject: Subject) -> Plot | None:
+def heat_map(view: View) -> Plot | None:
     """Scenario x pressure, one panel an arm, for the first main metric that was asked under pressure."""
-    for metric in main_metrics(subject):
-        values = values_of(subject.rows, load_metrics()[metric])
+    for metric in _main_metrics(view):
+        values = values_of(view.rows, load_metrics()[metric])
         if values["pressure"].nunique() > 1:
             break
     else:
         return None
     pressures = sorted(set(values["pressure"]), key=lambda p: (p != NO_PRESSURE, p))
     scenarios = sorted(set(values["scenario"]))
-    arms = [arm for arm in subject.arms if (values["arm"] == arm).any()]
+    arms = [arm for arm in view.arms if (values["arm"] == arm).any()]
     figure = Figure(figsize=(2.6 + 1.9 * len(arms), 1.6 + 0.2 * len(scenarios)), layout="constrained")
     drawn = None
     for index, (axes, arm) in enumerate(
@@ -248,7 +304,7 @@ def heat_map(subject: Subject) -> Plot | None:
         figure.colorbar(drawn, ax=figure.axes, label=load_metrics()[metric].title, fraction=0.05)
     title = f"{load_metrics()[metric].title} by scenario and pressure"
     means = "; ".join(
-        f"{arm} {p} {100 * values[(values['arm'] == arm) & (values['pressure'] == p)]['value'].mean():.0f} %"
+        f"{arm} {p} {level(values[(values['arm'] == arm) & (values['pressure'] == p)]['value'].mean())}"
         for arm in arms
         for p in pressures
         if ((values["arm"] == arm) & (values["pressure"] == p)).any()
@@ -256,32 +312,33 @@ def heat_map(subject: Subject) -> Plot | None:
     return Plot("pressure", title, f"{title}; means of answers: {means}. Grey: not posed.", figure)
 
 
-def erosion_plot(subject: Subject) -> Plot | None:
+def erosion_plot(view: View) -> Plot | None:
     """Value under each pressure less the value without, by arm, for each main metric."""
-    by_metric: dict[str, list[tuple[str, Mapping[str, object]]]] = {}
-    for one in subject.pressed:
-        by_metric.setdefault(one.metric, []).append((one.pressure, one.erosion))
+    by_metric: dict[str, dict[str, list[Estimate]]] = {}
+    for one in view.where(kind=EROSION):
+        pressure = one.slice.partition("=")[2]
+        by_metric.setdefault(one.metric, {}).setdefault(pressure, []).append(one)
     by_metric = dict(list(by_metric.items())[:3])
     if not by_metric:
         return None
-    styles = arm_styles(subject.arms)
+    styles = arm_styles(view.arms)
     rows = max(len(pressures) for pressures in by_metric.values())
-    size = (3.2 * len(by_metric) + 1.6, 1.6 + 0.28 * rows * (len(subject.arms) + 0.5))
+    size = (3.2 * len(by_metric) + 1.6, 1.6 + 0.28 * rows * (len(view.arms) + 0.5))
     figure = Figure(figsize=size, layout="constrained")
     told = []
     panels = figure.subplots(1, len(by_metric), squeeze=False)[0]
     for axes, metric in zip(panels, by_metric, strict=True):
         row, ticks, labels = 0.0, [], []
-        for one in [p for p in subject.pressed if p.metric == metric]:
+        for pressure, effects in by_metric[metric].items():
             start = row
-            for arm, effect in one.erosion.items():
-                if effect.scenarios:
-                    low, high = 100 * effect.low, 100 * effect.high
-                    _whisker(axes, row, 100 * effect.value, low, high, styles[arm], arm)
-                    told.append(f"{one.pressure} {arm} {100 * effect.value:+.0f}")
+            for one in effects:
+                if one.n:
+                    low, high = 100 * one.low, 100 * one.high
+                    _whisker(axes, row, 100 * one.value, low, high, styles[one.arm], one.arm)
+                    told.append(f"{pressure} {one.arm} {change(one.value)}")
                 row += 1
             ticks.append((start + row - 1) / 2)
-            labels.append(one.pressure)
+            labels.append(pressure)
             row += 0.5
         axes.axvline(0, color="0.4", linewidth=0.8)
         axes.set_yticks(ticks, labels, fontsize=8)
@@ -295,33 +352,35 @@ def erosion_plot(subject: Subject) -> Plot | None:
     return Plot("erosion", "Erosion under pressure", alt, figure)
 
 
-def pattern_bars(subject: Subject) -> Plot | None:
+def pattern_bars(view: View) -> Plot | None:
     """How often each failure pattern occurs, by arm: in replies, as graders say, or else among the steps that are picked."""
-    registry = load_metrics()
-    there = [m for m in subject.measured if m.arms]
-    shown = [m for m in there if m.metric.startswith("failure-")]
-    shown = shown or [m for m in there if m.metric.startswith("chosen-")]
+    there: dict[str, dict[str, Estimate]] = {}
+    for one in view.where(kind=MEAN, slice=ALL):
+        if not math.isnan(one.value):
+            there.setdefault(one.metric, {})[one.arm] = one
+    shown = {metric: arms for metric, arms in there.items() if metric.startswith("failure-")}
+    shown = shown or {metric: arms for metric, arms in there.items() if metric.startswith("chosen-")}
     if not shown:
         return None
-    styles = arm_styles(subject.arms)
-    height = 0.8 / len(subject.arms)
-    figure = Figure(figsize=(8, 1.4 + 0.24 * len(shown) * (len(subject.arms) + 0.6)), layout="constrained")
+    styles = arm_styles(view.arms)
+    height = 0.8 / len(view.arms)
+    figure = Figure(figsize=(8, 1.4 + 0.24 * len(shown) * (len(view.arms) + 0.6)), layout="constrained")
     axes = figure.subplots()
-    for index, m in enumerate(shown):
-        for place, arm in enumerate(subject.arms):
-            if arm not in m.arms:
+    for index, arms in enumerate(shown.values()):
+        for place, arm in enumerate(view.arms):
+            if arm not in arms:
                 continue
-            rate = m.arms[arm]
-            y = index + (place - (len(subject.arms) - 1) / 2) * height
+            rate = arms[arm]
+            y = index + (place - (len(view.arms) - 1) / 2) * height
             axes.barh(y, rate.value, height=height * 0.9, color=styles[arm][0], alpha=0.75, label=arm)
             axes.plot(rate.value, y, marker=styles[arm][1], color=styles[arm][0], markersize=4)
             axes.hlines(y, rate.low, rate.high, color="0.2", linewidth=0.8)
-    titles = [registry[m.metric].title.partition(": ")[2] for m in shown]
+    titles = [load_metrics()[metric].title.partition(": ")[2] for metric in shown]
     axes.set_yticks(
         range(len(shown)),
         [
-            f"{t} (n = {max(r.scenarios for r in m.arms.values())})"
-            for t, m in zip(titles, shown, strict=True)
+            f"{t} (n = {max(r.n for r in arms.values())})"
+            for t, arms in zip(titles, shown.values(), strict=True)
         ],
     )
     axes.set(
@@ -330,27 +389,27 @@ def pattern_bars(subject: Subject) -> Plot | None:
     _bare(axes)
     _legend(figure, axes)
     alt = "; ".join(
-        f"{title}: {', '.join(f'{arm} {100 * rate.value:.0f} %' for arm, rate in m.arms.items())}"
-        for title, m in zip(titles, shown, strict=True)
+        f"{title}: {', '.join(f'{arm} {level(rate.value)}' for arm, rate in arms.items())}"
+        for title, arms in zip(titles, shown.values(), strict=True)
     )
     return Plot(
         "patterns", "Failure patterns", f"Share of answers that show each failure pattern. {alt}.", figure
     )
 
 
-def resolution_plot(subject: Subject) -> Plot | None:
+def resolution_plot(view: View) -> Plot | None:
     """Kaplan-Meier curves by arm, over working minutes and over turns."""
-    runs = runs_of(subject.rows)
+    runs = runs_of(view.rows)
     if runs.empty:
         return None
     registry = load_metrics()
-    styles = arm_styles(subject.arms)
+    styles = arm_styles(view.arms)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     told = []
     names = ("resolution-minutes", "resolution-turns")
     for axes, name in zip(figure.subplots(1, len(names), sharey=True), names, strict=True):
         metric = registry[name]
-        for arm, curve in curves_of(runs, subject.arms, metric).items():
+        for arm, curve in curves_of(runs, view.arms, metric).items():
             x = np.concatenate([[0.0], curve.amounts, [curve.horizon]])
             y = np.concatenate(
                 [[1.0], curve.unresolved, curve.unresolved[-1:] if len(curve.unresolved) else [1.0]]

@@ -1,0 +1,580 @@
+"""The tidy table as one frame of estimates: what every report, comparison, gate and leaderboard shows.
+
+A row of the frame says one thing of one metric of one subject over one slice of its samples: the mean of an arm, or what an
+arm differs by from another. Everything is averaged over epochs, then pressures, then scenarios; the scenario is the unit of
+inference. Whether a row may be believed, and what it is called, is the matter of `redgreenbench.reports.rules`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import pandas as pd
+from scipy import stats
+
+from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
+from redgreenbench.reports.inference import Effect, drop, effect_of, pass_hat_k, scenario_differences
+from redgreenbench.reports.intervals import Rate, pass_rate
+from redgreenbench.reports.metrics import Metric, load_metrics, missing_of, rows_for, values_of, why_missing
+from redgreenbench.reports.robust import amount, ratio_of_means
+
+__all__ = [
+    "ALL",
+    "DIFFERENCE",
+    "EROSION",
+    "FEWEST",
+    "GAP",
+    "INTERACTION",
+    "MEAN",
+    "RATIO",
+    "RELIABILITY",
+    "SUBJECT",
+    "Estimate",
+    "Frame",
+    "Subject",
+    "View",
+    "arm_order",
+    "differences_of",
+    "estimate",
+    "rate_of",
+    "slice_name",
+    "slice_of",
+    "views_of",
+]
+
+SUBJECT = ("model", "grader", "delivery", "edition")
+"""Columns of the tidy table whose values are never pooled."""
+ALL = "all"
+"""The slice over all samples of a metric."""
+FEWEST = 5
+"""Scenarios below which no rate of a failure pattern is given."""
+MEAN, DIFFERENCE, RATIO = "mean", "difference", "red-to-green"
+EROSION, INTERACTION, RELIABILITY, GAP = "pressure-erosion", "pressure-interaction", "reliability", "gap"
+_KS = (1, 2, 3, 5, 10)
+
+
+class Subject(NamedTuple):
+    """Who answered and how it was graded; two subjects are never pooled.
+
+    Attributes:
+        model: The model.
+        grader: Graders, joined by ``+``; empty without.
+        delivery: How skills reached the model.
+        edition: What tells two runs of a task apart that are otherwise alike, such as two versions of a skill.
+    """
+
+    model: str
+    grader: str = ""
+    delivery: str = ""
+    edition: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One row of the frame.
+
+    Attributes:
+        subject: Whose answers.
+        metric: Id of the metric.
+        kind: ``mean`` of an arm; else what is computed from means, by its id in the registry, such as ``difference``.
+        slice: The samples it is about: ``all``, or conditions such as ``pressure=time``.
+        arm: The arm.
+        base: What it is compared with; empty for a mean.
+        value: The estimate; NaN where there is none.
+        low: Lower end of its 95 % interval; NaN where it has none.
+        high: Upper end.
+        n: Scenarios.
+        answers: Answers.
+        passed: Sum of the answers' values; of means only.
+        lost: Answers that could not be judged, those that never ran among them.
+        unrun: Answers that were planned and never ran.
+        p: Two-sided p against no difference; of one scenario one-sided against a drop that chance gives.
+        p_sign_flip: The same by the sign-flip test, which assumes symmetry alone.
+        p_adjusted: p, corrected for how many there are.
+        detectable: Smallest true difference that would show with 80 % power.
+        verdict: What it is called, see `redgreenbench.reports.rules`.
+        why: What the verdict rests on, or why there is no value.
+        scenarios: Scenarios with their means, or their differences.
+        answer: What one answer is worth in its scenario's mean; of differences only.
+    """
+
+    subject: Subject
+    metric: str
+    kind: str
+    slice: str
+    arm: str
+    base: str = ""
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    n: int = 0
+    answers: int = 0
+    passed: float = math.nan
+    lost: int = 0
+    unrun: int = 0
+    p: float = math.nan
+    p_sign_flip: float = math.nan
+    p_adjusted: float = math.nan
+    detectable: float = math.nan
+    verdict: str = ""
+    why: str = ""
+    scenarios: tuple[tuple[str, float], ...] = ()
+    answer: float = math.nan
+
+    @property
+    def missing(self) -> float:
+        """Share of answers that could not be judged."""
+        return self.lost / (self.lost + self.answers) if self.lost else 0.0
+
+    @property
+    def described(self) -> Metric:
+        """The metric's entry in the registry."""
+        return load_metrics()[self.metric]
+
+    def moved(self, better: bool) -> list[tuple[str, float]]:
+        """Scenarios that got better, or worse, with their differences, those that changed most first."""
+        sign = self.described.sign if better else -self.described.sign
+        mine = [(scenario, change) for scenario, change in self.scenarios if sign * change > 0]
+        return sorted(mine, key=lambda one: (-abs(one[1]), one[0]))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """All estimates of some logs.
+
+    Attributes:
+        estimates: The rows, by subject and in the order of the registry.
+        arms: Arms by subject, as reports show them.
+        base: The arm that others are compared with.
+    """
+
+    estimates: tuple[Estimate, ...]
+    arms: Mapping[Subject, tuple[str, ...]]
+    base: str
+
+    @cached_property
+    def _by_metric(self) -> dict[tuple[Subject, str], list[Estimate]]:
+        found: dict[tuple[Subject, str], list[Estimate]] = {}
+        for one in self.estimates:
+            found.setdefault((one.subject, one.metric), []).append(one)
+        return found
+
+    @cached_property
+    def _index(self) -> dict[tuple[Subject, str, str, str, str], Estimate]:
+        return {(e.subject, e.metric, e.kind, e.slice, e.arm): e for e in self.estimates}
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Whose answers there are."""
+        return tuple(self.arms)
+
+    def get(
+        self, subject: Subject, metric: str, arm: str, kind: str = MEAN, slice: str = ALL
+    ) -> Estimate | None:
+        """One row; None where there is none."""
+        return self._index.get((subject, metric, kind, slice, arm))
+
+    def where(self, **columns: object) -> Iterator[Estimate]:
+        """Rows with these values in these columns."""
+        subject, metric = columns.get("subject"), columns.get("metric")
+        rows: Sequence[Estimate] = self.estimates
+        if isinstance(subject, Subject) and isinstance(metric, str):
+            # Looking through all rows for each cell of a table would take longer than making them.
+            rows = self._by_metric.get((subject, metric), [])
+        for one in rows:
+            if all(getattr(one, name) == value for name, value in columns.items()):
+                yield one
+
+    def means(self, difference: Estimate) -> tuple[Estimate, Estimate]:
+        """The means of the base and of the arm that a difference is between."""
+        base, head = (
+            self._index.get((difference.subject, difference.metric, MEAN, difference.slice, arm))
+            for arm in (difference.base, difference.arm)
+        )
+        nothing = Estimate(difference.subject, difference.metric, MEAN, difference.slice, "")
+        return base or nothing, head or nothing
+
+    def heads(self, subject: Subject) -> tuple[str, ...]:
+        """Arms of a subject that are compared with the base; none where the base is not there."""
+        arms = self.arms[subject]
+        return tuple(arm for arm in arms if arm != self.base) if self.base in arms else ()
+
+    def only(self, subject: Subject, arms: Mapping[str, str]) -> Frame:
+        """The rows of one subject and some of its arms, which get the names that are given for them."""
+        kept = [
+            replace(one, arm=arms.get(one.arm, one.arm))
+            for one in self.where(subject=subject)
+            if one.arm in arms or not one.arm
+        ]
+        names = tuple(arms[arm] for arm in self.arms[subject] if arm in arms)
+        return Frame(tuple(kept), {subject: names}, self.base)
+
+    def absent(self, subject: Subject) -> dict[str, str]:
+        """Metrics without a value, and why."""
+        there = self.where(subject=subject, kind=MEAN, slice=ALL)
+        known: dict[str, str] = {}
+        for one in there:
+            if math.isnan(one.value):
+                known.setdefault(one.metric, one.why)
+            else:
+                known[one.metric] = ""
+        return {metric: why for metric, why in known.items() if why}
+
+    def metrics(self, subject: Subject, family: str = "headline") -> list[str]:
+        """Metrics of a family that have a value."""
+        return list(dict.fromkeys(
+            one.metric
+            for one in self.where(subject=subject, kind=MEAN, slice=ALL)
+            if not math.isnan(one.value) and one.described.family == family
+        ))  # fmt: skip
+
+    def table(self) -> pd.DataFrame:
+        """The frame for CSV, JSON and Parquet: columns as in `Estimate`, the subject's four apart."""
+        records: list[dict[str, Any]] = []
+        for one in self.estimates:
+            record = asdict(one) | {"missing": one.missing}
+            subject = record.pop("subject")
+            del record["scenarios"], record["answer"]
+            records.append(dict(zip(SUBJECT, subject, strict=True)) | record)
+        return pd.DataFrame(records)
+
+
+@dataclass(frozen=True)
+class View:
+    """One subject of a frame, with its answers.
+
+    Attributes:
+        frame: The frame.
+        subject: The subject.
+        rows: Its part of the tidy table.
+    """
+
+    frame: Frame
+    subject: Subject
+    rows: pd.DataFrame
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Its arms, as reports show them."""
+        return self.frame.arms[self.subject]
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Arms that are compared with the base."""
+        return self.frame.heads(self.subject)
+
+    def get(self, metric: str, arm: str, kind: str = MEAN, slice: str = ALL) -> Estimate | None:
+        """One row; None where there is none."""
+        return self.frame.get(self.subject, metric, arm, kind, slice)
+
+    def where(self, **columns: object) -> list[Estimate]:
+        """The subject's rows with these values in these columns."""
+        return list(self.frame.where(subject=self.subject, **columns))
+
+
+def views_of(rows: pd.DataFrame, frame: Frame) -> tuple[View, ...]:
+    """Each subject of a frame with its part of the table that the frame was made of."""
+    columns = [name for name in SUBJECT if name in rows]
+    parts = {
+        Subject(**dict(zip(columns, map(str, key), strict=True))): part
+        for key, part in rows.groupby(columns, sort=True, dropna=False, observed=True)
+    }
+    return tuple(View(frame, subject, parts[subject]) for subject in frame.subjects)
+
+
+def arm_order(arms: Iterable[str]) -> tuple[str, ...]:
+    """Arms as reports show them: RED, the controls, GREEN, then others by name."""
+    known = [arm.value for arm in Arm]
+    return tuple(sorted(set(arms), key=lambda a: (known.index(a) if a in known else len(known), a)))
+
+
+def slice_name(**conditions: str) -> str:
+    """The name of a slice: its conditions, such as ``pressure=time``; those that are ``all`` are none."""
+    return ",".join(f"{name}={value}" for name, value in conditions.items() if value != ALL) or ALL
+
+
+def rate_of(values: pd.DataFrame, metric: Metric, level: float = 0.95) -> Rate:
+    """The mean of a metric's values with the interval of its scale."""
+    return pass_rate(values, level) if metric.scale == "share" else amount(values, level)
+
+
+def estimate(
+    rows: pd.DataFrame,
+    base: str = Arm.RED.value,
+    metrics: Sequence[str] = (),
+    scenarios: Sequence[str] = (),
+    whole: bool = True,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Frame:
+    """Everything that the tidy table says.
+
+    Args:
+        rows: The tidy table of `redgreenbench.reports.logs.load`.
+        base: The arm that others are compared with.
+        metrics: Ids of metrics; none: all.
+        scenarios: Scenarios of which each has a slice of its own.
+        whole: Whether ratios, pressure, reliability, documents and splits are looked at too.
+        level: Confidence level of the means' intervals.
+        seed: For sign-flip tests and for the draws of single scenarios.
+    """
+    found: list[Estimate] = []
+    arms: dict[Subject, tuple[str, ...]] = {}
+    columns = [name for name in SUBJECT if name in rows]
+    for key, mine in rows.groupby(columns, sort=True, dropna=False, observed=True):
+        subject = Subject(**dict(zip(columns, map(str, key), strict=True)))
+        one = _Estimator(subject, mine, base, arm_order(map(str, mine["arm"].unique())), whole, level, seed)
+        arms[subject] = one.arms
+        part = rows_for(mine)
+        for name, metric in load_metrics().items():
+            if not metrics or name in metrics:
+                found += one.of_metric(name, metric, part(metric), scenarios)
+    return Frame(tuple(found), arms, base)
+
+
+@dataclass(frozen=True)
+class _Estimator:
+    subject: Subject
+    rows: pd.DataFrame
+    base: str
+    arms: tuple[str, ...]
+    whole: bool
+    level: float
+    seed: int
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return tuple(arm for arm in self.arms if arm != self.base) if self.base in self.arms else ()
+
+    def of_metric(
+        self, name: str, metric: Metric, rows: pd.DataFrame, scenarios: Sequence[str]
+    ) -> Iterator[Estimate]:
+        values, lost = values_of(rows, metric), missing_of(rows, metric)
+        few = metric.key.startswith("pattern:") and values["scenario"].nunique() < FEWEST
+        if values.empty or few:
+            why = f"fewer than {FEWEST} scenarios could show it, too few for a rate"
+            why = why_missing(rows, metric, lost) if values.empty else why
+            counts = lost["arm"].value_counts()
+            for arm in [arm for arm in self.arms if arm in counts.index] or [""]:
+                yield Estimate(
+                    self.subject, name, MEAN, ALL, arm, lost=int(counts.get(arm, 0)), verdict="absent", why=why
+                )  # fmt: skip
+            return
+        yield from self.of_slice(name, metric, values, lost, ALL)
+        for scenario in scenarios:
+            mine = values[values["scenario"].eq(scenario)]
+            for head in self.heads:
+                # What a gate asks is whether the head got worse.
+                two = (self.base, head) if metric.sign > 0 else (head, self.base)
+                gone, p = drop(mine, *two, self.seed)
+                if not math.isnan(gone):
+                    yield Estimate(
+                        self.subject, name, DIFFERENCE, slice_name(scenario=scenario), head, self.base,
+                        value=-metric.sign * gone, n=1, answers=len(mine), p=p,
+                    )  # fmt: skip
+        if self.whole:
+            yield from self._ratios(name, values)
+            if metric.family == "headline":
+                yield from self._parts(name, metric, values, lost)
+            if metric.family == "headline" and metric.of == "scenarios":
+                yield from self._pressed(name, values)
+                yield from self._reliable(name, values)
+                yield from self._gaps(name, values)
+
+    def of_slice(
+        self, name: str, metric: Metric, values: pd.DataFrame, lost: pd.DataFrame, slice: str
+    ) -> Iterator[Estimate]:
+        yield from slice_of(
+            self.subject, name, metric, values, lost, slice, self.arms, self.base, self.level, self.seed,
+            flips=slice == ALL and (metric.family == "headline" or not self.whole),
+        )  # fmt: skip
+
+    def _ratios(self, name: str, values: pd.DataFrame) -> Iterator[Estimate]:
+        there = set(values["arm"])
+        for head in self.heads:
+            if {self.base, head} <= there:
+                ratio = ratio_of_means(values, self.base, head)
+                yield Estimate(
+                    self.subject, name, RATIO, ALL, head, self.base, value=ratio.value, low=ratio.low, high=ratio.high
+                )  # fmt: skip
+
+    def _parts(
+        self, name: str, metric: Metric, values: pd.DataFrame, lost: pd.DataFrame
+    ) -> Iterator[Estimate]:
+        """The metric by pressure, and where there are several by document and split."""
+        for column in ("pressure", "document"):
+            label = (lambda part: part["pressure"]) if column == "pressure" else self._labels(column)
+            of, gone = label(values), label(lost)
+            for one in sorted(map(str, of.dropna().unique())) if of.nunique() > 1 else ():
+                yield from self.of_slice(
+                    name, metric, values[of.eq(one)], lost[gone.eq(one)], slice_name(**{column: one})
+                )
+
+    def _labels(self, column: str) -> Callable[[pd.DataFrame], pd.Series[str]]:
+        known = self.rows[["scenario", column]].drop_duplicates("scenario").astype(object)
+        by_scenario = known.set_index("scenario")[column]
+        return lambda part: part["scenario"].map(by_scenario)
+
+    def _effect(self, effect: Effect, name: str, kind: str, slice: str, arm: str, base: str) -> Estimate:
+        return Estimate(
+            self.subject, name, kind, slice, arm, base, value=effect.value, low=effect.low, high=effect.high,
+            n=effect.scenarios, p=effect.p, detectable=effect.mde,
+        )  # fmt: skip
+
+    def _pressed(self, name: str, values: pd.DataFrame) -> Iterator[Estimate]:
+        """Each arm's value under a pressure less the value without, and how that differs from the base."""
+        pressures = sorted(set(map(str, values["pressure"])) - {NO_PRESSURE})
+        # The same as `erosion` and `interaction`, which average the answers again at every call.
+        cells = values.groupby(["scenario", "arm", "pressure"])["value"].mean().unstack(["arm", "pressure"])
+        cells = cells.reindex(columns=pd.MultiIndex.from_product([self.arms, [NO_PRESSURE, *pressures]]))
+        for pressure in pressures:
+            eroded = {arm: cells[arm, pressure] - cells[arm, NO_PRESSURE] for arm in self.arms}
+            if not any(series.notna().any() for series in eroded.values()):
+                continue
+            slice = slice_name(pressure=pressure)
+            for arm, series in eroded.items():
+                effect = effect_of(series.dropna(), flips=False)
+                yield self._effect(effect, name, EROSION, slice, arm, NO_PRESSURE)
+            for arm in self.heads:
+                effect = effect_of((eroded[arm] - eroded[self.base]).dropna(), flips=False)
+                yield self._effect(effect, name, INTERACTION, slice, arm, self.base)
+
+    def _reliable(self, name: str, values: pd.DataFrame) -> Iterator[Estimate]:
+        """pass^k of each arm, where any was asked twice."""
+        found = []
+        for arm in self.arms:
+            mine = values[values["arm"].eq(arm)]
+            most = mine.groupby(["scenario", "pressure"]).size().max() if len(mine) else 0
+            for k in (k for k in _KS if k <= most):
+                rate = pass_hat_k(mine, k).dropna()
+                mean = float(rate.mean()) if len(rate) else math.nan
+                found.append(
+                    Estimate(
+                        self.subject, name, RELIABILITY, slice_name(k=str(k)), arm, value=mean, n=len(rate)
+                    )
+                )
+        if any(one.slice != slice_name(k="1") for one in found):
+            yield from found
+
+    def _gaps(self, name: str, values: pd.DataFrame) -> Iterator[Estimate]:
+        """Public less private scenarios, or less those with variants of the same programs: Welch, over scenarios.
+
+        A gap that is larger than chance says that a model does better on what it may have seen.
+        """
+        split = self._labels("split")(values)
+        own = values["scenario"].str.partition("@")[0]
+        for kind in ("private", "variant"):
+            other = split.eq(kind)
+            public = split.eq("public") & (own.isin(own[other]) if kind == "variant" else True)
+            for arm in self.arms:
+                mine = values["arm"].eq(arm)
+                two = [values[mine & part].groupby("scenario")["value"].mean() for part in (public, other)]
+                if not len(two[0]) or not len(two[1]):
+                    continue
+                interval = stats.ttest_ind(*two, equal_var=False).confidence_interval()
+                for series, which in zip(two, ("public", kind), strict=True):
+                    rate = pass_rate(values[mine & (public if which == "public" else other)])
+                    slice = slice_name(split=which, beside=kind)
+                    yield Estimate(
+                        self.subject, name, MEAN, slice, arm, value=rate.value, low=rate.low, high=rate.high,
+                        n=len(series), answers=rate.rows, passed=rate.passed,
+                    )  # fmt: skip
+                yield Estimate(
+                    self.subject, name, GAP, slice_name(split=kind), arm, "public",
+                    value=float(two[0].mean() - two[1].mean()), low=float(interval.low), high=float(interval.high),
+                    n=len(two[1]),
+                )  # fmt: skip
+
+
+def slice_of(
+    subject: Subject,
+    name: str,
+    metric: Metric,
+    values: pd.DataFrame,
+    lost: pd.DataFrame,
+    slice: str,
+    arms: Sequence[str],
+    base: str,
+    level: float = 0.95,
+    seed: int = 0,
+    flips: bool = False,
+) -> Iterator[Estimate]:
+    """Each arm's mean over some answers, and its difference to the base.
+
+    Args:
+        subject: Whose answers.
+        name: Id of the metric.
+        metric: The metric.
+        values: Its values there.
+        lost: What could not be judged there, as `missing_of` gives it.
+        slice: Name of the slice.
+        arms: The arms.
+        base: The arm that others are compared with.
+        level: Confidence level of the means' intervals.
+        seed: For sign-flip tests.
+        flips: Whether to do them; they take most of the time.
+    """
+    heads = [arm for arm in arms if arm != base] if base in arms else []
+    counts = lost["arm"].value_counts()
+    unrun = lost.loc[lost["status"].eq("missing"), "arm"].value_counts()
+    by_arm = {arm: values[values["arm"].eq(arm)] for arm in arms}
+    for arm, mine in by_arm.items():
+        gone = int(counts.get(arm, 0))
+        if len(mine):
+            rate = rate_of(mine, metric, level)
+            yield Estimate(
+                subject, name, MEAN, slice, arm, value=rate.value, low=rate.low, high=rate.high,
+                n=rate.scenarios, answers=rate.rows, passed=rate.passed, lost=gone, unrun=int(unrun.get(arm, 0)),
+                scenarios=_pairs(mine.groupby("scenario", sort=True)["value"].mean()),
+            )  # fmt: skip
+        elif gone:
+            yield Estimate(
+                subject, name, MEAN, slice, arm, lost=gone, unrun=int(unrun.get(arm, 0)),
+                why="none could be judged",
+            )  # fmt: skip
+    for head in heads:
+        if len(by_arm[base]) and len(by_arm[head]):
+            yield differences_of(subject, name, values, base, head, slice, flips, seed)
+
+
+def _pairs(by_scenario: pd.Series[float]) -> tuple[tuple[str, float], ...]:
+    return tuple(zip(map(str, by_scenario.index), map(float, by_scenario), strict=True))
+
+
+def differences_of(
+    subject: Subject,
+    name: str,
+    values: pd.DataFrame,
+    base: str,
+    head: str,
+    slice: str = ALL,
+    flips: bool = False,
+    seed: int = 0,
+) -> Estimate:
+    """What an arm differs by from another, paired by scenario, pressure and epoch.
+
+    Args:
+        subject: Whose answers.
+        name: Id of the metric.
+        values: Its values.
+        base: The arm to compare with.
+        head: The arm that is compared.
+        slice: What the values are about.
+        flips: Whether to do the sign-flip test.
+        seed: For it.
+    """
+    changes = scenario_differences(values, base, head)
+    effect = effect_of(changes, seed=seed, flips=flips)
+    cells = (
+        values.loc[values["arm"].eq(head) & values["scenario"].isin(changes.index)].groupby("scenario").size()
+    )
+    return Estimate(
+        subject, name, DIFFERENCE, slice, head, base, value=effect.value, low=effect.low, high=effect.high,
+        n=effect.scenarios, answers=int(cells.sum()), p=effect.p, p_sign_flip=effect.p_sign_flip,
+        detectable=effect.mde, scenarios=_pairs(changes),
+        answer=1 / int(cells.min()) if len(cells) else math.nan,
+    )  # fmt: skip

@@ -1,0 +1,513 @@
+"""The report: what was run and found in two sentences, one table, one picture, what to do next; then everything else.
+
+It is made as sections once. `report.md` has the first of them, `report.html` all; `estimates.csv`, `.json` and `.parquet`
+are the frame itself. Same logs, same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION
+from redgreenbench.reports.compliance import compliance_of
+from redgreenbench.reports.estimate import (
+    ALL,
+    DIFFERENCE,
+    MEAN,
+    Estimate,
+    Frame,
+    Subject,
+    View,
+    estimate,
+    views_of,
+)
+from redgreenbench.reports.inference import scenarios_needed
+from redgreenbench.reports.load import Table
+from redgreenbench.reports.metrics import load_metrics, load_registry, plain, values_of
+from redgreenbench.reports.places import short
+from redgreenbench.reports.reading import FAILED, in_words
+from redgreenbench.reports.render.plots import Plot, front_figure, inline_svg, plots_of
+from redgreenbench.reports.render.sections import Item, Section, appendix, sections_of
+from redgreenbench.reports.rules import MARGIN, found, full_scenarios, judge
+from redgreenbench.reports.words import BLANK, change, estimate_text, level, p_text
+
+__all__ = [
+    "Report",
+    "caveats",
+    "front",
+    "front_table",
+    "html",
+    "label_of",
+    "make_report",
+    "markdown",
+    "scenario_means",
+    "write_report",
+]
+
+_MOST_FIGURES = 3
+"""Subjects up to which each gets figures of its own."""
+_MOST_ROWS, _MOST_FLIPS = 24, 4
+_EMBEDDED = "The embedded models are too weak to judge a skill by, and unfit as graders; they show that the benchmark works."
+_READ = (
+    "A value is averaged over epochs, then pressures, then scenarios; a difference is paired by all three.",
+    "Intervals: 95 %, over scenarios. p: corrected (Holm) over the success metrics of all models and arms here.",
+    f"improved, regressed: p below 0.05 and at least {change(MARGIN)[1:]} points. below the margin: it shows, "
+    "but is smaller. no detectable change: the whole interval is smaller. underpowered: nothing can be said.",
+    "n: scenarios (answers of the arm). lost: answers that failed or could not be judged; they do not count as wrong.",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report, not yet written.
+
+    Attributes:
+        frame: The estimates with their verdicts.
+        views: Its subjects.
+        said: What was run and what was found, a sentence each.
+        table: The logs' table.
+        head: Sections that every reader sees.
+        rest: Everything else.
+        plots: Figures by file name, the overview first.
+    """
+
+    frame: Frame
+    views: tuple[View, ...]
+    said: tuple[str, ...]
+    table: Table
+    head: tuple[Section, ...]
+    rest: tuple[Section, ...]
+    plots: Mapping[str, Plot]
+
+
+def caveats(frame: Frame) -> list[str]:
+    """What has to be said wherever these results are shown."""
+    return [_EMBEDDED] if any("embedded/" in subject.model for subject in frame.subjects) else []
+
+
+def label_of(subject: Subject, among: Sequence[Subject]) -> str:
+    """The subject's name: its model, and what tells it apart from others."""
+    same = [other for other in among if other.model == subject.model]
+    more = []
+    if len({other.grader for other in same}) > 1:
+        more.append(f"grader {subject.grader}" if subject.grader else "no grader")
+    more += [
+        str(value)
+        for name in ("delivery", "edition")
+        if len({getattr(o, name) for o in same}) > 1 and (value := getattr(subject, name))
+    ]
+    return f"{subject.model} ({', '.join(more)})" if more else subject.model
+
+
+def front(frame: Frame, subject: Subject) -> list[str]:
+    """Metrics of a subject's rows in the first table: those of the registry, or where it has none all success metrics."""
+    there = {
+        one.metric for one in frame.where(subject=subject, kind=MEAN, slice=ALL) if one.lost or one.answers
+    }
+    return [m for m in load_registry().front if m in there] or frame.metrics(subject)
+
+
+def make_report(table: Table) -> Report:
+    """Everything that a report says.
+
+    Args:
+        table: The logs' table.
+    """
+    frame = judge(estimate(table.rows))
+    views = views_of(table.rows, frame)
+    overview = _overview(frame)
+    plots = {"report.png": overview} if overview else {}
+    rest = [_by_pressure(frame)]
+    for view in views:
+        # Figures of many models are for the leaderboard's pages; here they would take most of the time.
+        drawn = plots_of(view) if len(views) <= _MOST_FIGURES else []
+        number = f"-{views.index(view) + 1}" if len(views) > 1 else ""
+        files = {f"{plot.name}{number}.png": replace(plot, name=f"{plot.name}{number}") for plot in drawn}
+        plots |= files
+        rest.append(Section(label_of(view.subject, frame.subjects), 2, _about(view)))
+        rest += sections_of(view)
+        rest += [Section(plot.title, 3, figure=file) for file, plot in files.items()]
+    head = [
+        Section("", 2, tuple(f"> {line}" for line in caveats(frame))),
+        Section(
+            "What was found",
+            2,
+            (),
+            *_front_table(frame),
+            items=_legend(frame),
+            figure="report.png" if overview else "",
+        ),
+        *_next(views, {short(file): file for file in table.logs}),
+        _missing(table),
+    ]
+    kept = [section for section in rest if section.shown]
+    said = (_run(table, frame), _finding(frame))
+    return Report(frame, views, said, table, tuple(s for s in head if s.shown), (*kept, *appendix()), plots)
+
+
+# --- two sentences
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _run(table: Table, frame: Frame) -> str:
+    rows = table.rows
+    sample = ["log", "scenario", "pressure", "arm", "epoch"]
+    samples = rows.drop_duplicates(sample)
+    models = sorted({subject.model for subject in frame.subjects})
+    named = models[0] if len(models) == 1 else _plural(len(models), "model")
+    control = samples["control"].notna()
+    posed = _plural(samples.loc[~control, "scenario"].nunique(), "scenario")
+    if control.any():
+        posed += f" and {_plural(samples.loc[control, 'scenario'].nunique(), 'plain question')}"
+    tasks = " and ".join(sorted(map(str, samples["task"].unique())))
+    arms = ", ".join(dict.fromkeys(arm for mine in frame.arms.values() for arm in mine))
+    pressures = sorted(set(map(str, samples["pressure"].unique())) - {NO_PRESSURE})
+    under = f" and under the pressures {', '.join(pressures)}" if pressures else ""
+    times = int(samples["epoch"].max())
+    failed = rows.loc[rows["status"].isin(FAILED), sample].drop_duplicates()
+    lost = f", of which {len(failed):,} failed or never ran" if len(failed) else ""
+    return (
+        f"{named} answered {posed} of {tasks} in the arms {arms}{under}, up to {_plural(times, 'time')} each: "
+        f"{_plural(len(samples), 'answer')}{lost}."
+    )
+
+
+def _finding(frame: Frame) -> str:
+    tested = [
+        one for one in frame.where(kind=DIFFERENCE, slice=ALL)
+        if one.described.family == "headline" and one.verdict not in ("invalid", "absent")
+    ]  # fmt: skip
+    if not tested:
+        return (
+            "Nothing is compared: there is no arm to compare with that has answers to the same two scenarios."
+        )
+    shown = sorted((one for one in tested if found(one)), key=lambda one: one.p_adjusted)
+    if not shown:
+        largest = max(tested, key=lambda one: abs(one.value))
+        return (
+            f"In {_plural(len(tested), 'comparison')} of success metrics no difference is shown; the largest is "
+            f"{_said(largest, frame)}, which chance gives too easily. That is no evidence that there is none."
+        )
+    more = f", and {len(shown) - 3} more" if len(shown) > 3 else ""
+    return (
+        f"Of {_plural(len(tested), 'comparison')} of success metrics {len(shown)} show a difference, with at most a 5 % "
+        f"chance that any is mere noise: {'; '.join(_said(one, frame) for one in shown[:3])}{more}."
+    )
+
+
+def _said(one: Estimate, frame: Frame) -> str:
+    model = f" of {one.subject.model}" if len({s.model for s in frame.subjects}) > 1 else ""
+    way = f" {one.verdict}" if found(one) else ""
+    unit = " points" if one.described.scale == "share" else f" {one.described.unit}"
+    return f"{one.described.title}{model}{way} from {one.base} to {one.arm}, {estimate_text(one)}{unit}"
+
+
+# --- the table and the picture
+
+
+def _front_rows(frame: Frame, slices: bool = False) -> Iterator[Estimate]:
+    """Rows of the first table over all samples, or those by pressure: differences, and means where there is no base."""
+    for subject in frame.subjects:
+        for metric in front(frame, subject):
+            for one in frame.where(subject=subject, metric=metric):
+                if not (one.slice.startswith("pressure=") if slices else one.slice == ALL):
+                    continue
+                if one.kind == DIFFERENCE or (one.kind == MEAN and not frame.heads(subject)):
+                    yield one
+
+
+def _front_cells(frame: Frame, one: Estimate) -> list[str]:
+    if one.kind == MEAN:
+        return [
+            one.arm,
+            BLANK,
+            estimate_text(one),
+            BLANK,
+            BLANK,
+            one.verdict,
+            f"{one.n} ({one.answers})",
+            str(one.lost),
+        ]
+    base, head = frame.means(one)
+    return [
+        one.arm, estimate_text(base), estimate_text(head), estimate_text(one), p_text(one.p_adjusted), one.verdict,
+        f"{one.n} ({head.answers})", str(base.lost + head.lost),
+    ]  # fmt: skip
+
+
+_COLUMNS = ("Arm", "RED", "Arm's value", "Arm − RED [95 %]", "p", "Verdict", "n", "lost")
+
+
+def _front_table(frame: Frame, slices: bool = False) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Header and rows of the first table."""
+    several = len(frame.subjects) > 1
+    head = ("Metric", *(["Model"] if several else []), *(["Pressure"] if slices else []), *_COLUMNS)
+    rows = []
+    for one in _front_rows(frame, slices):
+        first = [one.described.title]
+        first += [label_of(one.subject, frame.subjects)] if several else []
+        first += [one.slice.partition("=")[2]] if slices else []
+        rows.append((*first, *_front_cells(frame, one)))
+    if not rows:
+        # Nothing has both sides: what there is of each arm.
+        for one in frame.where(kind=MEAN, slice=ALL):
+            if not slices and one.metric in front(frame, one.subject):
+                first = [one.described.title, *([label_of(one.subject, frame.subjects)] if several else [])]
+                rows.append((*first, *_front_cells(frame, one)))
+    return head, tuple(rows)
+
+
+def front_table(frame: Frame) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Header and rows of the first table, those over all samples."""
+    return _front_table(frame)
+
+
+def _legend(frame: Frame) -> tuple[Item, ...]:
+    shown = dict.fromkeys(metric for subject in frame.subjects for metric in front(frame, subject))
+    said = [f"*{load_metrics()[m].title}*: {load_metrics()[m].formula}." for m in shown]
+    return tuple(Item(line) for line in (*said, *_READ))
+
+
+def _by_pressure(frame: Frame) -> Section:
+    head, rows = _front_table(frame, slices=True)
+    text = (
+        "p: at least that of the row over all pressures, and Holm's over all rows of this table. Where nothing shows over "
+        "all pressures, nothing is claimed of one.",
+    )
+    return Section("By pressure", 2, text, head, rows)
+
+
+def _overview(frame: Frame) -> Plot | None:
+    groups: dict[str, list[Estimate]] = {}
+    differences: dict[str, dict[str, Estimate]] = {}
+    for subject in frame.subjects:
+        for metric in front(frame, subject):
+            label = load_metrics()[metric].title
+            if len(frame.subjects) > 1:
+                label += f"\n{label_of(subject, frame.subjects)}"
+            means = [
+                m for m in frame.where(subject=subject, metric=metric, kind=MEAN, slice=ALL) if m.answers
+            ]
+            if means and means[0].described.scale == "share":
+                groups[label] = means
+                deltas = frame.where(subject=subject, metric=metric, kind=DIFFERENCE, slice=ALL)
+                differences[label] = {one.arm: one for one in deltas}
+    return front_figure(groups, differences) if groups else None
+
+
+# --- what to do next
+
+
+def _next(views: Sequence[View], files: Mapping[str, str]) -> Iterator[Section]:
+    items: list[Item] = []
+    for view in views:
+        name = f"{label_of(view.subject, view.frame.subjects)}: " if len(views) > 1 else ""
+        rows = [
+            one
+            for metric in front(view.frame, view.subject)
+            for one in view.where(kind=DIFFERENCE, metric=metric, slice=ALL)
+            if one.described.scale == "share"
+        ]
+        items += [*_flips(view, rows, name, files), *_planning(rows, name)]
+        for metric in front(view.frame, view.subject) if view.heads else ():
+            if full := full_scenarios(view.frame, view.subject, metric):
+                where = (
+                    f"{_plural(len(full), 'scenario')} without headroom, {view.frame.base} is perfect there"
+                )
+                items.append(Item(f"{name}{load_metrics()[metric].title}: {where}."))
+        items += [Item(f"⚠ {name}{one.text}.") for one in compliance_of(view.rows) if one.unlike]
+    if items:
+        yield Section("What to do next", 2, items=tuple(items))
+
+
+def _planning(rows: Sequence[Estimate], name: str) -> Iterator[Item]:
+    """How many scenarios would decide what could not be decided, in one line."""
+    needed = {}
+    for one in rows:
+        if one.verdict == "underpowered":
+            changes = [change for _, change in one.scenarios]
+            if count := scenarios_needed(changes, MARGIN, two_sided=True):
+                needed[one.described.title, one.arm] = (
+                    f"{one.described.title}, {one.arm}: {count} (there are {one.n})"
+                )
+    if needed:
+        points = change(MARGIN)[1:]
+        told = "; ".join(needed.values())
+        yield Item(
+            f"{name}scenarios that would show {points} points, if they vary like these, with 80 % power: {told}."
+        )
+
+
+def _flips(view: View, rows: Sequence[Estimate], name: str, files: Mapping[str, str]) -> Iterator[Item]:
+    """Scenarios that changed most, each with a link to an answer."""
+    for better, most in ((False, _MOST_FLIPS), (True, _MOST_FLIPS // 2)):
+        moved = [(difference, scenario, one) for one in rows for scenario, difference in one.moved(better)]
+        for difference, scenario, one in sorted(
+            moved, key=lambda found: (-abs(found[0]), found[1], found[2].arm)
+        )[:most]:
+            base, head = view.frame.means(one)
+            two = [level(dict(mean.scenarios).get(scenario, math.nan)) for mean in (base, head)]
+            mine = view.rows[view.rows["scenario"].eq(scenario) & view.rows["arm"].eq(one.arm)]
+            mine = mine[mine["scorer"].eq(one.described.scorer)].head(1)
+            text = (
+                f"{name}{'better' if better else 'worse'}: {scenario}, {one.described.title}, "
+                f"{one.base} {two[0]}, {one.arm} {two[1]} ({change(difference)})"
+            )
+            if not len(mine):
+                yield Item(text)
+                continue
+            log, pressure, epoch = (
+                str(mine["log"].iloc[0]),
+                mine["pressure"].iloc[0],
+                int(mine["epoch"].iloc[0]),
+            )
+            where = f"{log}, sample {scenario}/{pressure}/{one.arm}, epoch {epoch}"
+            yield Item(text, where, files.get(log, log))
+
+
+def _missing(table: Table) -> Section:
+    rows = table.rows
+    failed = rows[rows["status"].isin(["unscored", *FAILED]) & rows["key"].isna()]
+    cells = zip(failed["task"], failed["arm"], failed["status"], failed["reason"], strict=True)
+    items = [
+        f"{task}, {arm}: {count} {status} ({in_words(str(reason))})"
+        for (task, arm, status, reason), count in sorted(Counter(cells).items())
+    ]
+    items += [*table.notes, *(f"left out: {skip.log}: {skip.reason}" for skip in table.skipped)]
+    text = (f"Logs: {len(table.logs)} read, {len(table.skipped)} left out.",)
+    return Section("What is missing", 2, text, items=tuple(map(Item, items)))
+
+
+def _about(view: View) -> tuple[str, ...]:
+    subject, rows = view.subject, view.rows
+    graders = f"grader {subject.grader}" if subject.grader else "no grader"
+    lines = [f"Suite {SUITE_VERSION}, {graders}, skills by {subject.delivery}."]
+    known = plain(rows[rows["skill"].notna()]).drop_duplicates(
+        ["task", "arm", "skill", "skill_version", "skill_hash"]
+    )
+    for task, arm, skill, version, digest in known[
+        ["task", "arm", "skill", "skill_version", "skill_hash"]
+    ].itertuples(index=False):
+        lines.append(f"{task}, {arm}: {skill} {version} ({str(digest)[:12]}).")
+    return tuple([*lines, *(f"{one.text}." for one in compliance_of(rows))])
+
+
+# --- writing
+
+
+def _cell(text: object) -> str:
+    """Text for Markdown, in a table or a line: nothing that would break the table or be HTML."""
+    return str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("redgreenbench.reports.render", "templates"),
+        autoescape=lambda name: bool(name and ".html" in name),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["md"] = _cell
+    made.filters["em"] = lambda text: (
+        Markup("<em>{}</em>{}").format(*text[1:].split("*", 1))
+        if text.startswith("*") and text.count("*") > 1
+        else text
+    )
+    return made
+
+
+def markdown(report: Report) -> str:
+    """The report's first part as Markdown, at most 120 lines; it says where the rest is."""
+    head = []
+    for section in report.head:
+        cut = len(section.rows) - _MOST_ROWS
+        more = (f"{cut} further rows are in report.html and estimates.csv.",) if cut > 0 else ()
+        items = section.items
+        if len(items) > _MOST_ROWS:
+            items = (*items[:_MOST_ROWS], Item(f"{len(items) - _MOST_ROWS} more in report.html"))
+        head.append(replace(section, rows=section.rows[:_MOST_ROWS], after=more, items=items))
+    page = _environment().get_template("report.md.j2")
+    titles = [section.title for section in report.rest if section.depth == 2]
+    text = page.render(
+        title="RED against GREEN", said=report.said, sections=head, plots=report.plots, titles=titles
+    )
+    return text.strip() + "\n"
+
+
+def html(report: Report) -> str:
+    """The whole report as one page that needs nothing beside it."""
+    svgs = {file: inline_svg(plot) for file, plot in report.plots.items()}
+    page = _environment().get_template("report.html.j2")
+    return page.render(
+        title="RED against GREEN", said=report.said, sections=(*report.head, *report.rest), svgs=svgs
+    )
+
+
+def scenario_means(views: Sequence[View]) -> pd.DataFrame:
+    """Mean of every headline metric by scenario, pressure and arm: the numbers behind the figures by scenario."""
+    parts = []
+    for view in views:
+        for name in view.frame.metrics(view.subject):
+            values = values_of(view.rows, load_metrics()[name])
+            means = (
+                values.groupby(["scenario", "pressure", "arm"])["value"].agg(["mean", "size"]).reset_index()
+            )
+            means = means.rename(columns={"mean": "value", "size": "n"})
+            parts.append(means.assign(**view.subject._asdict(), metric=name))
+    names = [*Subject._fields, "metric", "scenario", "pressure", "arm", "value", "n"]
+    return pd.concat(parts, ignore_index=True)[names].round(6) if parts else pd.DataFrame(columns=names)
+
+
+def records(frame: Frame) -> list[dict[str, object]]:
+    """The frame as plain records for JSON, without keys that have no value."""
+    return [
+        {str(key): value for key, value in record.items() if value == value and value != ""}
+        for record in frame.table().round(6).to_dict("records")
+    ]
+
+
+def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
+    """Writes report.md, report.html, the frame, scenarios.csv and the figures into ``folder``, which is made if needed.
+
+    Returns:
+        report.html, report.md, estimates.csv and, where there is one, the overview figure.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    table = report.frame.table()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.md").write_text(markdown(report), "utf-8")
+        (folder / "report.html").write_text(html(report), "utf-8")
+        table.round(9).to_csv(folder / "estimates.csv", index=False)
+        table.to_parquet(folder / "estimates.parquet", index=False)
+        (folder / "estimates.json").write_text(
+            json.dumps(records(report.frame), ensure_ascii=False, indent=0) + "\n", "utf-8"
+        )
+        scenario_means(report.views).to_csv(folder / "scenarios.csv", index=False)
+        for file, plot in report.plots.items():
+            dpi = 150 if file == "report.png" else 110
+            plot.figure.savefig(folder / file, dpi=dpi, metadata={"Software": None})
+    except OSError as exc:
+        raise InputError(
+            f"cannot write the report to {folder} ({exc.strerror or exc}); choose another with --output"
+        ) from exc
+    names = ["report.html", "report.md", "estimates.csv", *[f for f in ("report.png",) if f in report.plots]]
+    return tuple(folder / name for name in names)

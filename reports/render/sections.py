@@ -1,0 +1,299 @@
+"""The sections of a report on one subject: success metrics, pressure, reliability, and what was not measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from redgreenbench.reports.estimate import (
+    DIFFERENCE,
+    EROSION,
+    GAP,
+    INTERACTION,
+    MEAN,
+    RATIO,
+    RELIABILITY,
+    View,
+    slice_name,
+)
+from redgreenbench.reports.metrics import load_metrics, load_registry, plain
+from redgreenbench.reports.reading import FAILED
+from redgreenbench.reports.rules import full_scenarios
+from redgreenbench.reports.survival import curves_of, outcomes_of, runs_of
+from redgreenbench.reports.words import amount, estimate_text, p_text
+
+__all__ = ["Item", "Section", "appendix", "samples_of", "sections_of"]
+
+_UNTIL = ("resolution-minutes", "resolution-turns", "resolution-calls", "resolution-tokens")
+_FAMILIES = (("headline", "Success metrics"), ("detail", "In detail"), ("cost", "What it took"))
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of a list, with the answer that it leads to: its name and the address of its log."""
+
+    text: str
+    where: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report.
+
+    Attributes:
+        title: Its heading; empty: none.
+        depth: Of the heading: 2 or 3.
+        text: Paragraphs; one that begins with ``>`` is a warning.
+        head: Header of its table.
+        rows: Rows of its table; a cell begins left where its column holds words.
+        figure: File of its figure.
+        items: A list.
+        after: Paragraphs below the table.
+    """
+
+    title: str
+    depth: int = 2
+    text: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    items: tuple[Item, ...] = ()
+    figure: str = ""
+    after: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is anything in it; a section of the second depth may be a heading alone."""
+        return bool(self.text or self.rows or self.items or self.figure)
+
+
+def sections_of(view: View) -> Iterator[Section]:
+    """All sections of a subject that have something in them."""
+    found = [
+        *_metrics(view), *_resolution(view), _pressure(view), _reliability(view), _documents(view), *_gaps(view),
+        _headroom(view), _unmeasured(view), _samples(view),
+    ]  # fmt: skip
+    return (section for section in found if section.shown)
+
+
+def _metrics(view: View) -> Iterator[Section]:
+    registry = load_metrics()
+    compared = bool(view.heads)
+    base = view.frame.base if compared else view.arms[0]
+    for family, title in _FAMILIES:
+        names = view.frame.metrics(view.subject, family)
+        claims = family != "cost" and any(registry[name].claimed for name in names)
+        head = ["Metric", base.upper() if compared else base]
+        for arm in view.heads:
+            head += [arm.upper(), "ratio", f"{arm.upper()} − {base.upper()}", "p", "verdict"]
+        head += ["n", "lost", *(["document's hypothesis"] if claims else [])]
+        rows = []
+        for name in names:
+            metric = registry[name]
+            means = [one for arm in view.arms if (one := view.get(name, arm))]
+            cells = [
+                metric.title + (" (by grader)" if metric.grader else ""),
+                estimate_text(view.get(name, base)),
+            ]
+            for arm in view.heads:
+                delta = view.get(name, arm, DIFFERENCE)
+                cells += [
+                    estimate_text(view.get(name, arm)), estimate_text(view.get(name, arm, RATIO)), estimate_text(delta),
+                    p_text(delta.p_adjusted if delta else math.nan), delta.verdict if delta else "",
+                ]  # fmt: skip
+            invalid = next((one.why for one in means if one.verdict == "invalid"), "")
+            cells[0] += f" (invalid: {invalid})" if invalid else ""
+            cells += [
+                f"{max(m.n for m in means)} ({sum(m.answers for m in means)})",
+                str(sum(m.lost for m in means)),
+            ]
+            if claims:
+                claim = metric.claimed
+                cells.append(f"{claim.red} → {claim.green}, {claim.ratio}" if claim else "")
+            rows.append(tuple(cells))
+        yield Section(title, 3, (), tuple(head), tuple(rows))
+
+
+def _resolution(view: View) -> Iterator[Section]:
+    runs = runs_of(view.rows)
+    if runs.empty:
+        return
+    rows = []
+    for arm in view.arms:
+        mine = runs[runs["arm"].eq(arm)]
+        if len(mine):
+            o = outcomes_of(mine)
+            rows.append((arm, *map(str, (o.runs, o.resolved, o.gave_up, o.cut, o.rebroken))))
+    head = ("Arm", "runs", "resolved", "gave up", "cut by a limit", "broken again")
+    yield Section("Time to resolution", 3, (), head, tuple(rows))
+    rows = []
+    for name in _UNTIL:
+        metric = load_metrics()[name]
+        for arm, curve in curves_of(runs, view.arms, metric).items():
+            cells = (_reached(x) for x in (curve.median, curve.restricted_mean, curve.horizon))
+            rows.append((metric.unit, arm, *cells))
+    text = (
+        "Kaplan-Meier over runs: a run cut by a limit is censored there, one that gave up at the end of the longest run. "
+        "Differences between arms with their intervals, paired by scenario, stand under In detail.",
+    )
+    yield Section(
+        "Until resolved",
+        3,
+        text,
+        ("Until resolved", "Arm", "median", "restricted mean", "up to"),
+        tuple(rows),
+    )
+
+
+def _reached(value: float) -> str:
+    return "not reached" if math.isnan(value) else amount(value)
+
+
+def _pressure(view: View) -> Section:
+    head = ("Metric", "Pressure", *(f"{arm.upper()} eroded by" for arm in view.arms))
+    head += (*(f"{arm.upper()} less {view.frame.base.upper()}" for arm in view.heads), "n")
+    rows = []
+    for metric, slice in dict.fromkeys((one.metric, one.slice) for one in view.where(kind=EROSION)):
+        eroded = [view.get(metric, arm, EROSION, slice) for arm in view.arms]
+        between = [view.get(metric, arm, INTERACTION, slice) for arm in view.heads]
+        n = str(max(one.n for one in eroded if one))
+        cells = (estimate_text(one) for one in (*eroded, *between))
+        rows.append((load_metrics()[metric].title, slice.partition("=")[2], *cells, n))
+    return (
+        Section(
+            "Under pressure", 3, ("The value under a pressure less the value without.",), head, tuple(rows)
+        )
+        if rows
+        else Section("")
+    )
+
+
+def _reliability(view: View) -> Section:
+    there = view.where(kind=RELIABILITY)
+    slices = sorted({one.slice for one in there}, key=lambda s: int(s.partition("=")[2]))
+    head = ("Metric", "Arm", *(slice.replace("=", " = ") for slice in slices), "n")
+    rows = []
+    for metric, arm in dict.fromkeys((one.metric, one.arm) for one in there):
+        found = [view.get(metric, arm, RELIABILITY, slice) for slice in slices]
+        title = load_metrics()[metric].title + (" (by grader)" if load_metrics()[metric].grader else "")
+        n = str(max(one.n for one in found if one))
+        rows.append((title, arm, *(estimate_text(one) for one in found), n))
+    text = (
+        "Chance that all of k answers pass; an answer passes from one half on. What a grader judges varies with the "
+        "grader as well as with the model.",
+    )
+    return Section("Reliability", 3, text, head, tuple(rows)) if rows else Section("")
+
+
+def _documents(view: View) -> Section:
+    slices = [one for one in view.where(kind=MEAN) if one.slice.startswith("document=")]
+    head = ("Metric", "Document", *(arm.upper() for arm in view.arms))
+    head += (*(f"{arm.upper()} − {view.frame.base.upper()}" for arm in view.heads), "n")
+    rows = []
+    for metric, slice in dict.fromkeys((one.metric, one.slice) for one in slices):
+        means = [view.get(metric, arm, MEAN, slice) for arm in view.arms]
+        deltas = [view.get(metric, arm, DIFFERENCE, slice) for arm in view.heads]
+        n = str(max(one.n for one in means if one))
+        rows.append(
+            (load_metrics()[metric].title, slice.partition("=")[2], *map(estimate_text, (*means, *deltas)), n)
+        )
+    return Section("By document", 3, (), head, tuple(rows))
+
+
+def _gaps(view: View) -> Iterator[Section]:
+    for kind, title in (("private", "Private"), ("variant", "Variants")):
+        gaps = view.where(kind=GAP, slice=slice_name(split=kind))
+        of = "scenarios" if kind == "private" else "of the same programs: a gap is a sign of contamination"
+        head = ("Metric", "Arm", "Public", title, f"Public − {title.lower()} [95 %]", "n")
+        rows = []
+        for one in gaps:
+            two = [
+                view.get(one.metric, one.arm, MEAN, slice_name(split=s, beside=kind))
+                for s in ("public", kind)
+            ]
+            n = ", ".join(str(mean.n) for mean in two if mean)
+            rows.append((one.described.title, one.arm, *map(estimate_text, two), estimate_text(one), n))
+        yield Section(f"Public and {title.lower()} {of}", 3, (), head, tuple(rows))
+
+
+def _headroom(view: View) -> Section:
+    names = view.frame.metrics(view.subject) if view.heads else []
+    full = {name: full_scenarios(view.frame, view.subject, name) for name in names}
+    items = [
+        Item(f"{load_metrics()[name].title}: {', '.join(there)}") for name, there in full.items() if there
+    ]
+    return Section(f"No headroom: {view.frame.base.upper()} is already perfect", 3, items=tuple(items))
+
+
+def _unmeasured(view: View) -> Section:
+    by_reason: dict[str, list[str]] = {}
+    for metric, why in view.frame.absent(view.subject).items():
+        by_reason.setdefault(why, []).append(load_metrics()[metric].title)
+    items = [Item(f"{'; '.join(titles)}: {reason}") for reason, titles in by_reason.items()]
+    return Section("Not measured in this run", 3, items=tuple(items))
+
+
+def samples_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """How many samples there were of each task, arm and pressure, and what became of them."""
+    sample = ["task", "arm", "pressure", "scenario", "epoch"]
+    judged = rows[rows["scorer"].ne("usage") | rows["status"].isin(FAILED)]
+    # A sample counts as scored as soon as one scorer judged it; one that only has reasons is unscored.
+    rank = {"scored": 0, "not_applicable": 1, "unscored": 2, "error": 3, "limit": 4, "missing": 5}
+    best = plain(judged[[*sample, "status"]]).assign(rank=lambda f: f["status"].map(rank))
+    best = best.sort_values([*sample, "rank"], kind="stable").drop_duplicates(sample)
+    best["status"] = best["status"].replace("not_applicable", "scored")
+    index = ["task", "arm", "pressure"]
+    counts = best.pivot_table(index=index, columns="status", aggfunc="size", fill_value=0)
+    counts = counts.reindex(columns=["scored", "unscored", *FAILED], fill_value=0)
+    counts.insert(0, "planned", counts.sum(axis=1))
+    return counts.reset_index().rename_axis(columns=None)
+
+
+def _samples(view: View) -> Section:
+    counts = samples_of(view.rows)
+    rows = tuple(tuple(map(str, cells)) for cells in counts.itertuples(index=False))
+    return Section("Samples and what became of them", 3, (), tuple(counts.columns), rows)
+
+
+def appendix(metrics: Sequence[str] = ()) -> tuple[Section, ...]:
+    """What every metric means, and what is computed from metrics.
+
+    Args:
+        metrics: Ids of metrics; none: all.
+    """
+    head = ("Id", "Metric", "Unit", "Formula", "Better", "Source", "Missing")
+    rows = tuple(
+        (
+            name,
+            m.title,
+            m.unit,
+            m.formula,
+            "more" if m.sign > 0 else "less",
+            source(m.document, m.section),
+            m.missing,
+        )
+        for name, m in load_metrics().items()
+        if not metrics or name in metrics
+    )
+    computed = tuple(
+        (name, d.title, d.formula, source(d.document, d.section))
+        for name, d in load_registry().computed.items()
+    )
+    return (
+        Section("Appendix: what is measured", 2, (), head, rows),
+        Section(
+            "What is computed from metrics",
+            3,
+            (),
+            ("Id", "Computed from metrics", "Formula", "Source"),
+            computed,
+        ),
+    )
+
+
+def source(document: str, section: str) -> str:
+    """Where a metric comes from."""
+    return f"{section} (this suite)" if document == "suite" else f"document {document}, {section}"

@@ -1,0 +1,495 @@
+"""What may be said of a frame of estimates: verdicts, what is missing, where there is no headroom, and gates.
+
+Every verdict that a reader sees is corrected for how many there are in one call, over all its models:
+
+- Holm over the headline metrics; a finding needs 0.05.
+- Benjamini and Hochberg over all other metrics, which are for exploring; a finding needs 0.01.
+- A slice, such as a pressure, comes after the row over all samples: its p is at least that row's, and Holm's over all slices
+  of its kind.
+
+A verdict is *improved* or *regressed*, *below the margin* (it shows, and is smaller than what counts as something), *noise*
+(inside the A/A band), *no detectable change* (the whole interval lies within the margin), *underpowered* (it does not) or
+*invalid* (too much is missing, or fewer than two common scenarios).
+
+A gate passes on evidence alone: that the head is not worse than the base by its margin, that the head's whole interval
+reaches its minimum, and that no golden scenario is lower. It blocks where a loss, a rate below the minimum, or the drop of a
+golden scenario is shown. All else is INCONCLUSIVE; that no difference was found is no evidence that there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from redgreenbench.evals.errors import InputError
+from redgreenbench.reports.estimate import (
+    ALL,
+    DIFFERENCE,
+    MEAN,
+    Estimate,
+    Frame,
+    Subject,
+    estimate,
+    slice_name,
+)
+from redgreenbench.reports.inference import adjust, non_inferiority, scenarios_needed
+from redgreenbench.reports.metrics import POSITIVE, metric_named
+
+__all__ = [
+    "ALPHA",
+    "BLOCK",
+    "EXPLORING",
+    "INCONCLUSIVE",
+    "LEAST_LOADED",
+    "MARGIN",
+    "MOST_MISSING",
+    "PASS",
+    "Gate",
+    "GateFile",
+    "GateResult",
+    "found",
+    "full_scenarios",
+    "is_discovery",
+    "judge",
+    "judge_gates",
+    "outcome_of",
+    "read_gates",
+]
+
+ALPHA, EXPLORING = 0.05, 0.01
+MARGIN = 0.1
+"""A change smaller than this counts as nothing, where no other margin is given; of an amount, this share of the base."""
+MOST_MISSING = 0.2
+"""Share of an arm's answers that may be missing; beyond, what is left need not be like what was asked."""
+LEAST_LOADED = 0.8
+"""Share of positive controls that have to load what they ask for; a model may slip now and then."""
+PASS, BLOCK, INCONCLUSIVE = "PASS", "BLOCK", "INCONCLUSIVE"
+
+
+def is_discovery(delivery: str) -> bool:
+    """Whether models loaded skills themselves; what else they did may follow behind a comma."""
+    return delivery.partition(",")[0] == "discovery"
+
+
+def found(one: Estimate) -> bool:
+    """Whether a row is a finding, in either direction."""
+    return one.verdict in ("improved", "regressed")
+
+
+def judge(
+    frame: Frame, margin: float = MARGIN, bands: Mapping[tuple[str, str], float] | None = None
+) -> Frame:
+    """Gives every row its verdict, and takes the numbers off differences that must not be interpreted.
+
+    Args:
+        frame: The estimates.
+        margin: A change smaller than this counts as nothing.
+        bands: Half-width of the A/A band by model and metric.
+    """
+    faults = {subject: _fault_of_loading(frame, subject) for subject in frame.subjects}
+    invalid = {
+        (one.subject, one.metric, one.slice, one.arm): why
+        for one in frame.where(kind=MEAN)
+        if (why := _fault(one, faults[one.subject]) or too_much_missing([one], MOST_MISSING))
+    }
+    rows: list[Estimate] = []
+    for one in frame.estimates:
+        arms = [one.arm, *([one.base] if one.kind != MEAN else [])]
+        slices = dict.fromkeys((one.slice, ALL))
+        whys = (invalid.get((one.subject, one.metric, slice, arm), "") for slice in slices for arm in arms)
+        why = next(filter(None, whys), "")
+        if one.kind == DIFFERENCE and one.n < 2 and not one.slice.startswith("scenario="):
+            why = why or f"{one.n} common scenarios with a value; two are needed"
+        if not why:
+            rows.append(one)
+        elif one.kind == MEAN:
+            rows.append(replace(one, verdict="invalid", why=why))
+        elif one.kind == DIFFERENCE:
+            rows.append(
+                Estimate(
+                    one.subject,
+                    one.metric,
+                    one.kind,
+                    one.slice,
+                    one.arm,
+                    one.base,
+                    n=one.n,
+                    verdict="invalid",
+                    why=why,
+                )
+            )
+    corrected = _corrected(rows)
+    judged = [
+        replace(one, p_adjusted=corrected.get(i, math.nan)) if i in corrected else one
+        for i, one in enumerate(rows)
+    ]
+    known = replace(frame, estimates=tuple(judged))
+    return replace(known, estimates=tuple(_judged(one, known, margin, bands or {}) for one in judged))
+
+
+def _corrected(rows: Sequence[Estimate]) -> dict[int, float]:
+    """The corrected p by place of a row."""
+    families: dict[tuple[str, ...], list[int]] = {}
+    for i, one in enumerate(rows):
+        if one.verdict == "invalid" or one.base == "" or math.isnan(one.p):
+            continue
+        kind = "" if one.slice == ALL else one.slice.partition("=")[0]
+        headline = one.described.family == "headline"
+        families.setdefault((one.kind, kind, "headline" if headline else "detail"), []).append(i)
+    p: dict[int, float] = {}
+    for (_, _, family), places in families.items():
+        method = "holm" if family == "headline" else "fdr_bh"
+        p |= zip(places, adjust([rows[i].p for i in places], method), strict=True)
+    whole = {
+        (one.subject, one.metric, one.arm): p[i]
+        for i, one in enumerate(rows)
+        if i in p and one.slice == ALL and one.kind == DIFFERENCE
+    }
+    for i, one in enumerate(rows):
+        if i in p and one.kind == DIFFERENCE and one.slice != ALL and one.n > 1:
+            p[i] = max(p[i], whole.get((one.subject, one.metric, one.arm), math.nan))
+    return p
+
+
+def _judged(one: Estimate, frame: Frame, margin: float, bands: Mapping[tuple[str, str], float]) -> Estimate:
+    if one.kind != DIFFERENCE or one.verdict:
+        return one
+    base, _ = frame.means(one)
+    # Of an amount the margin is a share of the base.
+    nothing = margin if one.described.scale == "share" else margin * abs(base.value)
+    alpha = ALPHA if one.described.family == "headline" else EXPLORING
+    verdict, why = "underpowered", f"only a difference of {one.detectable:.3g} or more would show"
+    if one.p_adjusted < alpha:
+        band = bands.get((one.subject.model, one.metric), 0.0)
+        if abs(one.value) <= band:
+            verdict, why = "noise", f"the difference lies inside the A/A band of ±{band:.3g}"
+        elif abs(one.value) >= nothing:
+            verdict, why = ("improved" if one.value * one.described.sign > 0 else "regressed"), ""
+        else:
+            verdict, why = "below the margin", f"it shows, but less than {nothing:.3g} counts as nothing"
+    if verdict in ("underpowered", "below the margin") and -nothing < one.low and one.high < nothing:
+        verdict, why = "no detectable change", f"the interval lies within ±{nothing:.3g}"
+    elif verdict == "underpowered" and math.isnan(one.detectable):
+        why = "no scenario changed" if one.value == 0 else "too few scenarios"
+    return replace(one, verdict=verdict, why=why)
+
+
+# --- what must not be interpreted
+
+
+def too_much_missing(means: Iterable[Estimate], most: float, unrun: bool = True) -> str:
+    """Why arms lost too many answers to be compared; empty where none did.
+
+    Args:
+        means: The arms' means.
+        most: Share that may be missing.
+        unrun: Whether answers that never ran count. What could not be judged need not be like the rest; what was
+            merely not asked yet is.
+    """
+    for one in means:
+        lost = one.lost if unrun else one.lost - one.unrun
+        if lost > most * (one.lost + one.answers):
+            total = one.lost + one.answers
+            return f"{lost} of {total} answers of {one.arm} are missing ({lost / total:.0%}); at most {most:.0%} may be"
+    return ""
+
+
+def _fault(one: Estimate, faults: Mapping[str, str]) -> str:
+    return faults.get(one.described.scorer, "") if one.described.of != POSITIVE else ""
+
+
+def _fault_of_loading(frame: Frame, subject: Subject) -> Mapping[str, str]:
+    """Why values that rest on loading must not be interpreted, by scorer: the positive controls decide.
+
+    A model that does not load a skill that the user asks for by name cannot call the tools, or the tools are broken. Then it
+    loads nothing anywhere, and no description is to blame. Without any positive control activation cannot be told from
+    a broken harness; routing, which is graded from loads as well, only falls with controls that failed.
+    """
+    if not is_discovery(subject.delivery):
+        return {}
+    controls = list(frame.where(subject=subject, metric="positive-controls", kind=MEAN, slice=ALL))
+    asked = sum(one.answers for one in controls)
+    if not asked:
+        return {"activation": "no positive control was judged, so a broken harness would look the same"}
+    loaded = sum(one.passed for one in controls if one.answers)
+    if loaded >= LEAST_LOADED * asked:
+        return {}
+    reason = (
+        f"the positive controls failed, {loaded:.0f} of {asked} loaded: the harness or the model's tool "
+        "calling, not the description"
+    )
+    return {"activation": reason, "act": reason}
+
+
+def full_scenarios(frame: Frame, subject: Subject, metric: str) -> tuple[str, ...]:
+    """Scenarios in which the base is already perfect, so that nothing can be gained in them."""
+    base = frame.get(subject, metric, frame.base)
+    if base is None or base.described.scale != "share":
+        return ()
+    best = 1.0 if base.described.sign > 0 else 0.0
+    return tuple(scenario for scenario, value in base.scenarios if abs(value - best) < 1e-12)
+
+
+# --- gates
+
+
+class Gate(BaseModel):
+    """One declared condition.
+
+    Attributes:
+        metric: Id of a metric.
+        margin: Non-inferiority margin: the head must be shown to be worse by less than this; of an amount, by less than
+            this share of the base.
+        minimum: The head must be shown to reach this: a share, or an amount in the metric's unit. Where less is better
+            it is a ceiling.
+        golden: Scenarios that must not drop.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: str
+    margin: float | None = Field(default=None, gt=0, lt=1)
+    minimum: float | None = Field(default=None, ge=0)
+    golden: tuple[str, ...] = ()
+
+
+class GateFile(BaseModel):
+    """A file of gates.
+
+    Attributes:
+        gates: The gates; at least one.
+        max_missing: Share of answers of a side that may be missing.
+        changed_scenarios: What is done with scenarios that only one side has: ``ignore`` (only common ones count) or
+            ``inconclusive``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    gates: tuple[Gate, ...] = Field(min_length=1)
+    max_missing: float = Field(default=0.1, ge=0, le=1)
+    changed_scenarios: Literal["ignore", "inconclusive"] = "ignore"
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What became of a gate.
+
+    Attributes:
+        gate: The gate.
+        model: The model.
+        outcome: ``PASS``, ``BLOCK`` or ``INCONCLUSIVE``.
+        why: One line.
+        base: The base's mean.
+        head: The head's mean.
+        difference: Head less base.
+        p: One-sided p against "worse by the margin or more", corrected over all gates; NaN without a margin.
+        p_worse: Two-sided p of the difference, corrected over all gates and golden scenarios.
+        needed: Scenarios that it would take to decide; None where that cannot be said.
+    """
+
+    gate: Gate
+    model: str
+    outcome: str
+    why: str
+    base: Estimate
+    head: Estimate
+    difference: Estimate
+    p: float
+    p_worse: float
+    needed: int | None
+
+
+def read_gates(path: Path) -> GateFile:
+    """Reads a file of gates.
+
+    Raises:
+        InputError: It cannot be read, does not fit, or names a metric that does not exist.
+    """
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+        file = GateFile.model_validate(data)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); give a file of gates with --gates"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: not valid YAML ({' '.join(str(error).split())[:120]}); correct it"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "(whole file)"
+        raise InputError(
+            f"{path}: {field}: {first['msg'].lower()}; docs/comparing.md shows a file of gates"
+        ) from None
+    for gate in file.gates:
+        metric = metric_named(gate.metric)
+        if gate.margin is None and gate.minimum is None and not gate.golden:
+            raise InputError(f"{path}: gates: {gate.metric} demands nothing; give margin, minimum or golden")
+        if gate.minimum is not None and gate.minimum > 1 and metric.scale == "share":
+            raise InputError(
+                f"{path}: gates: {gate.metric}: minimum is {gate.minimum}, a share is at most 1; correct it"
+            )
+    return file
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A gate with its tests: non-inferiority, loss, and the drop of each golden scenario."""
+
+    gate: Gate
+    difference: Estimate
+    base: Estimate
+    head: Estimate
+    p: float
+    golden: Mapping[str, Estimate]
+    strict: Estimate | None
+
+
+def judge_gates(
+    rows: pd.DataFrame, file: GateFile, base: str = "base", head: str = "head"
+) -> tuple[GateResult, ...]:
+    """Judges every gate for every model.
+
+    Args:
+        rows: The tidy table, with the two sides as arms.
+        file: The gates.
+        base: The arm of the base.
+        head: The arm of the head.
+    """
+    asked = [*dict.fromkeys(gate.metric for gate in file.gates), "positive-controls"]
+    golden = list(dict.fromkeys(name for gate in file.gates for name in gate.golden))
+    frame = estimate(rows, base, asked, golden, whole=False)
+    demanded = len(frame.subjects) * sum(gate.minimum is not None for gate in file.gates)
+    # A rate below its minimum blocks, so with several minimums each has to be surer.
+    strict = (
+        estimate(rows, base, asked, (), whole=False, level=1 - ALPHA / demanded) if demanded > 1 else frame
+    )
+    tested = [
+        _tested(frame, strict, subject, gate, head) for subject in frame.subjects for gate in file.gates
+    ]
+    passes = adjust([one.p for one in tested])
+    losses = [one.difference.p if one.gate.margin else math.nan for one in tested]
+    drops = [drop.p for one in tested for drop in one.golden.values()]
+    worse = iter(adjust([*losses, *drops]))
+    p_worse = [next(worse) for _ in losses]
+    dropped = [{name: next(worse) for name in one.golden} for one in tested]
+    return tuple(
+        _gated(one, file, frame, p, q, drop)
+        for one, p, q, drop in zip(tested, passes, p_worse, dropped, strict=True)
+    )
+
+
+def _tested(frame: Frame, strict: Frame, subject: Subject, gate: Gate, head: str) -> _Tested:
+    nothing = Estimate(subject, gate.metric, DIFFERENCE, ALL, head, frame.base)
+    difference = frame.get(subject, gate.metric, head, DIFFERENCE) or nothing
+    base, mine = frame.means(replace(nothing, arm=head))
+    p = math.nan
+    if gate.margin is not None and difference.n > 1:
+        scale = 1.0 if difference.described.scale == "share" else abs(base.value)
+        if scale > 0:
+            p = non_inferiority(_better(difference), gate.margin * scale, difference.answer * scale)
+    drops = {
+        name: frame.get(subject, gate.metric, head, DIFFERENCE, slice_name(scenario=name))
+        for name in gate.golden
+    }
+    return _Tested(
+        gate, difference, base, mine, p, {name: one for name, one in drops.items() if one},
+        strict.get(subject, gate.metric, head),
+    )  # fmt: skip
+
+
+def _better(difference: Estimate) -> pd.Series[float]:
+    """Scenario differences, positive where the head is better."""
+    return difference.described.sign * pd.Series(dict(difference.scenarios), dtype=float)
+
+
+def outcome_of(results: Sequence[GateResult]) -> str:
+    """The outcome of all gates: BLOCK if one blocks, else INCONCLUSIVE if one is or there is none, else PASS."""
+    outcomes = {result.outcome for result in results}
+    if BLOCK in outcomes:
+        return BLOCK
+    return PASS if outcomes == {PASS} else INCONCLUSIVE
+
+
+def _gated(
+    one: _Tested, file: GateFile, frame: Frame, p: float, p_worse: float, dropped: Mapping[str, float]
+) -> GateResult:
+    gate, subject = one.gate, one.difference.subject
+    result = GateResult(
+        gate, subject.model, INCONCLUSIVE, "", one.base, one.head, one.difference, p, p_worse, None
+    )
+    fault = _fault(one.difference, _fault_of_loading(frame, subject))
+    problem = fault or too_much_missing((one.base, one.head), file.max_missing, unrun=False)
+    if not problem and one.difference.n < 2 and (gate.margin is not None or gate.minimum is not None):
+        problem = f"{one.difference.n} common scenarios with a value; two are needed"
+    if problem:
+        return replace(result, why=problem)
+    blocks = list(_blocks(one, p_worse, dropped))
+    if blocks:
+        return replace(result, outcome=BLOCK, why="; ".join(blocks))
+    doubts = [too_much_missing((one.base, one.head), file.max_missing)]
+    if file.changed_scenarios == "inconclusive":
+        only = sorted({s for s, _ in one.base.scenarios} ^ {s for s, _ in one.head.scenarios})
+        doubts.append(f"scenarios on one side only: {', '.join(only)}" if only else "")
+    needed = None
+    if gate.margin is not None and not p < ALPHA:
+        scale = 1.0 if one.difference.described.scale == "share" else abs(one.base.value)
+        needed = (
+            scenarios_needed(_better(one.difference).to_numpy(float), gate.margin * scale) if scale else None
+        )
+        # What it would take if the head is exactly as good as the base.
+        more = f"; about {needed} scenarios that vary like these would decide" if needed else ""
+        doubts.append(f"a loss of {gate.margin:.2f} is not ruled out{more}")
+    doubts += _doubts(one, dropped)
+    doubts = [doubt for doubt in doubts if doubt]
+    if doubts:
+        return replace(result, why="; ".join(doubts), needed=needed)
+    margin = f"worse by less than {gate.margin:.2f} (p = {p:.3f})" if gate.margin is not None else ""
+    return replace(result, outcome=PASS, why=margin or "all that it demands holds")
+
+
+def _blocks(one: _Tested, p_worse: float, dropped: Mapping[str, float]) -> Iterator[str]:
+    """What is shown against the head."""
+    for name, p in dropped.items():
+        worse = -one.golden[name].described.sign * one.golden[name].value
+        if worse > 0 and p <= ALPHA:
+            yield f"golden scenario dropped: {name} by {worse:.2f} (p = {p:.3f})"
+    sign = one.difference.described.sign
+    minimum = one.gate.minimum
+    if minimum is not None and one.strict is not None:
+        nearest = one.strict.high if sign > 0 else one.strict.low
+        if sign * nearest < sign * minimum:
+            side = "below" if sign > 0 else "above"
+            yield f"the head's rate lies {side} {minimum:.2f} with its whole interval"
+    if (
+        one.gate.margin is not None
+        and sign * one.difference.value < 0
+        and p_worse < ALPHA
+        and not one.p < ALPHA
+    ):
+        yield f"the head is worse, by {abs(one.difference.value):.2f}"
+
+
+def _doubts(one: _Tested, dropped: Mapping[str, float]) -> Iterator[str]:
+    """What keeps minimum and golden scenarios from passing."""
+    sign, minimum = one.difference.described.sign, one.gate.minimum
+    if minimum is not None:
+        farthest = one.head.low if sign > 0 else one.head.high
+        if not sign * farthest >= sign * minimum:
+            side = "below" if sign > 0 else "above"
+            yield f"the head's interval reaches {side} {minimum:.2f}"
+    unseen = [name for name in one.gate.golden if name not in dropped]
+    if unseen:
+        yield f"golden scenarios without a value: {', '.join(unseen)}"
+    lower = {name: -sign * one.golden[name].value for name in dropped}
+    told = [f"{name} by {worse:.2f} (p = {dropped[name]:.2f})" for name, worse in lower.items() if worse > 0]
+    if told:
+        yield f"lower, but no more than chance may do: {', '.join(told)}"

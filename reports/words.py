@@ -1,0 +1,99 @@
+"""How numbers are written, everywhere: rates in percent, differences in points, amounts in their own unit.
+
+An interval is cut to what is possible, 0 to 100 % and −100 to +100 points; the frame keeps its ends as they are.
+"""
+
+from __future__ import annotations
+
+import math
+
+from redgreenbench.reports.estimate import MEAN, RATIO, RELIABILITY, Estimate
+
+__all__ = [
+    "BLANK",
+    "amount",
+    "band",
+    "change",
+    "count",
+    "estimate_text",
+    "level",
+    "p_text",
+    "share_of",
+    "value_text",
+]
+
+BLANK = "–"
+_SHORTEST = 0.001
+
+
+def amount(value: float, sign: bool = False) -> str:
+    """A number in its own unit, three digits or whole."""
+    if math.isnan(value):
+        return BLANK
+    return format(value, f"{'+' if sign else ''},{'.0f' if abs(value) >= 100 else '.3g'}")
+
+
+def level(value: float, scale: str = "share", unit: bool = True) -> str:
+    """A mean: ``42 %``, or an amount."""
+    if scale != "share" or math.isnan(value):
+        return amount(value)
+    return f"{100 * value:.0f}{' %' if unit else ''}"
+
+
+def change(value: float, scale: str = "share") -> str:
+    """A difference: ``+12`` points, or an amount with its sign."""
+    if scale != "share" or math.isnan(value):
+        return amount(value, sign=True)
+    return f"{100 * value:+.0f}"
+
+
+def band(value: float | None, scale: str = "share") -> str:
+    """A half-width: ``±12`` points, or an amount."""
+    if value is None or math.isnan(value):
+        return BLANK
+    return f"±{100 * value:.0f}" if scale == "share" else f"±{amount(value)}"
+
+
+def p_text(value: float) -> str:
+    """A p value."""
+    return BLANK if math.isnan(value) else f"<{_SHORTEST}" if value < _SHORTEST else f"{value:.3f}"
+
+
+def share_of(part: float, whole: float) -> str:
+    """``3 of 4 (75 %)``."""
+    return f"{part:.0f} of {whole:.0f} ({level(part / whole)})"
+
+
+def count(one: Estimate) -> str:
+    """How many answers passed: ``3 of 4``, or a sum of shares with one digit."""
+    return f"{one.passed:.0f}" if float(one.passed).is_integer() else f"{one.passed:.1f}"
+
+
+def value_text(one: Estimate) -> str:
+    """The value alone."""
+    scale = one.described.scale
+    if one.kind == RATIO:
+        return BLANK if math.isnan(one.value) else f"{one.value:.1f}x"
+    return level(one.value, scale) if one.kind in (MEAN, RELIABILITY) else change(one.value, scale)
+
+
+def estimate_text(one: Estimate | None) -> str:
+    """An estimate with its interval: ``42 % [30, 55]``, ``+12 [-3, +27]``, ``2.1x [1.4, 3.0]``."""
+    if one is None or math.isnan(one.value):
+        return BLANK
+    scale = one.described.scale
+    if one.kind == RELIABILITY:
+        return value_text(one)
+    if math.isnan(one.low):
+        return f"{value_text(one)} [no interval]"
+    low, high = one.low, one.high
+    if one.kind == RATIO:
+        return f"{value_text(one)} [{one.low:.1f}, {one.high:.1f}]"
+    if scale == "share":
+        least = 0.0 if one.kind == MEAN else -1.0
+        low, high = max(low, least), min(high, 1.0)
+    elif one.kind == MEAN:
+        low = max(low, 0.0)
+    if one.kind == MEAN:
+        return f"{value_text(one)} [{level(low, scale, unit=False)}, {level(high, scale, unit=False)}]"
+    return f"{value_text(one)} [{change(low, scale)}, {change(high, scale)}]"
