@@ -329,10 +329,16 @@ def estimate(
         subject = Subject(**dict(zip(columns, map(str, key), strict=True)))
         one = _Estimator(subject, mine, base, arm_order(map(str, mine["arm"].unique())), whole, level, seed)
         arms[subject] = one.arms
-        part = rows_for(mine)
+        part, there = rows_for(mine), set(mine["scorer"].dropna().unique())
         for name, metric in load_metrics().items():
-            if not metrics or name in metrics:
+            if metrics and name not in metrics:
+                continue
+            if metric.scorer in there:
                 found += one.of_metric(name, metric, part(metric), scenarios)
+            else:
+                found.append(
+                    Estimate(subject, name, MEAN, ALL, "", verdict="absent", why=f"needs {metric.needs}")
+                )
     return Frame(tuple(found), arms, base)
 
 

@@ -323,7 +323,7 @@ def drop(frame: pd.DataFrame, base: str, head: str, seed: int = 0) -> tuple[floa
         dealt += both[:, : len(old)].mean(axis=1) - both[:, len(old) :].mean(axis=1)
     if not seen:
         return math.nan, math.nan
-    total = sum(seen)
+    total = sum(seen) if abs(sum(seen)) > _TOLERANCE else 0.0
     further = dealt >= total - _TOLERANCE * max(1.0, abs(total))
     return total / len(seen), float((1 + further.sum()) / (1 + _DRAWS))
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import pandas as pd
+from scipy import stats
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.estimate import Subject, differences_of
@@ -73,8 +74,9 @@ def measure_noise(
     found = []
     for model in sorted(set(map(str, rows["model"]))):
         mine = rows[rows["model"].eq(model)]
+        there = set(mine["scorer"].dropna().unique())
         for name, metric in load_metrics().items():
-            values = values_of(mine, metric)
+            values = values_of(mine, metric) if metric.scorer in there else mine.iloc[:0]
             if set(values["arm"]) == {_FIRST, _SECOND}:
                 found.append(noise_between(values, name, model, arm, half))
     return tuple(found)
@@ -84,9 +86,23 @@ def noise_between(values: pd.DataFrame, metric: str, model: str, arm: str, epoch
     """The noise of one metric between two rounds of the same arm, as `halves_of` names them."""
     parts = [values[values["arm"].eq(side)] for side in (_FIRST, _SECOND)]
     one = differences_of(Subject(model), metric, values, _FIRST, _SECOND)
-    # Half-width of the interval of a difference that is zero by construction; none where the halves agree everywhere.
-    band = (one.high - one.low) / 2
-    return Noise(metric, model, arm, epochs, flip_rate(*parts), one.value, band, one.n)
+    return Noise(metric, model, arm, epochs, flip_rate(*parts), one.value, _band(values, epochs), one.n)
+
+
+def _band(values: pd.DataFrame, epochs: int) -> float:
+    """Half-width of the interval of a difference that is zero by construction, with so many epochs a side.
+
+    The variance of answers to one scenario under one pressure, pooled over all of them: what the halves differ by on average
+    over every way of splitting the epochs, and several times surer than what one split gives. NaN where no answer varied.
+    """
+    cells = values.groupby(["scenario", "pressure"])["value"].agg(["var", "size"]).dropna()
+    freedom = int((cells["size"] - 1).sum())
+    by_scenario = cells.groupby("scenario")["var"].agg(["sum", "size"])
+    variance = (
+        float((2 * by_scenario["sum"] / by_scenario["size"] ** 2 / epochs).sum())
+        / max(1, len(by_scenario)) ** 2
+    )
+    return float(stats.t.ppf(0.975, freedom)) * math.sqrt(variance) if variance > 0 else math.nan
 
 
 def halves_of(rows: pd.DataFrame, epochs: int | None = None) -> tuple[pd.DataFrame, int]:

@@ -97,7 +97,8 @@ def judge(
     invalid = {
         (one.subject, one.metric, one.slice, one.arm): why
         for one in frame.where(kind=MEAN)
-        if (why := _fault(one, faults[one.subject]) or too_much_missing([one], MOST_MISSING))
+        if not one.verdict
+        and (why := _fault(one, faults[one.subject]) or too_much_missing([one], MOST_MISSING))
     }
     rows: list[Estimate] = []
     for one in frame.estimates:
@@ -105,12 +106,13 @@ def judge(
         slices = dict.fromkeys((one.slice, ALL))
         whys = (invalid.get((one.subject, one.metric, slice, arm), "") for slice in slices for arm in arms)
         why = next(filter(None, whys), "")
-        if one.kind == DIFFERENCE and one.n < 2 and not one.slice.startswith("scenario="):
-            why = why or f"{one.n} common scenarios with a value; two are needed"
-        if not why:
+        if not why and one.kind == DIFFERENCE and one.n < 2 and not one.slice.startswith("scenario="):
+            few = f"{one.n} common scenarios with a value; two are needed"
+            rows.append(replace(one, verdict="invalid", why=few))
+        elif not why:
             rows.append(one)
         elif one.kind == MEAN:
-            rows.append(replace(one, verdict="invalid", why=why))
+            rows.append(one if one.verdict else replace(one, verdict="invalid", why=why))
         elif one.kind == DIFFERENCE:
             rows.append(
                 Estimate(
@@ -381,9 +383,21 @@ def judge_gates(
     worse = iter(adjust([*losses, *drops]))
     p_worse = [next(worse) for _ in losses]
     dropped = [{name: next(worse) for name in one.golden} for one in tested]
+    unrun = [_unrun(rows, arm, file.max_missing) for arm in (base, head)]
     return tuple(
-        _gated(one, file, frame, p, q, drop)
+        _gated(one, file, frame, p, q, drop, unrun)
         for one, p, q, drop in zip(tested, passes, p_worse, dropped, strict=True)
+    )
+
+
+def _unrun(rows: pd.DataFrame, arm: str, most: float) -> str:
+    """Whether a run is only a part of what was planned: scenarios that were never reached are in no metric."""
+    samples = rows.loc[rows["arm"].eq(arm)].drop_duplicates(
+        ["task", "model", "scenario", "pressure", "epoch"]
+    )
+    never = int(samples["status"].eq("missing").sum())
+    return (
+        f"{never} of {len(samples)} planned answers of {arm} never ran" if never > most * len(samples) else ""
     )
 
 
@@ -420,7 +434,13 @@ def outcome_of(results: Sequence[GateResult]) -> str:
 
 
 def _gated(
-    one: _Tested, file: GateFile, frame: Frame, p: float, p_worse: float, dropped: Mapping[str, float]
+    one: _Tested,
+    file: GateFile,
+    frame: Frame,
+    p: float,
+    p_worse: float,
+    dropped: Mapping[str, float],
+    unrun: Sequence[str],
 ) -> GateResult:
     gate, subject = one.gate, one.difference.subject
     result = GateResult(
@@ -435,7 +455,7 @@ def _gated(
     blocks = list(_blocks(one, p_worse, dropped))
     if blocks:
         return replace(result, outcome=BLOCK, why="; ".join(blocks))
-    doubts = [too_much_missing((one.base, one.head), file.max_missing)]
+    doubts = [too_much_missing((one.base, one.head), file.max_missing), *unrun]
     if file.changed_scenarios == "inconclusive":
         only = sorted({s for s, _ in one.base.scenarios} ^ {s for s, _ in one.head.scenarios})
         doubts.append(f"scenarios on one side only: {', '.join(only)}" if only else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -89,7 +90,7 @@ def slices_of(frame: Frame, subject: Subject, arm: str, metric: str) -> dict[tup
             continue
         lift = frame.get(subject, metric, arm, DIFFERENCE, one.slice)
         key = (conditions.get("pressure", ALL), conditions.get("split", ALL))
-        found[key] = Slice(one, lift if lift and lift.verdict != "invalid" else None, Rank(1, 1))
+        found[key] = Slice(one, lift if lift and not math.isnan(lift.value) else None, Rank(1, 1))
     return found
 
 

@@ -149,6 +149,7 @@ def make_report(table: Table) -> Report:
             figure="report.png" if overview else "",
         ),
         *_next(views, {short(file): file for file in table.logs}),
+        Section("Form of replies", 2, tuple(_forms(views))),
         _missing(table),
     ]
     kept = [section for section in rest if section.shown]
@@ -329,7 +330,6 @@ def _next(views: Sequence[View], files: Mapping[str, str]) -> Iterator[Section]:
                     f"{_plural(len(full), 'scenario')} without headroom, {view.frame.base} is perfect there"
                 )
                 items.append(Item(f"{name}{load_metrics()[metric].title}: {where}."))
-        items += [Item(f"⚠ {name}{one.text}.") for one in compliance_of(view.rows) if one.unlike]
     if items:
         yield Section("What to do next", 2, items=tuple(items))
 
@@ -403,7 +403,15 @@ def _about(view: View) -> tuple[str, ...]:
         ["task", "arm", "skill", "skill_version", "skill_hash"]
     ].itertuples(index=False):
         lines.append(f"{task}, {arm}: {skill} {version} ({str(digest)[:12]}).")
-    return tuple([*lines, *(f"{one.text}." for one in compliance_of(rows))])
+    return tuple(lines)
+
+
+def _forms(views: Sequence[View]) -> Iterator[str]:
+    """How many replies carry the form that they are asked for, with a warning where arms differ."""
+    for view in views:
+        name = f"{label_of(view.subject, view.frame.subjects)}: " if len(views) > 1 else ""
+        for one in compliance_of(view.rows):
+            yield f"{'> ' * bool(one.unlike)}{name}{one.text}."
 
 
 # --- writing

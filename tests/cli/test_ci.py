@@ -24,7 +24,7 @@ from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_mo
 from redgreenbench.cli import main as redgreen
 from redgreenbench.cli.versions import Budget
 from redgreenbench.evals.vocabulary import SUITE_VERSION
-from redgreenbench.reports.comment import LINES, escape, marker_of
+from redgreenbench.reports.render.comment import LINES, escape, marker_of
 from redgreenbench.reports.usage import usage_of
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +34,7 @@ NAME = "using-training-optimization"
 SCENARIOS = "loss-goes-to-nan,model-not-learning,which-optimizer"
 GOOD, BAD = "NEXT: hand over to gradient-management", "NEXT: answer\nUse Adam."
 GOLDEN = "gates: [{metric: routing-first, golden: [training-optimization/loss-goes-to-nan]}]"
+DROP = "--epochs", "5"  # fewer answers cannot show that one scenario dropped
 MARGIN = "gates: [{metric: routing-first, margin: 0.05}]"
 
 
@@ -168,10 +169,10 @@ def test_the_command_in_the_comment_does_it_again(better: Place) -> None:
 
 
 def test_a_worse_skill_is_blocked(better: Place) -> None:
-    done = better.ci("--head", "old", base="new")
+    done = better.ci("--head", "old", *DROP, base="new")
     assert done.exit_code == 1, done.output
     assert "**BLOCK**" in better.read()
-    assert "golden scenarios dropped" in better.read()
+    assert "golden scenario dropped" in better.read()
     assert "Got worse: training-optimization/loss-goes-to-nan -100" in better.read()
     assert ElementTree.fromstring(better.read("junit.xml")).get("failures") == "1"
 
@@ -361,7 +362,7 @@ def test_a_base_that_was_scored_otherwise_is_asked_again(
     compare = importlib.import_module("redgreenbench.reports.compare")
     real, calls = compare.unlike, []
 
-    def first_time_unlike(base: object, head: object) -> tuple[str, ...]:
+    def first_time_unlike(base: object, head: object, harnesses: bool = False) -> tuple[str, ...]:
         calls.append(1)
         return ("routing: scorer route version 1 against 2",) if len(calls) == 1 else real(base, head)
 
@@ -371,7 +372,7 @@ def test_a_base_that_was_scored_otherwise_is_asked_again(
     assert done.exit_code == 0, done.output
     assert len(better.asked) == 6 + 3 + 3
     assert not better.record["base"]["reused"]
-    monkeypatch.setattr(compare, "unlike", lambda base, head: ("routing: grader a against b",))
+    monkeypatch.setattr(compare, "unlike", lambda *_: ("routing: grader a against b",))
     done = better.ci()
     assert done.exit_code == 2
     assert "base and head are not alike: routing: grader a against b" in done.stderr
@@ -487,11 +488,11 @@ def test_noise_is_shown_where_it_was_measured(better: Place) -> None:
     better.ci()
     assert "A/A noise" not in better.read()
     better.ci("--aa", noisy)
-    assert re.search(r"A/A noise in points: First specialist right ±\d+", better.read())
+    assert re.search(r"A/A noise: First specialist right ±\d+", better.read())
     assert f"--aa {noisy}" in better.read()
     better.ci("--epochs", "3")
     better.ci("--aa", better.record["head"]["logs"])
-    assert "A/A noise in points: no gated metric varied in those logs" in better.read()
+    assert "A/A noise: no gated metric varied in those logs" in better.read()
 
 
 def test_tokens_of_graders_are_counted_apart(run_task, grader) -> None:
@@ -865,7 +866,7 @@ def test_the_example_workflow_asks_for_little_and_fits_the_action() -> None:
 
 def test_the_example_gates_are_gates() -> None:
     from redgreenbench.evals.catalogue import load_scenarios
-    from redgreenbench.reports.gate import read_gates
+    from redgreenbench.reports.rules import read_gates
 
     file = read_gates(EXAMPLES / "gates.yaml")
     known = {scenario.id for scenario in load_scenarios()}

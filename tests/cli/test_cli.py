@@ -143,7 +143,8 @@ def test_an_interrupted_run_resumes_where_it_stopped(scripted, tmp_path: Path) -
     )
     assert len(asked) - before == 6 - 3
     report = json.loads(call("report", str(tmp_path / "logs"), "-o", str(tmp_path / "report"), "--json"))
-    assert sum(r["n"] for r in report["results"]) == 6
+    formed = [r for r in report["results"] if r["metric"] == "act-formatted" and r["kind"] == "mean"]
+    assert sum(r["answers"] for r in formed) == 6
     assert Path(report["figure"]).stat().st_size > 10_000
 
 
@@ -326,19 +327,21 @@ def test_a_decision_is_shown_as_it_is_posed() -> None:
 
 def test_what_a_quick_start_found_is_said_in_a_sentence_a_pressure(run_task) -> None:
     from redgreenbench.cli.quickstart import findings
+    from redgreenbench.reports.estimate import estimate
     from redgreenbench.reports.load import load
-    from redgreenbench.reports.summary import summarize
+    from redgreenbench.reports.rules import judge
     from redgreenbench.tasks.decision import decision
 
     task = decision(scenarios="memory-error,which-optimizer,loss-goes-to-nan", pressure="none,authority")
     log = run_task(task, lambda system, user: "A" if "<skill" in system else "B")
-    plain, pressed = findings(summarize(load([log.location]).rows))
-    assert plain.startswith("Decisions: the right next step in ")
+    whole, pressed, plain = findings(judge(estimate(load([log.location]).rows)))
+    assert whole.startswith("Decisions: the right next step in ")
     assert pressed.startswith("Decisions under the pressure authority: ")
+    assert plain.startswith("Decisions without pressure: ")
     assert "over 3 scenarios: " in plain
     one = decision(scenarios="memory-error", pressure="none")
-    (alone,) = findings(summarize(load([run_task(one, lambda system, user: "A").location]).rows))
-    assert "points [no interval] over 1 scenarios: cannot tell." in alone
+    (alone,) = findings(judge(estimate(load([run_task(one, lambda system, user: "A").location]).rows)))
+    assert "in points +0 [no interval] over 1 scenarios: invalid." in alone
 
 
 PRICE = "{input: 2.0, output: 8.0, input_cache_write: 0, input_cache_read: 0}"

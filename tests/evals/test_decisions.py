@@ -21,7 +21,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.messages import user_message
 from redgreenbench.evals.pressures import applies, load_pressures, pressure_text
 from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.reports.evidence import FEWEST
+from redgreenbench.reports.estimate import FEWEST
 
 SCENARIOS = [s for s in load_scenarios() if s.file.decision]
 POSED = [s for s in SCENARIOS if not s.file.control]

@@ -18,9 +18,8 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.reference_bugs import folder as bugs
 from redgreenbench.reference_bugs.folder import HERE, bug_folder, bug_names
 from redgreenbench.reference_bugs.private import VARIABLE, private_folder
-from redgreenbench.reports.html import write_html
 from redgreenbench.reports.load import load
-from redgreenbench.reports.write import write_report
+from redgreenbench.reports.render.report import make_report, write_report
 from redgreenbench.tasks.debugging import debugging
 from redgreenbench.tasks.decision import decision
 
@@ -135,15 +134,13 @@ def test_no_report_has_a_private_text_and_every_report_the_gap(
     calm = run_task(run, lambda system, user: "A")
     for place, one in (("broken", log), ("calm", calm)):
         table = load([one.location], cache=False)
-        _, written = write_report(table, tmp_path / place)
-        write_html(written)
+        write_report(make_report(table), tmp_path / place)
         texts = [p.read_bytes() for p in (tmp_path / place).rglob("*") if p.is_file()]
         assert not any(SECRET.encode() in text for text in texts)
     broken = load([log.location], cache=False).rows
     assert set(broken.loc[broken["status"].eq("error"), "reason"]) == {"withheld: private scenario"}
-    said = (tmp_path / "calm" / "report.md").read_text()
-    assert "### Public and private scenarios" in said
-    assert "| Decision accuracy | red |" in said.partition("### Public and private scenarios")[2]
+    said = (tmp_path / "calm" / "report.html").read_text().partition("Public and private scenarios")[2]
+    assert "Decision accuracy</th><td>red</td>" in said
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,13 @@ def test_rows_without_two_common_scenarios_cannot_be_told_apart() -> None:
     assert {str(rank) for rank in ranks.values()} == {"1–2"}
 
 
-def test_a_difference_that_never_varies_says_nothing_of_other_scenarios() -> None:
-    ranks = rank_intervals({"one": cells({"a": 1.0, "b": 1.0}), "none": cells({"a": 0.0, "b": 0.0})})
-    assert {str(rank) for rank in ranks.values()} == {"1–2"}
+def test_a_difference_that_never_varies_is_as_if_one_scenario_had_none() -> None:
+    """t is G − 1: p is 0.5 for two scenarios, 0.016 for five."""
+    for names, wanted in (("ab", {"1–2"}), ("abcde", {"1", "2"})):
+        ranks = rank_intervals({"one": cells(dict.fromkeys(names, 1.0)), "none": cells(dict.fromkeys(names, 0.0))})
+        assert {str(rank) for rank in ranks.values()} == wanted
+    same = rank_intervals({"one": TOP, "again": TOP})
+    assert {str(rank) for rank in same.values()} == {"1–2"}
 
 
 def test_only_common_pressures_are_compared() -> None:

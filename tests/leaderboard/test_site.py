@@ -12,8 +12,8 @@ import pytest
 from inspect_ai.log import read_eval_log
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.reports.estimate import ALL, DIFFERENCE
 from redgreenbench.reports.leaderboard.exports import document, schema, validate
-from redgreenbench.reports.leaderboard.results import ALL
 from redgreenbench.reports.leaderboard.site import write_site
 from redgreenbench.reports.leaderboard.sources import clip
 from redgreenbench.reports.leaderboard.transcripts import link
@@ -66,9 +66,9 @@ def test_values_and_lifts_are_those_of_the_rows_own_run(site) -> None:
     assert one.slices["none", ALL].lift.value == -0.25
     assert one.slices["time", ALL].lift.value == 0.5
     # RED's own row rests on both runs, in which it was asked twice each.
-    assert by["mockllm/good", "no skill (RED)"].slices[ALL, ALL].value.rows == 32
-    over = two.measured("restraint").effects[two.arm]
-    assert over.value == -1.0
+    assert by["mockllm/good", "no skill (RED)"].slices[ALL, ALL].value.answers == 32
+    over = two.get("restraint", DIFFERENCE)
+    assert (over.value, over.verdict) == (-1.0, "invalid")  # one plain question says nothing of others
 
 
 def test_unlike_rows_are_on_tabs_of_their_own(site) -> None:
@@ -226,10 +226,10 @@ def test_a_folder_of_somebody_elses_is_left_alone(table, tmp_path: Path) -> None
 
 
 def test_the_methods_page_has_every_metric(site) -> None:
-    from redgreenbench.reports.metrics import load_derived, load_metrics
+    from redgreenbench.reports.metrics import load_metrics, load_registry
 
     text = (site.folder / "methods.html").read_text()
-    assert not [n for n in [*load_metrics(), *load_derived()] if f'id="{n}"' not in text]
+    assert not [n for n in [*load_metrics(), *load_registry().computed] if f'id="{n}"' not in text]
     assert "Holm" in text
 
 
@@ -250,7 +250,7 @@ def test_a_row_that_lost_too_many_answers_is_compared_with_nothing(table, site, 
     entry = next(e for e in tab.entries if e.id == chosen.id)
     assert entry.missing > 0
     assert entry.slices[ALL, ALL].lift is None
-    assert entry.slices[ALL, ALL].value.rows
+    assert entry.slices[ALL, ALL].value.answers
     assert (entry.slices[ALL, ALL].rank.low, entry.slices[ALL, ALL].rank.high) == (1, len(tab.entries))
     others = [e for e in tab.entries if e.kind == "skill" and e.id != entry.id]
     assert all(e.slices[ALL, ALL].lift is not None for e in others)

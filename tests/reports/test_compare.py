@@ -16,9 +16,13 @@ from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_mo
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.errors import InputError
-from redgreenbench.reports.comment import LINES, MARKER, as_markdown, escape
-from redgreenbench.reports.compare import Sides, compare, sides_of, transcripts_of, unlike
-from redgreenbench.reports.gate import (
+from redgreenbench.reports.compare import Sides, compare, shown, sides_of, transcripts_of, unlike
+from redgreenbench.reports.estimate import Estimate
+from redgreenbench.reports.load import COLUMNS, load
+from redgreenbench.reports.metrics import load_metrics
+from redgreenbench.reports.noise import measure_noise
+from redgreenbench.reports.render.comment import LINES, MARKER, as_markdown, escape
+from redgreenbench.reports.rules import (
     BLOCK,
     INCONCLUSIVE,
     PASS,
@@ -28,9 +32,6 @@ from redgreenbench.reports.gate import (
     outcome_of,
     read_gates,
 )
-from redgreenbench.reports.load import COLUMNS, load
-from redgreenbench.reports.metrics import load_metrics
-from redgreenbench.reports.noise import measure_noise
 from redgreenbench.tasks.routing import routing
 
 GOOD, BAD = "NEXT: hand over to gradient-management\nIt clips them.", "NEXT: answer\nUse Adam."
@@ -43,7 +44,7 @@ def frame(
     rows = [
         dict.fromkeys(COLUMNS)
         | {
-            "task": "routing", "model": "m", "scenario": scenario, "pressure": "none", "arm": side, "epoch": epoch,
+            "task": "routing", "model": "m", "delivery": "injection", "scenario": scenario, "pressure": "none", "arm": side, "epoch": epoch,
             "scorer": scorer, "key": key if value is not None else None,
             "value": math.nan if value is None else value,
             "status": "unscored" if value is None else "scored", "reason": "no" if value is None else "",
@@ -65,8 +66,8 @@ def two(base: list[float], head: list[float], **more: str) -> Sides:
     )
 
 
-def only(sides: Sides, **options: object) -> object:
-    (found,) = compare(sides, **options)
+def only(sides: Sides, **options: object) -> Estimate:
+    (found,) = shown(compare(sides, **options))
     return found
 
 
@@ -74,12 +75,12 @@ def test_verdicts() -> None:
     up, down = [0.0] * 12 + [1.0] * 3, [1.0] * 11 + [0.0] + [1.0] * 3
     found = only(two(up, down))
     assert found.verdict == "improved"
-    assert found.effect.value == pytest.approx(11 / 15)
-    assert len(found.better) == 11
-    assert not found.worse
+    assert found.value == pytest.approx(11 / 15)
+    assert len(found.moved(True)) == 11
+    assert not found.moved(False)
     found = only(two(down, up))
     assert found.verdict == "regressed"
-    assert found.worse[0][1] == -1.0
+    assert found.moved(False)[0][1] == -1.0
     same = [0.0, 1.0] * 30
     assert only(two(same, [*same[:-1], 0.0])).verdict == "no detectable change"
     assert only(two([0, 0, 1, 1], [1, 0, 1, 0])).verdict == "underpowered"
@@ -90,25 +91,27 @@ def test_verdicts() -> None:
 def test_less_is_better_where_the_metric_says_so() -> None:
     found = only(two([1.0] * 9 + [0.0], [0.0] * 9 + [0.0], scorer="execution", key="workaround"))
     assert found.metric == "fix-workaround"
-    assert found.effect.value < 0
+    assert found.value < 0
     assert found.verdict == "improved"
-    assert found.better
-    assert not found.worse
+    assert found.moved(True)
+    assert not found.moved(False)
 
 
 def test_too_much_missing_is_invalid_and_a_broken_judge_raises_nothing() -> None:
     scenarios = {f"s{i}": [1.0, 0.0] for i in range(8)}
     half = {name: [None, 0.0] for name in scenarios}
-    found = only(frame({"base": scenarios, "head": half}))
+    compared = compare(frame({"base": scenarios, "head": half}))
+    (found,) = shown(compared)
     assert found.verdict == "invalid"
-    assert "50% of the head's answers are missing" in found.why
-    assert found.head.value == 0.0  # what failed is not counted as right
+    assert "8 of 16 answers of head are missing (50%)" in found.why
+    assert math.isnan(found.value)
+    assert compared.means(found)[1].value == 0.0  # what failed is not counted as right
 
 
 def test_noise_is_called_noise() -> None:
     sides = two([0.0] * 12 + [1.0] * 3, [1.0] * 8 + [0.0] * 4 + [1.0] * 3)
     assert only(sides).verdict == "improved"
-    assert only(sides, noise={"routing-accuracy": 0.6}).verdict == "noise"
+    assert only(sides, noise={("m", "routing-accuracy"): 0.6}).verdict == "noise"
 
 
 def test_holm_covers_the_headlines_and_the_false_discovery_rate_the_rest() -> None:
@@ -117,21 +120,22 @@ def test_holm_covers_the_headlines_and_the_false_discovery_rate_the_rest() -> No
     keys = [("act", k) for k in ("correct", "first", "covered", "ordered", "boundary", "asked")]
     keys += [("execution", "correct")]
     many = [one.rows.assign(scorer=scorer, key=key) for scorer, key in keys]
-    found = compare(Sides(pd.concat(many), "old", "new", ()))
+    found = shown(compare(Sides(pd.concat(many), "old", "new", ())))
     by_family = {
         f: [c for c in found if load_metrics()[c.metric].family == f] for f in ("headline", "detail")
     }
     assert [len(mine) for mine in by_family.values()] == [3, 4]
-    assert all(c.p_holm == pytest.approx(min(1.0, 3 * c.effect.p)) for c in by_family["headline"])
-    assert all(c.p_holm == pytest.approx(c.effect.p) for c in by_family["detail"])  # all alike
+    assert all(c.p_adjusted == pytest.approx(min(1.0, 3 * c.p)) for c in by_family["headline"])
+    assert all(c.p_adjusted == pytest.approx(c.p) for c in by_family["detail"])  # all alike
 
 
 def test_amounts_are_judged_against_their_own_size() -> None:
     base = [100.0 + i for i in range(20)]
-    found = only(two(base, [v + 1 + i % 2 for i, v in enumerate(base)], scorer="usage", key="output_tokens"))
+    found = only(two(base, [v + 20 + i % 2 for i, v in enumerate(base)], scorer="usage", key="output_tokens"))
     assert found.metric == "output-tokens"
     assert found.verdict == "regressed"
-    assert found.base.value == pytest.approx(109.5)
+    found = only(two(base, [v + 1 + i % 2 for i, v in enumerate(base)], scorer="usage", key="output_tokens"))
+    assert found.verdict == "no detectable change"  # certain, and less than a tenth of 109.5
     near = [v + (0.5 if i % 2 else -0.5) for i, v in enumerate(base)]
     found = only(two(base, near, scorer="usage", key="output_tokens"))
     assert found.verdict == "no detectable change"
@@ -145,7 +149,7 @@ def gates(*given: Gate, **more: object) -> GateFile:
 
 
 def judged(sides: Sides, *given: Gate, **more: object) -> tuple[str, str]:
-    results = judge_gates(sides, gates(*given, **more))
+    results = judge_gates(sides.rows, gates(*given, **more))
     return outcome_of(results), results[0].why
 
 
@@ -168,7 +172,7 @@ def test_a_gate_passes_on_evidence_alone() -> None:
 def test_a_gate_that_measured_nothing_is_inconclusive() -> None:
     assert outcome_of(()) == INCONCLUSIVE
     assert judged(two([1.0], [1.0]), MARGIN)[0] == INCONCLUSIVE
-    assert judged(two(SAME, SAME), MARGIN)[0] == INCONCLUSIVE  # nothing varies
+    assert judged(two(SAME[:8], SAME[:8]), MARGIN)[0] == INCONCLUSIVE  # as with one answer lost of eight
     assert judged(two(SAME, SAME), Gate(metric="fixes-correct", margin=0.1))[0] == INCONCLUSIVE
     missing = frame({"base": {"a": [1.0, 1.0], "b": [1.0]}, "head": {"a": [None, 1.0], "b": [1.0]}})
     assert "missing" in judged(missing, MARGIN)[1]
@@ -184,12 +188,44 @@ def test_minimum_golden_and_changed_scenarios() -> None:
         == INCONCLUSIVE
     )
     golden = Gate(metric="routing-accuracy", golden=("s00",))
-    assert judged(two([1, 0, 1], [0, 1, 1]), golden) == (BLOCK, "golden scenarios dropped: s00")
-    assert judged(two([1, 0, 1], [1, 1, 1]), golden)[0] == PASS
+    five = {"a": [1.0] * 5, "b": [0.0] * 5}
+    fell, fewer = {"a": [0.0] * 5, "b": [0.0] * 5}, {"a": [1.0, 1.0, 1.0, 0.0, 0.0], "b": [0.0] * 5}
+    golden = Gate(metric="routing-accuracy", golden=("a",))
+    outcome, why = judged(frame({"base": five, "head": fell}), golden)
+    assert outcome == BLOCK
+    assert why.startswith("golden scenario dropped: a by 1.00 (p = 0.00")
+    outcome, why = judged(frame({"base": five, "head": fewer}), golden)
+    assert outcome == INCONCLUSIVE
+    assert why.startswith("lower, but no more than chance may do: a by 0.40 (p = 0.")
+    assert judged(frame({"base": fewer, "head": five}), golden)[0] == PASS
     absent = Gate(metric="routing-accuracy", golden=("elsewhere",))
     assert judged(two([1, 0, 1], [1, 1, 1]), absent)[0] == INCONCLUSIVE
     ragged = frame({"base": {"a": [1], "b": [0], "c": [1]}, "head": {"a": [1], "b": [1]}})
     assert judged(ragged, golden, changed_scenarios="inconclusive")[1] == "scenarios on one side only: c"
+
+
+def test_a_part_passes_nothing_and_blocks_what_it_proves() -> None:
+    def cut(sides: Sides) -> Sides:
+        """The same with a third of the head's answers never run."""
+        rows = sides.rows.copy()
+        never = rows["arm"].eq("head") & rows["scenario"].str[-1].isin(["0", "3", "6", "9"])
+        rows.loc[never, ["scorer", "key", "value", "status", "reason"]] = [
+            None,
+            None,
+            math.nan,
+            "missing",
+            "never",
+        ]
+        return replace(sides, rows=rows)
+
+    assert judged(cut(two(SAME, [0.0] * 40)), MARGIN)[0] == BLOCK
+    outcome, why = judged(cut(two([1.0] * 40, [1.0] * 40)), MARGIN)
+    assert outcome == INCONCLUSIVE
+    assert "never ran" in why
+    # What could not be judged need not be like the rest, and blocks nothing.
+    broken = cut(two(SAME, [0.0] * 40))
+    broken.rows.loc[broken.rows["status"].eq("missing"), ["scorer", "status"]] = ["act", "unscored"]
+    assert judged(broken, MARGIN)[0] == INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -227,7 +263,7 @@ def test_text_of_a_model_does_nothing_in_markdown() -> None:
     sides = two(SAME, [0.0] * 40)
     sides = Sides(sides.rows.assign(model=evil), evil, evil, (evil,))
     text = as_markdown(
-        sides, compare(sides), judge_gates(sides, gates(MARGIN)), [evil] * 50, "redgreen gate a b"
+        sides, compare(sides), judge_gates(sides.rows, gates(MARGIN)), [evil] * 50, "redgreen gate a b"
     )
     lines = text.splitlines()
     assert lines[0] == MARKER
@@ -275,7 +311,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
             scenarios="loss-goes-to-nan,model-not-learning,which-optimizer",
         )
         model = answering(lambda system, a=answer: a if "<skill" in system else BAD)
-        (log,) = run_eval(task, model=model, epochs=2, log_dir=str(place / "logs"), display="none")
+        (log,) = run_eval(task, model=model, epochs=4, log_dir=str(place / "logs"), display="none")
         assert log.status == "success", log.error
         places.append(str(place / "logs"))
     return places[0], places[1]
@@ -317,8 +353,8 @@ def test_a_gate_has_three_exit_codes(versions: tuple[str, str], tmp_path: Path) 
     assert done.exit_code == 1
     suite = ElementTree.fromstring(junit.read_text())
     assert suite.get("failures") == "1"
-    assert "golden scenarios dropped" in suite.find("testcase/failure").get("message")
-    file.write_text("gates: [{metric: routing-first, margin: 0.05}]")
+    assert "golden scenario dropped" in suite.find("testcase/failure").get("message")
+    file.write_text("gates: [{metric: routing-first, minimum: 0.9}]")
     done = cli("gate", *versions, "--gates", str(file), "--json")
     assert done.exit_code == 2
     assert json.loads(done.stdout)["outcome"] == "INCONCLUSIVE"
@@ -375,6 +411,32 @@ def test_flips_are_noise(tmp_path: Path) -> None:
     found = {n.metric: n for n in measure_noise(load([log.location]), None, "red")}
     assert found["routing-first"].scenarios == 2
     assert any(n.flips > 0 for n in found.values())
+
+
+def test_a_band_is_of_as_many_epochs_as_what_it_is_held_against(versions: tuple[str, str]) -> None:
+    done = cli("compare", *versions, "--aa", versions[0])
+    assert done.exit_code == 2
+    assert "4 epochs do not give two halves of 4" in done.stderr
+    table = load([versions[0]])
+    assert {n.epochs for n in measure_noise(table, None, "green")} == {2}
+    assert {n.epochs for n in measure_noise(table, None, "green", 1)} == {1}
+
+
+def test_two_models_and_two_harnesses_are_compared_on_scenarios(versions: tuple[str, str]) -> None:
+    old, new = (load([place]) for place in versions)
+    other = replace(new, rows=new.rows.assign(model="mockllm/other"))
+    sides = sides_of(old, other, "green", "green")
+    assert set(sides.rows["model"]) == {"mockllm/scripted → mockllm/other"}
+    assert "two models are compared" in sides.notes[0]
+    assert any(one.verdict for one in shown(compare(sides)))
+    mixed = replace(new, rows=pd.concat([other.rows, new.rows.assign(model="mockllm/third")]))
+    with pytest.raises(InputError, match="no model is on both sides"):
+        sides_of(old, mixed, "green", "green")
+    tool = replace(new, rows=new.rows.assign(delivery="discovery"), provenance=[replace(i, delivery="discovery") for i in new.provenance])  # fmt: skip
+    assert "delivery of the skill" in sides_of(old, tool, "green", "green").differs[0]
+    sides = sides_of(old, tool, "green", "green", harnesses=True)
+    assert not sides.differs
+    assert sides.notes == ("two harnesses are compared: injection → discovery",)
 
 
 @pytest.mark.parametrize(

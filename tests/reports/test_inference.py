@@ -14,6 +14,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from redgreenbench.reports.inference import (
     adjust,
+    drop,
     effect_of,
     erosion,
     flip_rate,
@@ -88,7 +89,10 @@ def test_non_inferiority_is_a_shifted_one_sided_test() -> None:
         DescrStatsW(RAGGED).ttest_mean(-0.1, "larger")[1]
     )
     assert non_inferiority(series([-0.5, -0.6, -0.4, -0.5]), 0.1) > 0.99
-    assert math.isnan(non_inferiority(series([0.0, 0.0]), 0.1))
+    assert math.isnan(non_inferiority(series([0.0]), 0.1))
+    # Where nothing changed it is as if one answer, here one of five to its scenario, had been lost.
+    assert non_inferiority(series([0.0] * 9), 0.1, 0.2) == non_inferiority(series([-0.2, *[0.0] * 8]), 0.1)
+    assert non_inferiority(series([-0.8] * 9), 0.1) > 0.99
     for margin in (0.0, -0.1, math.nan):
         with pytest.raises(ValueError, match="margin is positive"):
             non_inferiority(series(RAGGED), margin)
@@ -150,12 +154,32 @@ def test_the_flip_rate_is_the_chance_of_another_verdict() -> None:
     assert math.isnan(flip_rate(first, rows({("x", "z", "none"): [1]})))
 
 
-@pytest.mark.parametrize("values", [[], [0.5], [0.25, 0.25, 0.25], [0.0, 0.0]])
+@pytest.mark.parametrize("values", [[], [0.5]])
 def test_what_cannot_be_said_is_nan(values: list[float]) -> None:
     found = effect_of(series(values))
     assert all(math.isnan(v) for v in (found.low, found.high, found.p, found.p_sign_flip, found.mde))
     assert found.scenarios == len(values)
     assert math.isnan(minimum_detectable_effect(values))
+
+
+def test_equal_differences_are_as_if_one_were_none() -> None:
+    """Then t is G − 1, with as many degrees of freedom."""
+    found = effect_of(series([0.3, 0.1 + 0.2, 0.3, 0.3, 0.3]))
+    assert found.value == pytest.approx(0.3)
+    assert found.p == pytest.approx(2 * stats.t.sf(4, 4))
+    assert 0 < found.low < 0.3 < found.high
+    none = effect_of(series([0.0, 0.0]))
+    assert (none.value, none.p, none.p_sign_flip) == (0.0, 1.0, 1.0)
+    assert math.isnan(none.low)
+
+
+def test_a_drop_is_the_permutation_test() -> None:
+    """Five of five against one of five: by Fisher's exact test 6 of 252."""
+    lost = rows({("base", "a", "none"): [1] * 5, ("head", "a", "none"): [1, 0, 0, 0, 0]})
+    assert drop(lost, "base", "head") == (pytest.approx(0.8), pytest.approx(6 / 252, abs=0.005))
+    same = rows({("base", "a", "none"): [1, 0], ("head", "a", "none"): [0, 1]})
+    assert drop(same, "base", "head")[1] > 0.5
+    assert math.isnan(drop(lost, "base", "elsewhere")[1])
 
 
 def test_extra_epochs_cannot_manufacture_significance() -> None:

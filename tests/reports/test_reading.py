@@ -23,7 +23,6 @@ from redgreenbench.reports.load import COLUMNS, load
 from redgreenbench.reports.metrics import metric_named, missing_of, why_missing
 from redgreenbench.reports.places import files_of
 from redgreenbench.reports.reading import latest_scores
-from redgreenbench.reports.summary import summarize
 from redgreenbench.tasks.routing import routing
 
 TWO = "which-optimizer,loss-goes-to-nan"
@@ -257,7 +256,6 @@ def test_what_graders_leave_undecided_is_missing_and_not_without_meaning(log: Pa
         for name in ("root-cause", "question-on-topic", "criteria-graded")
     }
     assert lost == {"root-cause": len(edited.samples), "question-on-topic": 0, "criteria-graded": 0}
-    assert {cell.unscored for group in summarize(rows) for cell in group.cells} == {0}
 
 
 def test_of_scores_by_one_scorer_the_last_counts() -> None:

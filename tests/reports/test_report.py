@@ -2,19 +2,35 @@
 
 import json
 import math
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 from inspect_ai import eval
 from inspect_ai.log import read_eval_log, write_eval_log
 from inspect_ai.scorer import Score
 
+from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.certificates import certificate_path, grader_notes
+from redgreenbench.reports.estimate import DIFFERENCE, Frame, estimate
 from redgreenbench.reports.load import COLUMNS, load
-from redgreenbench.reports.summary import summarize
-from redgreenbench.reports.write import as_records, markdown, write_report
+from redgreenbench.reports.metrics import load_metrics, load_registry
+from redgreenbench.reports.render.report import (
+    front_table,
+    html,
+    make_report,
+    markdown,
+    records,
+    write_report,
+)
+from redgreenbench.reports.render.sections import samples_of
+from redgreenbench.reports.rules import judge
+from redgreenbench.reports.words import estimate_text
 from redgreenbench.tasks.routing import routing
 from redgreenbench.tasks.scheduling import scheduling
 
@@ -52,32 +68,74 @@ def test_the_table_is_tidy_and_names_status(log) -> None:
     assert math.isnan(one.set_index("key")["value"]["asked"])
 
 
-def test_red_against_green_in_one_table(log) -> None:
-    scenarios, controls = summarize(load([log.location]).rows)
-    red, green = scenarios.cells
-    assert (red.arm, green.arm) == ("red", "green")
-    assert (red.rate.passed, green.rate.passed, green.rate.rows) == (0, 3, 4)
-    assert green.difference.gained == (
+def frame_of(*logs) -> Frame:
+    return judge(estimate(load([log.location for log in logs]).rows))
+
+
+def one_of(frame: Frame, metric: str, arm: str, kind: str = "mean"):
+    (subject,) = frame.subjects
+    return frame.get(subject, metric, arm, kind)
+
+
+def test_red_against_green(log) -> None:
+    frame = frame_of(log)
+    red, green = (one_of(frame, "routing-accuracy", arm) for arm in ("red", "green"))
+    assert (red.passed, green.passed, green.answers) == (0, 3, 4)
+    assert [name for name, _ in one_of(frame, "routing-accuracy", "green", DIFFERENCE).moved(True)] == [
         "training-optimization/expert-multi-task-loss",
         "training-optimization/loss-goes-to-nan",
         "training-optimization/which-optimizer",
-    )
-    assert not scenarios.controls
-    assert (controls.controls, controls.metric) == (True, "fact.correct")
+    ]
     # On a plain question, routing is over-firing: RED answers it, GREEN hands over.
-    assert controls.cells[0].rate.passed == 1
-    assert controls.cells[1].difference.lost == ("training-optimization/control-adamw-weight-decay-default",)
+    assert one_of(frame, "fact-correct", "red").passed == 1
+    assert one_of(frame, "fact-correct", "green").passed == 0
 
 
-def test_the_report_is_the_same_bytes_twice(log, tmp_path: Path) -> None:
+def test_a_report_is_whole_and_the_same_bytes_twice(run_task, tmp_path: Path) -> None:
+    logs = [
+        run_task(routing(scenarios=FOUR, pressure="none,time"), skilled).location,
+        run_task(scheduling(scenarios="just-use-constant-lr"), skilled).location,
+    ]
     for name in ("one", "two"):
-        write_report(load([log.location]), tmp_path / name)
-    for file in ("report.md", "report.csv", "report.png"):
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+        write_report(make_report(load(logs)), tmp_path / name)
+    files = sorted(p.name for p in (tmp_path / "one").iterdir())
+    written = {"report.md", "report.html", "report.png", "forest.png", "slopes.png", "scenarios.csv"}
+    assert written | {f"estimates.{kind}" for kind in ("csv", "json", "parquet")} <= set(files)
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
     assert (tmp_path / "one" / "report.png").stat().st_size > 10_000
-    text = (tmp_path / "one" / "report.md").read_text()
-    assert "| routing · none | green | 3 of 4 |" in text
-    assert "- Gained: training-optimization/expert-multi-task-loss" in text
+    lines = (tmp_path / "one" / "report.md").read_text().splitlines()
+    assert len(lines) <= 120
+    assert lines[2].startswith(
+        "mockllm/scripted answered 5 scenarios and 1 plain question of routing and scheduling"
+    )
+    assert lines[4].startswith(("In ", "Of "))
+    assert any("| Routing accuracy | green |" in line for line in lines)
+    assert any(
+        line.startswith("- better: training-optimization/") and line.endswith(".eval>))") for line in lines
+    )
+    page = (tmp_path / "one" / "report.html").read_text()
+    for part in (*load_metrics(), *load_registry().computed):
+        assert f">{part}</th>" in page, part
+    for widths in re.findall(r"(?:^\|.*\n)+", "\n".join(lines), re.M):
+        assert len({line.replace("\\|", "").count("|") for line in widths.splitlines()}) == 1, widths[:200]
+    assert not re.findall(r'src="', page)
+    assert page.count("<svg") == page.count('role="img"') >= 2
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    table = pd.read_csv(tmp_path / "one" / "estimates.csv")
+    assert set(table["metric"]) == set(load_metrics())
+
+
+def test_what_a_reader_sees_is_a_row_of_the_frame(log, tmp_path: Path) -> None:
+    report = make_report(load([log.location]))
+    one = one_of(report.frame, "routing-accuracy", "green", DIFFERENCE)
+    assert estimate_text(one) in markdown(report)
+    assert estimate_text(one) in html(report)
+    done = CliRunner().invoke(redgreen, ["compare", log.location, "--json"])
+    by_metric = {m["metric"]: m for m in json.loads(done.stdout)["metrics"]}
+    assert by_metric["routing-accuracy"]["difference"]["value"] == one.value
+    assert by_metric["routing-accuracy"]["difference"]["p_adjusted"] == one.p_adjusted
 
 
 def test_by_path_and_by_name_are_one_task(log, tmp_path: Path) -> None:
@@ -93,10 +151,14 @@ def test_a_failed_sample_is_counted_and_never_wrong(run_task) -> None:
         return skilled(system, user)
 
     log = run_task(routing(scenarios=FOUR), breaks, fail_on_error=False)
-    group = summarize(load([log.location]).rows)[0]
-    red, green = group.cells
-    assert (green.rate.rows, green.errors, green.unscored) == (3, 1, 0)
-    assert (red.rate.rows, green.difference.pairs, green.difference.unpaired) == (4, 3, 1)
+    frame = frame_of(log)
+    red, green = (one_of(frame, "routing-accuracy", arm) for arm in ("red", "green"))
+    assert (green.answers, green.lost, red.answers) == (3, 1, 4)
+    # A quarter is too much: what is left need not be like what was asked.
+    assert (green.verdict, one_of(frame, "routing-accuracy", "green", DIFFERENCE).verdict) == (
+        "invalid",
+        "invalid",
+    )
 
 
 def test_an_aborted_run_counts_what_never_ran_as_missing(run_task) -> None:
@@ -113,8 +175,8 @@ def test_an_aborted_run_counts_what_never_ran_as_missing(run_task) -> None:
     missing = table.rows[table.rows["status"].isin(["missing", "error"])]
     assert len(missing) == 10 - 5
     assert "the run is error" in table.notes[0]
-    groups = summarize(table.rows)
-    assert sum(c.rate.rows + c.errors for g in groups for c in g.cells) == 10
+    assert samples_of(table.rows)["planned"].sum() == 10
+    assert "of which 5 failed or never ran." in make_report(table).said[0]
 
 
 def test_an_unscored_answer_is_in_no_denominator(log, tmp_path: Path) -> None:
@@ -125,29 +187,27 @@ def test_an_unscored_answer_is_in_no_denominator(log, tmp_path: Path) -> None:
     path = str(tmp_path / "edited.eval")
     write_eval_log(edited, path)
     table = load([path])
-    red, green = summarize(table.rows)[0].cells
-    assert (red.rate.rows, red.unscored, green.rate.rows) == (0, 4, 4)
-    assert green.difference.verdict == "cannot tell"
-    assert "judge_timeout" in markdown(table, summarize(table.rows))
+    report = make_report(table)
+    red, green = (one_of(report.frame, "routing-accuracy", arm) for arm in ("red", "green"))
+    assert (red.answers, red.lost, green.answers) == (0, 4, 4)
+    assert not one_of(report.frame, "routing-accuracy", "green", DIFFERENCE)
+    assert "judge_timeout" in markdown(report)
 
 
 def test_the_newer_of_two_runs_counts_once(run_task) -> None:
     first = run_task(routing(scenarios="which-optimizer"), lambda s, u: "NEXT: answer\nUse Adam.")
     second = run_task(routing(scenarios="which-optimizer"), skilled)
-    table = load([first.location, second.location])
-    (group,) = summarize(table.rows)
-    assert [c.rate.rows for c in group.cells] == [1, 1]
-    assert group.cells[1].rate.passed == 1
+    frame = frame_of(first, second)
+    assert [one_of(frame, "routing-accuracy", arm).answers for arm in ("red", "green")] == [1, 1]
+    assert one_of(frame, "routing-accuracy", "green").passed == 1
 
 
 def test_two_metrics_are_never_pooled(run_task) -> None:
     first = run_task(routing(scenarios="which-optimizer"), skilled)
     second = run_task(scheduling(scenarios="wrong-step-placement"), skilled)
-    groups = summarize(load([first.location, second.location]).rows)
-    assert {(g.task, g.metric) for g in groups} == {
-        ("routing", "act.correct"),
-        ("scheduling", "execution.correct"),
-    }
+    frame = frame_of(first, second)
+    assert one_of(frame, "routing-accuracy", "red").answers == 1
+    assert one_of(frame, "fixes-correct", "red").answers == 1
 
 
 def unchanged(system: str, user: str) -> str:
@@ -164,17 +224,22 @@ def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else
     monkeypatch.setattr(host, "examine", lambda: host.Host("none", "no Landlock", 0))
     monkeypatch.delenv(host.UNSAFE, raising=False)
     log = run_task(scheduling(scenarios="wrong-step-placement,should-i-schedule", arms="red"), unchanged)
-    (executed,) = summarize(load([log.location]).rows)
-    assert executed.metric == "execution.correct"
-    assert (executed.cells[0].rate.rows, executed.cells[0].unscored) == (0, 2)
+    frame = frame_of(log)
+    assert (one_of(frame, "fixes-correct", "red").answers, one_of(frame, "fixes-correct", "red").lost) == (
+        0,
+        2,
+    )
+    assert "Root cause mended" in str(front_table(frame)[1])
 
 
 def test_what_graders_alone_can_tell_is_absent_without_one(run_task) -> None:
     log = run_task(
         routing(scenarios="control-clip-grad-norm-return,which-optimizer", arms="red"), lambda s, u: "x"
     )
-    (routed,) = summarize(load([log.location]).rows)
-    assert (routed.metric, routed.cells[0].rate.rows) == ("act.correct", 1)
+    assert [row[0] for row in front_table(frame_of(log))[1]] == [
+        "Routing accuracy",
+        "Restraint on plain questions",
+    ]
 
 
 def test_broken_foreign_and_absent_logs_are_named(log, tmp_path: Path) -> None:
@@ -189,7 +254,7 @@ def test_broken_foreign_and_absent_logs_are_named(log, tmp_path: Path) -> None:
     assert set(reasons) == {"truncated.eval", "foreign.eval", "nowhere"}
     assert "is no log of this benchmark" in reasons["foreign.eval"]
     assert len(table.logs) == 1
-    text = markdown(table, summarize(table.rows))
+    text = markdown(make_report(table))
     assert "left out" in text
     with pytest.raises(InputError, match="no log to report on"):
         load([str(folder / "truncated.eval")])
@@ -203,18 +268,21 @@ def test_logs_may_lie_in_memory(log) -> None:
     assert len(load(["memory://logs"]).logs) == 1
 
 
-def test_model_text_cannot_break_the_markdown(log) -> None:
-    from redgreenbench.reports.sections import markdown_row
+def test_model_text_cannot_break_a_report(log) -> None:
+    table = load([log.location])
+    evil = "a|b <script>alert(1)</script>\n# x {{ 7*7 }}"
+    report = make_report(replace(table, rows=table.rows.assign(model=evil), notes=(evil,)))
+    text, page = markdown(report), html(report)
+    assert "<script" not in text
+    assert "a\\|b &lt;script>alert(1)&lt;/script> # x {{ 7*7 }}" in text
+    assert "<script" not in page
+    assert "{{ 7*7 }}" in page
 
-    assert markdown_row(["a|b", "<script>", "x\ny"]) == "| a\\|b | &lt;script> | x y |"
 
-
-def test_records_are_plain_and_documented(log) -> None:
-    records = as_records(summarize(load([log.location]).rows))
-    assert {r["arm"] for r in records} == {"red", "green"}
-    assert all(
-        v is None or isinstance(v, str | int | float | bool | list) for r in records for v in r.values()
-    )
+def test_records_are_plain_and_have_no_key_without_a_value(log) -> None:
+    for record in records(frame_of(log)):
+        assert all(isinstance(v, str | int | float) and v == v for v in record.values())
+    json.dumps(records(frame_of(log)), allow_nan=False)
 
 
 def test_what_graders_are_worth_is_said(run_task, grader, tmp_path, monkeypatch) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from redgreenbench.reports.evidence import subjects_of
+from redgreenbench.reports.estimate import View, estimate, views_of
 from redgreenbench.reports.load import COLUMNS
 from redgreenbench.reports.metrics import load_metrics, metric_named, values_of
-from redgreenbench.reports.plots import resolution_plot
-from redgreenbench.reports.sections import subject_sections
+from redgreenbench.reports.render.plots import resolution_plot
+from redgreenbench.reports.render.sections import sections_of
+from redgreenbench.reports.rules import judge
 from redgreenbench.reports.survival import curve_of, curves_of, outcomes_of, runs_of
 
 Run = tuple[str, str, float, bool, bool]
@@ -115,14 +116,23 @@ def test_a_senior_who_is_right_and_controls_are_left_out() -> None:
     assert sorted(set(runs_of(rows)["scenario"])) == ["debugging-techniques/c", "debugging-techniques/d"]
 
 
+def view_of(rows: pd.DataFrame) -> View:
+    (view,) = views_of(rows, judge(estimate(rows)))
+    return view
+
+
+def rows_of(view: View) -> dict[str, tuple[tuple[str, ...], ...]]:
+    return {section.title: section.rows for section in sections_of(view)}
+
+
 def test_the_report_shows_outcomes_curves_and_the_paired_difference() -> None:
-    (subject,) = subjects_of(table(RUNS))
-    text = "\n".join(subject_sections(subject))
-    assert "### Time to resolution" in text
-    assert "| red | 4 | 2 | 1 | 1 | 0 |" in text
-    assert "| working minutes | red | 8 | 7.25 | 10 |" in text
-    measured = {m.metric: m for m in subject.measured}["resolution-minutes"]
-    assert measured.effects["green"].value == pytest.approx((1 + 2 + 3 + 10) / 4 - (2 + 10 + 10 + 8) / 4)
+    subject = view_of(table(RUNS))
+    found = rows_of(subject)
+    assert ("red", "4", "2", "1", "1", "0") in found["Time to resolution"]
+    assert ("working minutes", "red", "8", "7.25", "10") in found["Until resolved"]
+    assert subject.get("resolution-minutes", "green", "difference").value == pytest.approx(
+        (1 + 2 + 3 + 10) / 4 - (2 + 10 + 10 + 8) / 4
+    )
     plot = resolution_plot(subject)
     assert plot is not None
     assert "red: 2 of 4 resolved" in plot.alt
@@ -131,17 +141,16 @@ def test_the_report_shows_outcomes_curves_and_the_paired_difference() -> None:
 def test_without_an_agent_there_is_no_section() -> None:
     rows = table(RUNS)
     rows["scorer"] = "execution"
-    (subject,) = subjects_of(rows)
-    assert "### Time to resolution" not in "\n".join(subject_sections(subject))
+    subject = view_of(rows)
+    assert "Time to resolution" not in rows_of(subject)
     assert resolution_plot(subject) is None
 
 
 def test_where_nothing_was_ever_resolved_there_is_no_time_to_resolution() -> None:
-    (subject,) = subjects_of(table([(s, a, 4.0, False, True) for s in "ab" for a in ("red", "green")]))
-    measured = {m.metric: m for m in subject.measured}
-    assert measured["resolution-minutes"].reason == "it never came to it: every run is censored"
-    assert not measured["resolution-minutes"].arms
-    assert measured["resolution-rate"].arms["green"].value == 0
-    text = "\n".join(subject_sections(subject))
-    assert "| red | 2 | 0 | 0 | 2 | 0 |" in text
-    assert "| working minutes | red | not reached | 4 | 4 |" in text
+    subject = view_of(table([(s, a, 4.0, False, True) for s in "ab" for a in ("red", "green")]))
+    absent = subject.frame.absent(subject.subject)
+    assert absent["resolution-minutes"] == "it never came to it: every run is censored"
+    assert subject.get("resolution-rate", "green").value == 0
+    found = rows_of(subject)
+    assert ("red", "2", "0", "0", "2", "0") in found["Time to resolution"]
+    assert ("working minutes", "red", "not reached", "4", "4") in found["Until resolved"]

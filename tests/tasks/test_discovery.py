@@ -12,11 +12,11 @@ from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.messages import asks_again
 from redgreenbench.evals.skilltools import LOAD, READ, SkillCall, SkillCalls
-from redgreenbench.reports.compare import compare, sides_of
-from redgreenbench.reports.evidence import subjects_of
-from redgreenbench.reports.gate import GateFile, judge_gates
+from redgreenbench.reports.compare import compare, shown, sides_of
+from redgreenbench.reports.estimate import DIFFERENCE, estimate
 from redgreenbench.reports.load import load
-from redgreenbench.reports.write import write_report
+from redgreenbench.reports.render.report import make_report, write_report
+from redgreenbench.reports.rules import GateFile, judge, judge_gates
 from redgreenbench.scorers.act import act, consulted
 from redgreenbench.scorers.activation import activation
 from redgreenbench.scorers.scored import SCORERS
@@ -359,21 +359,25 @@ def test_the_report_keeps_deliveries_apart_and_shows_activation(play, run_task, 
     found = play(routing(delivery="tool", **options), loads_what_it_can)
     injected = play(routing(**options), lambda system, user: [SAYS])
     rows = load([found.location, injected.location], cache=False).rows
-    by_delivery = {s.delivery: {m.metric: m for m in s.measured} for s in subjects_of(rows)}
+    frame = judge(estimate(rows))
+    by_delivery = {subject.delivery: subject for subject in frame.subjects}
     assert set(by_delivery) == {"discovery", "injection"}
-    tool = by_delivery["discovery"]
-    assert tool["activation-recall"].arms["green"].value == 1.0
-    assert tool["activation-restraint"].arms["green"].value == 0.0
-    assert tool["activation-precision"].arms["green"].value == pytest.approx(2 / 3)
-    assert tool["positive-controls"].arms["green"].rows == 2
-    assert tool["invented-skills"].arms["red"].rows == 3
-    assert not any(tool[name].invalid for name in ("activation-recall", "routing-accuracy"))
-    assert "-T delivery=tool" in by_delivery["injection"]["activation-recall"].reason
-    _, written = write_report(load([found.location, injected.location], cache=False), tmp_path / "both")
-    text = written.markdown.read_text()
+
+    def get(name: str, arm: str = "green"):
+        return frame.get(by_delivery["discovery"], name, arm)
+
+    assert get("activation-recall").value == 1.0
+    assert get("activation-restraint").value == 0.0
+    assert get("activation-precision").value == pytest.approx(2 / 3)
+    assert get("positive-controls").answers == 2
+    assert get("invented-skills", "red").answers == 3
+    assert not any(get(name).verdict for name in ("activation-recall", "routing-accuracy"))
+    assert "-T delivery=tool" in frame.absent(by_delivery["injection"])["activation-recall"]
+    both = make_report(load([found.location, injected.location], cache=False))
+    text = write_report(both, tmp_path / "both")[0].read_text()
     assert "skills by discovery" in text
     assert "skills by injection" in text
-    assert "| Skill loaded where it is needed |" in text
+    assert "Skill loaded where it is needed</th>" in text
 
 
 def test_failed_positive_controls_make_activation_uninterpretable(play, tmp_path) -> None:
@@ -383,15 +387,15 @@ def test_failed_positive_controls_make_activation_uninterpretable(play, tmp_path
         obeys=False,
     )
     table = load([log.location], cache=False)
-    (subject,) = subjects_of(table.rows)
-    by_name = {m.metric: m for m in subject.measured}
-    assert by_name["positive-controls"].arms["green"].value == 0.0
+    frame = judge(estimate(table.rows))
+    (subject,) = frame.subjects
+    assert frame.get(subject, "positive-controls", "green").value == 0.0
     for name in ("activation-recall", "invented-skills", "routing-accuracy"):
-        assert "the positive controls failed, 0 of 4 loaded" in by_name[name].invalid
-        assert not by_name[name].effects
-    _, written = write_report(table, tmp_path / "report")
-    assert "not the description" in written.markdown.read_text()
-    assert "not the description" in written.metrics.read_text()
+        assert "the positive controls failed, 0 of 4 loaded" in frame.get(subject, name, "green").why
+        assert all(math.isnan(one.value) for one in frame.where(metric=name, kind=DIFFERENCE))
+    html, _, csv, *_ = write_report(make_report(table), tmp_path / "report")
+    assert "not the description" in html.read_text()
+    assert "not the description" in csv.read_text()
 
 
 def test_without_a_positive_control_activation_is_not_interpreted(play) -> None:
@@ -400,10 +404,10 @@ def test_without_a_positive_control_activation_is_not_interpreted(play) -> None:
         loads_what_it_can,
         sample_id=f"*/{ONE}/*",
     )
-    (subject,) = subjects_of(load([log.location], cache=False).rows)
-    by_name = {m.metric: m for m in subject.measured}
-    assert "no positive control was judged" in by_name["activation-recall"].invalid
-    assert not by_name["routing-accuracy"].invalid
+    frame = judge(estimate(load([log.location], cache=False).rows))
+    (subject,) = frame.subjects
+    assert "no positive control was judged" in frame.get(subject, "activation-recall", "green").why
+    assert not frame.get(subject, "routing-accuracy", "green").verdict
 
 
 def test_a_comparison_and_a_gate_rest_on_the_positive_controls_too(play) -> None:
@@ -414,10 +418,10 @@ def test_a_comparison_and_a_gate_rest_on_the_positive_controls_too(play) -> None
     )
     table = load([log.location], cache=False)
     sides = sides_of(table, None, "red", "green")
-    (one,) = compare(sides, metrics=["routing-accuracy"])
+    (one,) = shown(compare(sides, metrics=["routing-accuracy"]), ["routing-accuracy"])
     assert one.verdict == "invalid"
     assert "the positive controls failed" in one.why
     file = GateFile.model_validate({"gates": [{"metric": "routing-accuracy", "margin": 0.1}]})
-    (result,) = judge_gates(sides, file)
+    (result,) = judge_gates(sides.rows, file)
     assert result.outcome == "INCONCLUSIVE"
     assert "the positive controls failed" in result.why

@@ -90,8 +90,7 @@ def findings(frame: Frame) -> Iterator[str]:
             continue
         pressed = f" under the pressure {pressure}" if pressure else ""
         pressed = " without pressure" if pressure == "none" else pressed
-        said = estimate_text(one) if one.n > 1 else "no difference can be given"
         yield (
             f"Decisions{pressed}: the right next step in {value_text(red)} without the skill and in "
-            f"{value_text(green)} with it, in points {said} over {green.n} scenarios: {one.verdict}."
+            f"{value_text(green)} with it, in points {estimate_text(one)} over {green.n} scenarios: {one.verdict}."
         )

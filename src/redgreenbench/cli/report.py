@@ -59,7 +59,7 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> Frame:
             "logs": list(table.logs),
             "left_out": [{"log": s.log, "reason": s.reason} for s in table.skipped],
             "notes": said,
-            "files": list(map(str, files)),
+            **dict(zip(("html", "markdown", "csv", "figure"), map(str, files), strict=False)),
         }
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return made.frame

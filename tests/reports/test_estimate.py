@@ -3,23 +3,34 @@
 import json
 import math
 import re
-from pathlib import Path
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from inspect_ai import eval
 
 from redgreenbench.evals.vocabulary import UNSCORED
-from redgreenbench.reports.evidence import MOST_MISSING, subjects_of
+from redgreenbench.reports.estimate import (
+    ALL,
+    DIFFERENCE,
+    EROSION,
+    INTERACTION,
+    MEAN,
+    RATIO,
+    RELIABILITY,
+    Estimate,
+    Subject,
+    estimate,
+    views_of,
+)
 from redgreenbench.reports.inference import erosion, interaction
 from redgreenbench.reports.load import load
-from redgreenbench.reports.metrics import load_derived, load_metrics, missing_of, values_of
-from redgreenbench.reports.plots import plots_of, svg_of
-from redgreenbench.reports.sections import appendix, cell, ratio_text, subject_sections
-from redgreenbench.reports.statistics import Ratio
-from redgreenbench.reports.write import metric_records, write_report
+from redgreenbench.reports.metrics import load_metrics, missing_of, values_of
+from redgreenbench.reports.render.plots import plots_of, svg_of
+from redgreenbench.reports.render.sections import appendix, samples_of, sections_of
+from redgreenbench.reports.rules import MOST_MISSING, judge
+from redgreenbench.reports.words import estimate_text
 from redgreenbench.tasks.routing import routing
-from redgreenbench.tasks.scheduling import scheduling
 
 SOME = "which-optimizer,loss-goes-to-nan,expert-multi-task-loss,overfitting-small-dataset,control-adamw-weight-decay-default"
 PRESSED = "none,time,authority"
@@ -41,11 +52,12 @@ def subject(tmp_path_factory: pytest.TempPathFactory, scripted):
         epochs=2,
         log_dir=str(tmp_path_factory.mktemp("logs")),
     )
-    (one,) = subjects_of(load([log.location], cache=False).rows)
+    rows = load([log.location], cache=False).rows
+    (one,) = views_of(rows, judge(estimate(rows)))
     return one
 
 
-def judge(reply):
+def judge_with(reply):
     """A grader that calls every statement true with the answer's beginning as quote, unless ``reply`` gives something else."""
 
     def graded(messages):
@@ -61,51 +73,47 @@ def judge(reply):
 
 
 def test_every_metric_has_a_value_or_a_reason(subject) -> None:
-    assert [m.metric for m in subject.measured] == list(load_metrics())
-    for m in subject.measured:
-        assert bool(m.arms) != bool(m.reason), m.metric
-        for arm, rate in m.arms.items():
-            assert rate.rows
-            assert rate.low <= rate.value <= rate.high or math.isnan(rate.low), (m.metric, arm)
-    found = {m.metric: m for m in subject.measured}
-    assert found["routing-accuracy"].effects["green"].scenarios == 4
-    assert found["restraint"].arms["red"].scenarios == 1
-    assert found["resolution-minutes"].reason.startswith("needs an agent run")
-    assert found["input-tokens"].arms["red"].value == 1
-    assert found["contamination-void"].arms["green"].value == 0
-    text = "\n".join(subject_sections(subject))
-    for m in subject.measured:
-        assert load_metrics()[m.metric].title in text, m.metric
+    there = subject.where(kind=MEAN, slice=ALL)
+    assert list(dict.fromkeys(one.metric for one in there)) == list(load_metrics())
+    for one in there:
+        assert bool(one.answers) != bool(one.why), one.metric
+        if one.answers:
+            assert one.low <= one.value <= one.high or math.isnan(one.low), (one.metric, one.arm)
+    assert subject.get("routing-accuracy", "green", DIFFERENCE).n == 4
+    assert subject.get("restraint", "red").n == 1
+    assert subject.frame.absent(subject.subject)["resolution-minutes"].startswith("needs an agent run")
+    assert subject.get("input-tokens", "red").value == 1
+    assert subject.get("contamination-void", "green").value == 0
+    text = str(list(sections_of(subject)))
+    for metric in load_metrics().values():
+        assert metric.title in text or metric.title.replace("'", "\\'") in text, metric.title
 
 
 def test_what_needs_a_grader_is_absent_without_one_and_says_so(subject) -> None:
-    graded = [m for m in subject.measured if load_metrics()[m.metric].scorer == "judged"]
-    assert {"root-cause", "failure-single-skill-focus", "transformation-1", "criteria-graded"} < {
-        m.metric for m in graded
-    }
+    absent = subject.frame.absent(subject.subject)
+    graded = [name for name, metric in load_metrics().items() if metric.grader]
+    assert {"root-cause", "failure-single-skill-focus", "transformation-1", "criteria-graded"} < set(graded)
     # No answer was posed under a senior who is right, or as an agent; all else was there and was not judged.
-    for m in graded:
-        assert not m.arms
-        assert UNSCORED["no_grader"] in m.reason or m.reason.startswith("needs "), m.metric
-    assert UNSCORED["no_grader"] in next(m.reason for m in graded if m.metric == "criteria-graded")
+    for name in graded:
+        assert UNSCORED["no_grader"] in absent[name] or absent[name].startswith("needs "), name
+    assert UNSCORED["no_grader"] in absent["criteria-graded"]
 
 
 def test_erosion_is_that_of_the_public_functions(subject) -> None:
     values = values_of(subject.rows, load_metrics()["routing-accuracy"])
-    mine = {p.pressure: p for p in subject.pressed if p.metric == "routing-accuracy"}
-    assert set(mine) == {"time", "authority"}
-    for pressure, one in mine.items():
+    mine = subject.where(kind=EROSION, metric="routing-accuracy")
+    assert {one.slice for one in mine} == {"pressure=time", "pressure=authority"}
+    for pressure in ("time", "authority"):
         for arm in ("red", "green"):
-            assert one.erosion[arm].value == pytest.approx(erosion(values, pressure, arm).mean())
-        assert one.interaction["green"].value == pytest.approx(
-            interaction(values, "red", "green", pressure).mean()
-        )
+            one = subject.get("routing-accuracy", arm, EROSION, f"pressure={pressure}")
+            assert one.value == pytest.approx(erosion(values, pressure, arm).mean())
+        between = subject.get("routing-accuracy", "green", INTERACTION, f"pressure={pressure}")
+        assert between.value == pytest.approx(interaction(values, "red", "green", pressure).mean())
 
 
 def test_reliability_needs_epochs(subject) -> None:
-    by_metric = {r.metric: r for r in subject.reliable}
-    assert set(by_metric["routing-accuracy"].arms["green"]) == {1, 2}
-    assert by_metric["routing-accuracy"].arms["red"][2] == (0.0, 4)
+    mine = subject.where(kind=RELIABILITY, metric="routing-accuracy", arm="red")
+    assert {one.slice: (one.value, one.n) for one in mine} == {"k=1": (0.0, 4), "k=2": (0.0, 4)}
 
 
 def test_a_grader_that_breaks_on_weak_answers_raises_nothing(run_task, grader) -> None:
@@ -115,31 +123,32 @@ def test_a_grader_that_breaks_on_weak_answers_raises_nothing(run_task, grader) -
         return "no idea" if "Use Adam" in messages[1].text else None
 
     for breaks in (lambda messages: None, weak):
-        role = grader(judge(breaks), "weak" if breaks is weak else "whole")
+        role = grader(judge_with(breaks), "weak" if breaks is weak else "whole")
         log = run_task(routing(scenarios=SOME), answer, model_roles={"grader": role})
-        (one,) = subjects_of(load([log.location], cache=False).rows)
-        found = {m.metric: m for m in one.measured}
+        frame = judge(estimate(load([log.location], cache=False).rows))
+        (one,) = frame.subjects
+        deltas = [
+            e for e in frame.where(kind=DIFFERENCE, metric="criteria-graded") if not math.isnan(e.value)
+        ]
         if breaks is weak:
-            broken = found["criteria-graded"]
-            assert "red" not in broken.arms or broken.invalid
-            assert not broken.effects
-            assert not broken.ratios
-            assert not found["failure-no-systematic-diagnosis"].effects
+            broken = frame.get(one, "criteria-graded", "red")
+            assert broken is None or not broken.answers or broken.verdict == "invalid"
+            assert not deltas
+            assert not list(frame.where(kind=RATIO, metric="criteria-graded"))
         else:
-            assert not found["criteria-graded"].invalid
-            assert found["criteria-graded"].effects
+            assert not frame.get(one, "criteria-graded", "red").verdict
+            assert deltas
     assert 0 < MOST_MISSING < 0.5
 
 
-def test_cells_count_what_became_of_every_sample(run_task) -> None:
+def test_samples_are_counted_by_what_became_of_them(run_task) -> None:
     def breaks(system: str, user: str) -> str:
         if "<skill" in system and "uncertainty" in user:
             raise RuntimeError("no connection")
         return answer(system, user)
 
     log = run_task(routing(scenarios=SOME), breaks, fail_on_error=False)
-    (one,) = subjects_of(load([log.location]).rows)
-    cells = one.cells.set_index(["arm"])
+    cells = samples_of(load([log.location]).rows).set_index(["arm"])
     assert cells.loc["green", ["planned", "scored", "error", "missing"]].tolist() == [5, 4, 1, 0]
     assert cells.loc["red", ["planned", "scored", "error", "missing"]].tolist() == [5, 5, 0, 0]
 
@@ -153,30 +162,6 @@ def test_figures_have_words_and_the_same_bytes(subject) -> None:
         assert svg_of(one).startswith("<svg")
 
 
-def test_a_report_is_whole_and_the_same_twice(run_task, tmp_path: Path) -> None:
-    logs = [
-        run_task(routing(scenarios=SOME, pressure=PRESSED), answer).location,
-        run_task(scheduling(scenarios="just-use-constant-lr"), answer).location,
-    ]
-    for name in ("one", "two"):
-        write_report(load(logs), tmp_path / name)
-    files = sorted(p.name for p in (tmp_path / "one").iterdir())
-    assert {"report.md", "report.csv", "metrics.csv", "scenarios.csv", "forest.png", "slopes.png"} <= set(
-        files
-    )
-    for file in files:
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
-    text = (tmp_path / "one" / "report.md").read_text()
-    for part in (*load_metrics(), *load_derived()):
-        assert f"| {part} |" in text, part
-    assert "| Root cause named |" not in text.partition("## Appendix")[0]
-    assert cell(UNSCORED["no_grader"]) in text
-    table = pd.read_csv(tmp_path / "one" / "metrics.csv")
-    assert set(table["metric"]) == set(load_metrics())
-    for widths in re.findall(r"(?:^\|.*\n)+", text, re.M):
-        assert len({line.replace("\\|", "").count("|") for line in widths.splitlines()}) == 1, widths[:200]
-
-
 def test_the_documents_figures_are_called_hypotheses() -> None:
     claimed = {name for name, m in load_metrics().items() if m.claimed}
     assert {"resolution-minutes", "root-cause", "fix-minimal", "tool-use", "pattern-recognition"} == (
@@ -185,15 +170,21 @@ def test_the_documents_figures_are_called_hypotheses() -> None:
     assert load_metrics()["root-cause"].claimed.green == "95 %"
 
 
-def test_records_are_plain(subject) -> None:
-    json.dumps(metric_records([subject]), allow_nan=False)
-
-
-def test_ratios_read_well() -> None:
-    assert ratio_text(Ratio(2.0, 1.5, 3.04)) == "2.0x [1.5, 3.0]"
-    assert ratio_text(Ratio(2.0, math.nan, math.nan)) == "2.0x [no interval]"
-    assert ratio_text(None) == "–"
-    assert len(appendix(["root-cause"])) < len(appendix())
+def test_numbers_read_well() -> None:
+    nobody = Subject("m")
+    ratio = Estimate(nobody, "routing-accuracy", RATIO, ALL, "green", "red", value=2.0, low=1.5, high=3.04)
+    assert estimate_text(ratio) == "2.0x [1.5, 3.0]"
+    assert estimate_text(replace(ratio, low=math.nan)) == "2.0x [no interval]"
+    assert estimate_text(None) == "–"
+    share = Estimate(
+        nobody, "routing-accuracy", DIFFERENCE, ALL, "green", "red", value=0.8, low=0.5, high=1.1
+    )
+    assert estimate_text(share) == "+80 [+50, +100]"  # what is shown is possible; the frame keeps 1.1
+    tokens = Estimate(
+        nobody, "input-tokens", DIFFERENCE, ALL, "green", "red", value=-0.23, low=-1234.5, high=5
+    )
+    assert estimate_text(tokens) == "-0.23 [-1,234, +5]"
+    assert len(appendix(["root-cause"])[0].rows) == 1
 
 
 def judged(scored: dict[str, float | None], unscored: list[str]) -> pd.DataFrame:
