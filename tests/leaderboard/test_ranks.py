@@ -34,7 +34,9 @@ def test_rows_without_two_common_scenarios_cannot_be_told_apart() -> None:
 def test_a_difference_that_never_varies_is_as_if_one_scenario_had_none() -> None:
     """t is G − 1: p is 0.5 for two scenarios, 0.016 for five."""
     for names, wanted in (("ab", {"1–2"}), ("abcde", {"1", "2"})):
-        ranks = rank_intervals({"one": cells(dict.fromkeys(names, 1.0)), "none": cells(dict.fromkeys(names, 0.0))})
+        ranks = rank_intervals(
+            {"one": cells(dict.fromkeys(names, 1.0)), "none": cells(dict.fromkeys(names, 0.0))}
+        )
         assert {str(rank) for rank in ranks.values()} == wanted
     same = rank_intervals({"one": TOP, "again": TOP})
     assert {str(rank) for rank in same.values()} == {"1–2"}
