@@ -6,6 +6,8 @@ the reason.
 
 from __future__ import annotations
 
+import struct
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,15 +17,15 @@ import pyarrow.compute as pc
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.cache import cached, keep
-from redgreenbench.reports.places import files_of
+from redgreenbench.reports.places import Unreachable, files_of, fingerprint, short
 from redgreenbench.reports.reading import FAILED, IDENTITY, Foreign, LogInfo, Part, read_log
 
 __all__ = ["COLUMNS", "Skipped", "Table", "load"]
 
-COLUMNS = (*IDENTITY, "epoch", "scorer", "key", "value", "status", "reason")
+COLUMNS = (*IDENTITY, "edition", "epoch", "scorer", "key", "value", "status", "reason")
 """Columns of the tidy table. ``status`` is scored, not_applicable, unscored, error, limit or missing."""
 
-_SAMPLE = ["task", "version", "model", "scenario", "pressure", "arm", "epoch"]
+_SAMPLE = ["task", "version", "model", "grader", "delivery", "scenario", "pressure", "arm", "epoch"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,11 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
     logs: list[str] = []
     skipped: list[Skipped] = []
     for place in places:
-        files = files_of(place)
+        try:
+            files = files_of(place)
+        except Unreachable as error:
+            skipped.append(Skipped(place, str(error).removeprefix(f"{place} ")))
+            continue
         if not files:
             skipped.append(Skipped(place, "there is no .eval log here"))
         for file in files:
@@ -85,8 +91,7 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
             except (
                 Exception
             ) as exc:  # a broken log may fail anywhere inside the reader; it is named, not hidden
-                first = next(iter(str(exc).splitlines()), "")
-                skipped.append(Skipped(file, f"cannot be read ({type(exc).__name__}: {first})"))
+                skipped.append(Skipped(file, _why(file, exc)))
                 continue
             parts.append(part)
             logs.append(file)
@@ -94,8 +99,64 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
         why = "; ".join(f"{s.log} {s.reason}" for s in skipped) or "no place was given"
         raise InputError(f"no log to report on: {why}")
     infos = tuple(part.info for part in parts)
-    notes = [note for part in parts for note in part.notes] + _mixed(infos)
-    return Table(_together(parts), tuple(logs), tuple(skipped), tuple(notes), infos)
+    followed = _followed(infos)
+    notes = [_continued(note, followed.get(part.info.log, "")) for part in parts for note in part.notes]
+    return Table(_together(parts), tuple(logs), tuple(skipped), (*notes, *_mixed(infos)), infos)
+
+
+def _why(file: str, error: Exception) -> str:
+    """Why a log cannot be read, in words where the reader's own say little."""
+    known = fingerprint(file)
+    if known is not None and known["size"] == "0":
+        return "cannot be read: it is empty (0 bytes)"
+    first = next(iter(str(error).splitlines()), "")
+    if isinstance(error, (EOFError, zipfile.BadZipFile, struct.error)) or "EOF" in first:
+        return f"cannot be read: the file ends too early, or is no log ({first or type(error).__name__})"
+    return f"cannot be read ({type(error).__name__}: {first})"
+
+
+def _followed(infos: Sequence[LogInfo]) -> dict[str, str]:
+    """Logs of runs that did not end, by the newer log that goes on where each stopped."""
+    found: dict[str, str] = {}
+    for one in infos:
+        after = [
+            other
+            for other in infos
+            if one.status != "success"
+            and other.created > one.created
+            and (other.task, other.model, other.delivery, other.scenario_set, other.graders)
+            == (one.task, one.model, one.delivery, one.scenario_set, one.graders)
+        ]
+        if after:
+            found[one.log] = min(after, key=lambda other: other.created).log
+    return found
+
+
+def _continued(note: str, by: str) -> str:
+    """What is said of a run that did not end: that it is in progress only where no later one goes on."""
+    head, middle, _ = note.partition(": the run is ")
+    return f"{head}: the run did not end; {short(by)} goes on where it stopped" if by and middle else note
+
+
+def _editions(infos: Sequence[LogInfo]) -> dict[str, str]:
+    """By log, what tells it apart from others of the same task, model, graders and delivery: the skills that differ."""
+    found = {info.log: "" for info in infos}
+    for kind in {(i.task, i.model, i.graders, i.delivery) for i in infos}:
+        mine = [i for i in infos if (i.task, i.model, i.graders, i.delivery) == kind]
+        hashes: dict[tuple[str, str], set[str]] = {}
+        for info in mine:
+            for pack, by_arm in info.skills.items():
+                for arm, skill in by_arm.items():
+                    hashes.setdefault((pack, arm), set()).add(skill["hash"])
+        for info in mine:
+            told = [
+                f"{arm} {skill['name']} {skill['version']} ({skill['hash'][:8]})"
+                for pack, by_arm in sorted(info.skills.items())
+                for arm, skill in sorted(by_arm.items())
+                if len(hashes[pack, arm]) > 1
+            ]
+            found[info.log] = ", ".join(dict.fromkeys(told))
+    return found
 
 
 def _mixed(infos: Sequence[LogInfo]) -> list[str]:
@@ -116,6 +177,7 @@ def _mixed(infos: Sequence[LogInfo]) -> list[str]:
 def _together(parts: Sequence[Part]) -> pd.DataFrame:
     """All parts' rows, each sample once, sorted."""
     offset, tables = 0, []
+    editions = _editions([part.info for part in parts])
     for rank, part in enumerate(parts):
         rows = part.rows
         count = rows.num_rows
@@ -124,10 +186,12 @@ def _together(parts: Sequence[Part]) -> pd.DataFrame:
         # Runs of the same second count in the order in which they are given.
         created = pa.array([f"{part.info.created}#{rank:06}"]).dictionary_encode()
         created = created.take(pa.repeat(pa.scalar(0, pa.int32()), count))
-        tables.append(rows.append_column("created", created))
+        edition = pa.array([editions[part.info.log]]).dictionary_encode()
+        edition = edition.take(pa.repeat(pa.scalar(0, pa.int32()), count))
+        tables.append(rows.append_column("created", created).append_column("edition", edition))
         offset += _samples(part)
     frame = pa.concat_tables(tables).unify_dictionaries().combine_chunks().to_pandas(self_destruct=True)
-    texts = [*IDENTITY, "scorer", "key", "status", "reason", "created"]
+    texts = [*IDENTITY, "edition", "scorer", "key", "status", "reason", "created"]
     for name in texts:
         frame[name] = frame[name].cat.reorder_categories(sorted(frame[name].cat.categories))
     frame = frame[frame["sample"].isin(_kept(frame))]

@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["files_of", "fingerprint", "short"]
+from redgreenbench.evals.errors import InputError
+
+__all__ = ["LOGS", "Unreachable", "files_of", "fingerprint", "short"]
+
+LOGS = (".eval", ".json")
+"""Endings of inspect's logs. Not every .json file is one; those that are not are named."""
 
 _GLOB = re.compile(r"[*?\[]")
+_BESIDE = ("logs.json", "eval-set.json", "listing.json", "summary.json")
 _CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
+
+
+class Unreachable(InputError):
+    """A place that cannot be asked for its logs: a bucket without credentials, a host that does not answer."""
 
 
 def short(file: str) -> str:
@@ -17,23 +27,36 @@ def short(file: str) -> str:
 
 
 def files_of(place: str) -> list[str]:
-    """The logs at a place: itself, those that a glob matches, or those in the folder; none where nothing is there."""
+    """The logs at a place: itself, those that a glob matches, or those in the folder; none where nothing is there.
+
+    Raises:
+        Unreachable: The place cannot be asked.
+    """
     # inspect's own listing opens every log whose name it does not know, which takes longer than a cached table.
     from fsspec.core import url_to_fs
 
-    if not _GLOB.search(place) and place.endswith((".eval", ".json")):
+    if not _GLOB.search(place) and place.endswith(LOGS):
         return [place]
     try:
         system, path = url_to_fs(place)
         if _GLOB.search(place):
             found = [
-                f for hit in system.glob(path) for f in ([hit] if hit.endswith(".eval") else system.find(hit))
+                f for hit in system.glob(path) for f in ([hit] if hit.endswith(LOGS) else system.find(hit))
             ]
         else:
             found = system.find(path)
-    except (OSError, ValueError, ImportError):
+    except (FileNotFoundError, ValueError, ImportError):
         return []
-    logs = sorted({str(file) for file in found if str(file).endswith(".eval")})
+    except Exception as error:  # each kind of store has errors of its own
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        raise Unreachable(
+            f"{place} cannot be reached ({first}); check the address and your credentials"
+        ) from error
+    # What eval sets keep beside their logs is none.
+    logs = sorted({
+        str(file) for file in found
+        if str(file).endswith(".eval") or (str(file).endswith(".json") and short(str(file)) not in _BESIDE)
+    })  # fmt: skip
     return [system.unstrip_protocol(file) for file in logs] if "://" in place else logs
 
 

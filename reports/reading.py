@@ -12,15 +12,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from inspect_ai.log import EvalLog, EvalSampleSummary, read_eval_log, read_eval_log_sample_summaries
+from inspect_ai.log import (
+    EvalLog,
+    EvalSampleSummary,
+    read_eval_log,
+    read_eval_log_sample_summaries,
+    read_eval_log_samples,
+)
 from inspect_ai.scorer import Score
 
-from redgreenbench.evals.vocabulary import SUITE_VERSION, UNSCORED
+from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION, UNSCORED, Arm
 from redgreenbench.reports.places import short
 
 __all__ = [
     "FAILED",
     "IDENTITY",
+    "INVALIDATED",
     "VOID",
     "WITHHELD",
     "Foreign",
@@ -34,6 +41,9 @@ __all__ = [
 
 VOID = "void: the audit found a contamination"
 """The reason of every score of a sample that the audit made void."""
+
+INVALIDATED = "invalidated by hand"
+"""The reason of a sample that somebody declared invalid."""
 
 WITHHELD = "withheld: private scenario"
 """The reason of a failed private sample."""
@@ -71,6 +81,7 @@ class LogInfo:
         scorer_versions: Version of each scorer.
         skills: By pack and arm, name, version and hash of the skill.
         inspect: Version of inspect-ai.
+        edited: Scores that somebody edited after the run.
         eval_id: inspect's id of the run.
         commit: Commit of the repository that the run was made in, if any.
         delivery: How the skill reached the model.
@@ -90,6 +101,7 @@ class LogInfo:
     scorer_versions: Mapping[str, int]
     skills: Mapping[str, Mapping[str, Mapping[str, str]]]
     inspect: str
+    edited: int = 0
     eval_id: str = ""
     commit: str = ""
     delivery: str = "injection"
@@ -169,9 +181,12 @@ def read_log(file: str) -> Part:
     columns = _Columns()
     base = _base(file, header)
     seen: set[tuple[str, int]] = set()
+    void = _invalidated(file) if header.invalidated else frozenset()
+    edited = 0
     for summary in read_eval_log_sample_summaries(file):
         seen.add((str(summary.id), summary.epoch))
-        _add(columns, base, summary, said, versions)
+        edited += sum(bool(score.history) for score in (summary.scores or {}).values())
+        _add(columns, base, summary, said, versions, (str(summary.id), summary.epoch) in void)
     for sample_id, epoch in _planned(header):
         if (sample_id, epoch) not in seen:
             columns.samples.append((*base, *_planned_as(sample_id), *[None] * 6, epoch))
@@ -185,8 +200,19 @@ def read_log(file: str) -> Part:
         notes.append(
             f"{short(file)}: the run is {header.status}; samples that did not finish count as missing"
         )
+    if void:
+        notes.append(f"{short(file)}: {len(void)} samples were invalidated by hand; they count as missing")
+    if edited:
+        notes.append(f"{short(file)}: {edited} scores were edited by hand after the run")
     notes += [f"{short(file)}: {note}" for note in said]
-    return Part(columns.table(), _info(file, header, versions), tuple(notes))
+    return Part(columns.table(), _info(file, header, versions, edited), tuple(notes))
+
+
+def _invalidated(file: str) -> frozenset[tuple[str, int]]:
+    """Samples that somebody declared invalid; summaries do not say so."""
+    left_out = {"events", "store", "attachments", "messages", "output", "input", "metadata", "scores"}
+    samples = read_eval_log_samples(file, all_samples_required=False, exclude_fields=left_out)
+    return frozenset((str(sample.id), sample.epoch) for sample in samples if sample.invalidation)
 
 
 def _base(file: str, header: EvalLog) -> tuple[str, ...]:
@@ -216,8 +242,9 @@ def identity_of(about: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _planned_as(sample_id: str) -> tuple[str, str, str, str]:
-    """The same of a sample that never ran, and has no metadata: out of its label."""
-    scenario, pressure, arm = sample_id.rsplit("/", 2)
+    """The same of a sample that never ran, and has no metadata: out of its label, of whatever form that is."""
+    parts = sample_id.rsplit("/", 2)
+    scenario, pressure, arm = parts if len(parts) == 3 else (sample_id, NO_PRESSURE, Arm.RED.value)
     return (scenario, scenario.partition("/")[0], pressure, arm)
 
 
@@ -236,12 +263,16 @@ def _add(
     summary: EvalSampleSummary,
     said: dict[str, None],
     versions: dict[str, int],
+    invalidated: bool = False,
 ) -> None:
     about = summary.metadata
     own = (
         _text(about.get(k)) for k in ("control", "split", "document", "skill", "skill_version", "skill_hash")
     )
     columns.samples.append((*base, *identity_of(about), *own, summary.epoch))
+    if invalidated:
+        columns.add(None, None, math.nan, "error", INVALIDATED)
+        return
     _add_usage(columns, summary, base[-1])
     if summary.error or not summary.scores:
         reason = summary.error or summary.limit_reason or summary.limit or "the sample has no score"
@@ -335,7 +366,7 @@ def _planned(header: EvalLog) -> Iterator[tuple[str, int]]:
             yield str(sample_id), epoch
 
 
-def _info(file: str, header: EvalLog, versions: Mapping[str, int]) -> LogInfo:
+def _info(file: str, header: EvalLog, versions: Mapping[str, int], edited: int) -> LogInfo:
     spec = header.eval
     about = spec.metadata or {}
     return LogInfo(
@@ -353,6 +384,7 @@ def _info(file: str, header: EvalLog, versions: Mapping[str, int]) -> LogInfo:
         scorer_versions=dict(sorted(versions.items())),
         skills=about.get("skills") or {},
         inspect=(spec.packages or {}).get("inspect_ai", ""),
+        edited=edited,
         eval_id=spec.eval_id,
         commit=spec.revision.commit if spec.revision else "",
         delivery=_delivery(header),

@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai import Task, eval
 from inspect_ai.dataset import Sample
-from inspect_ai.log import read_eval_log, write_eval_log
-from inspect_ai.scorer import Score, includes
+from inspect_ai.log import ProvenanceData, edit_score, invalidate_samples, read_eval_log, write_eval_log
+from inspect_ai.model import ModelConfig
+from inspect_ai.scorer import Score, ScoreEdit, includes
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.errors import InputError
@@ -19,6 +20,7 @@ from redgreenbench.evals.vocabulary import UNSCORED
 from redgreenbench.reports import cache as cache_module
 from redgreenbench.reports import load as load_module
 from redgreenbench.reports.cache import cached
+from redgreenbench.reports.estimate import estimate
 from redgreenbench.reports.load import COLUMNS, load
 from redgreenbench.reports.metrics import metric_named, missing_of, why_missing
 from redgreenbench.reports.places import files_of
@@ -159,6 +161,91 @@ def test_each_broken_log_is_named_with_its_reason(log: Path, tmp_path: Path) -> 
     for name in reasons:
         assert name in text
     assert OTHER_SUITE in text
+
+
+def test_what_breaks_a_log_is_said_in_words(log: Path, tmp_path: Path) -> None:
+    whole = log.read_bytes()
+    for name, data, words in (
+        ("empty", b"", "it is empty (0 bytes)"),
+        ("cut", whole[: len(whole) // 2], "the file ends too early, or is no log"),
+    ):
+        (tmp_path / f"{name}.eval").write_bytes(data)
+        (skipped,) = load([str(tmp_path / f"{name}.eval"), str(log)]).skipped
+        assert words in skipped.reason
+
+
+def test_logs_in_json_are_found_and_other_json_is_named(log: Path, tmp_path: Path) -> None:
+    write_eval_log(read_eval_log(str(log)), str(tmp_path / "j" / "one.json"))
+    (tmp_path / "j" / "notes.json").write_text('{"a": 1}')
+    for place in (tmp_path / "j", tmp_path / "j" / "*.json"):
+        table = load([str(place)])
+        assert [Path(one).name for one in table.logs] == ["one.json"]
+        assert [Path(one.log).name for one in table.skipped] == ["notes.json"]
+
+
+def test_an_unreachable_place_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Store(fsspec.get_filesystem_class("memory")):  # type: ignore[misc]
+        def find(self, *_: object, **__: object) -> list[str]:
+            raise ConnectionError("no credentials\nand more")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda place: (Store(), place))
+    done = CliRunner().invoke(redgreen, ["report", "s3://bucket/logs", "-o", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "s3://bucket/logs cannot be reached (no credentials); check the address" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_edited_scores_are_named_and_refused_by_gates(log: Path, tmp_path: Path) -> None:
+    edited = read_eval_log(str(log))
+    edit_score(edited, edited.samples[0].id, "act", ScoreEdit(value={"correct": 1.0}, provenance=None), recompute_metrics=False)  # fmt: skip
+    write_eval_log(edited, str(log))
+    table = load([str(log)])
+    assert any("1 scores were edited by hand" in note for note in table.notes)
+    (tmp_path / "gates.yaml").write_text("gates: [{metric: routing-accuracy, margin: 0.1}]")
+    asked = ["gate", str(log), "--gates", str(tmp_path / "gates.yaml")]
+    refused = CliRunner().invoke(redgreen, asked)
+    assert refused.exit_code == 2
+    assert "scores were edited by hand" in refused.stderr
+    assert "INCONCLUSIVE" in CliRunner().invoke(redgreen, [*asked, "--allow-edited"]).stdout
+
+
+def test_invalidated_samples_are_left_out_and_counted(log: Path) -> None:
+    before = load([str(log)]).rows
+    log_ = read_eval_log(str(log))
+    changed = invalidate_samples(
+        log_, [log_.samples[0].uuid], ProvenanceData(author="me", reason="a broken prompt")
+    )
+    write_eval_log(changed, str(log))
+    table = load([str(log)])
+    lost = table.rows[table.rows["reason"].eq("invalidated by hand")]
+    assert len(lost) == 1
+    assert len(table.rows) < len(before)
+    assert any("1 samples were invalidated by hand" in note for note in table.notes)
+
+
+def test_logs_of_other_graders_or_skills_are_subjects_of_their_own(log: Path, tmp_path: Path) -> None:
+    graded = read_eval_log(str(log))
+    graded.eval.model_roles = {"grader": ModelConfig(model="mockllm/judge")}
+    write_eval_log(graded, str(tmp_path / "graded.eval"))
+    other = read_eval_log(str(log))
+    for by_arm in other.eval.metadata["skills"].values():
+        by_arm["green"]["hash"] = "f" * 64
+    write_eval_log(other, str(tmp_path / "other.eval"))
+    rows = load([str(log), str(tmp_path / "graded.eval"), str(tmp_path / "other.eval")]).rows
+    subjects = estimate(rows, metrics=["routing-accuracy"]).subjects
+    assert {subject.grader for subject in subjects} == {"", "mockllm/judge"}
+    assert any("(ffffffff)" in subject.edition for subject in subjects)
+
+
+def test_a_dead_run_is_not_in_progress_once_another_goes_on(log: Path, tmp_path: Path) -> None:
+    dead = read_eval_log(str(log))
+    dead.status, dead.samples = "started", dead.samples[:1]
+    dead.eval.created = "2020-01-01T00:00:00+00:00"
+    write_eval_log(dead, str(tmp_path / "dead.eval"))
+    assert any("in progress" in note for note in load([str(tmp_path / "dead.eval")]).notes)
+    notes = load([str(tmp_path / "dead.eval"), str(log)]).notes
+    assert not any("in progress" in note for note in notes)
+    assert any(note.startswith("dead.eval: the run did not end; ") for note in notes)
 
 
 def test_nothing_readable_ends_with_two(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ EXIT_CODES = {"PASS": 0, "BLOCK": 1, "INCONCLUSIVE": 2}
 
 
 def _sides(
-    base: str, head: str | None, arms: str, force: bool, harnesses: bool = False
+    base: str, head: str | None, arms: str, force: bool, harnesses: bool = False, strict: bool = False
 ) -> tuple[Sides, tuple[str, ...]]:
     from redgreenbench.evals.errors import InputError
     from redgreenbench.reports.compare import sides_of
@@ -47,6 +47,11 @@ def _sides(
             "one set of logs has nothing to compare an arm with but another; use --arms red,green"
         )
     sides = sides_of(first, second, names[0], names[1], harnesses)
+    edited = [i.log for table in filter(None, (first, second)) for i in table.provenance if i.edited]
+    if edited and strict:
+        raise InputError(
+            f"scores were edited by hand in {', '.join(edited)}; --allow-edited judges them all the same"
+        )
     if sides.differs and not force:
         raise InputError(
             f"base and head are not alike: {'; '.join(sides.differs)}; --force compares them and says so"
@@ -238,12 +243,14 @@ def _moved(told: Sequence[Estimate], sides: Sides) -> None:
 @click.argument("base")
 @click.argument("head", required=False)
 @click.option("--gates", required=True, type=click.Path(path_type=Path), help="YAML file of declared gates.")
+@click.option("--allow-edited", is_flag=True, help="Judge logs in which scores were edited by hand.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
 @_common
 def gate(
     base: str,
     head: str | None,
     gates: Path,
+    allow_edited: bool,
     junit: Path | None,
     arms: str,
     noise: str | None,
@@ -262,7 +269,7 @@ def gate(
     from redgreenbench.reports.rules import judge_gates, outcome_of, read_gates
 
     file = read_gates(gates)
-    sides, notes = _sides(base, head, arms, force)
+    sides, notes = _sides(base, head, arms, force, strict=not allow_edited)
     results = judge_gates(sides.rows, file)
     found = compare_sides(sides, noise=noise_bands(noise, _head_arm(arms), sides))
     command = _command("gate", base, *([head] if head else []), "--gates", str(gates))
