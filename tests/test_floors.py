@@ -99,8 +99,8 @@ USES_RE = {
     "reference_bugs/submission.py": "info strings of code blocks, heads of hunks",
     "reference_bugs/variants.py": "names in a probe, what a variant prints",
     "reference_bugs/verify.py": "what a buggy program prints",
-    "reports/comment.py": "names of branches; addresses that a forge would link",
-    "reports/html.py": "marks in a Markdown of our own writing",
+    "reports/render/comment.py": "names of branches; addresses that a forge would link",
+    "reports/render/plots.py": "ids in SVG",
     "reports/leaderboard/identity.py": "names in addresses",
     "reports/leaderboard/site.py": "names in addresses, ids in SVG",
     "reports/leaderboard/transcripts.py": "an element of the viewer's page",
@@ -180,9 +180,8 @@ def test_what_a_module_exports_exists(path: Path) -> None:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
     ]
     defined = {getattr(n, "name", None) for n in tree.body}
-    defined |= {
-        t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)
-    }
+    assigned = [t for n in tree.body if isinstance(n, ast.Assign) for t in n.targets]
+    defined |= {name.id for target in assigned for name in ast.walk(target) if isinstance(name, ast.Name)}
     defined |= {
         n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
     }
