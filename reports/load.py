@@ -110,7 +110,9 @@ def _why(file: str, error: Exception) -> str:
     if known is not None and known["size"] == "0":
         return "cannot be read: it is empty (0 bytes)"
     first = next(iter(str(error).splitlines()), "")
-    if isinstance(error, (EOFError, zipfile.BadZipFile, struct.error)) or "EOF" in first:
+    if isinstance(error, (EOFError, zipfile.BadZipFile, struct.error)) or any(
+        m in first for m in ("EOCD", "EOF")
+    ):
         return f"cannot be read: the file ends too early, or is no log ({first or type(error).__name__})"
     return f"cannot be read ({type(error).__name__}: {first})"
 

@@ -7,8 +7,10 @@ stands in the table with its status, so that no number silently rests on fewer a
 from __future__ import annotations
 
 import math
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -181,11 +183,9 @@ def read_log(file: str) -> Part:
     columns = _Columns()
     base = _base(file, header)
     seen: set[tuple[str, int]] = set()
-    void = _invalidated(file) if header.invalidated else frozenset()
-    edited = 0
+    void, edited = _touched(file) if header.invalidated or _written_again(file, header) else (frozenset(), 0)
     for summary in read_eval_log_sample_summaries(file):
         seen.add((str(summary.id), summary.epoch))
-        edited += sum(bool(score.history) for score in (summary.scores or {}).values())
         _add(columns, base, summary, said, versions, (str(summary.id), summary.epoch) in void)
     for sample_id, epoch in _planned(header):
         if (sample_id, epoch) not in seen:
@@ -208,11 +208,32 @@ def read_log(file: str) -> Part:
     return Part(columns.table(), _info(file, header, versions, edited), tuple(notes))
 
 
-def _invalidated(file: str) -> frozenset[tuple[str, int]]:
-    """Samples that somebody declared invalid; summaries do not say so."""
-    left_out = {"events", "store", "attachments", "messages", "output", "input", "metadata", "scores"}
-    samples = read_eval_log_samples(file, all_samples_required=False, exclude_fields=left_out)
-    return frozenset((str(sample.id), sample.epoch) for sample in samples if sample.invalidation)
+def _touched(file: str) -> tuple[frozenset[tuple[str, int]], int]:
+    """Samples that somebody declared invalid, and how many scores were edited; summaries say neither."""
+    left_out = {"events", "store", "attachments", "messages", "output", "metadata"}
+    void, edited = set(), 0
+    for sample in read_eval_log_samples(file, all_samples_required=False, exclude_fields=left_out):
+        edited += sum(bool(score.history) for score in (sample.scores or {}).values())
+        if sample.invalidation:
+            void.add((str(sample.id), sample.epoch))
+    return frozenset(void), edited
+
+
+def _written_again(file: str, header: EvalLog) -> bool:
+    """Whether a log may have been written again after its run, as every edit does.
+
+    inspect writes a log's entries while the run goes on, so in an untouched log they are about as far apart as the run
+    was long. A run too short to tell counts as written again, which costs a second look at a small log.
+    """
+    import fsspec
+
+    started, ended = header.stats.started_at, header.stats.completed_at
+    if not (file.endswith(".eval") and started and ended):
+        return header.status != "started"
+    with fsspec.open(file, "rb") as stream, zipfile.ZipFile(stream) as log:
+        written = sorted(datetime(*entry.date_time) for entry in log.infolist())
+    run = datetime.fromisoformat(ended) - datetime.fromisoformat(started)
+    return written[-1] - written[0] < run / 2 or run < timedelta(seconds=10)
 
 
 def _base(file: str, header: EvalLog) -> tuple[str, ...]:

@@ -197,7 +197,10 @@ def test_an_unreachable_place_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_edited_scores_are_named_and_refused_by_gates(log: Path, tmp_path: Path) -> None:
     edited = read_eval_log(str(log))
-    edit_score(edited, edited.samples[0].id, "act", ScoreEdit(value={"correct": 1.0}, provenance=None), recompute_metrics=False)  # fmt: skip
+    first = edited.samples[0]
+    edit_score(
+        edited, first.id, "act", ScoreEdit(value={"correct": 1.0}), recompute_metrics=False, epoch=first.epoch
+    )
     write_eval_log(edited, str(log))
     table = load([str(log)])
     assert any("1 scores were edited by hand" in note for note in table.notes)
