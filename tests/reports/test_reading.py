@@ -15,6 +15,7 @@ from inspect_ai.model import ModelConfig
 from inspect_ai.scorer import Score, ScoreEdit, includes
 
 from redgreenbench.cli import main as redgreen
+from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import UNSCORED
 from redgreenbench.reports import cache as cache_module
@@ -224,6 +225,19 @@ def test_invalidated_samples_are_left_out_and_counted(log: Path) -> None:
     assert len(lost) == 1
     assert len(table.rows) < len(before)
     assert any("1 samples were invalidated by hand" in note for note in table.notes)
+
+
+def test_a_control_that_never_ran_is_a_control(log: Path) -> None:
+    """Also where no sample of it ran that could say so."""
+    control = next(scenario for scenario in load_scenarios() if scenario.file.control)
+    cut = read_eval_log(str(log))
+    cut.eval.dataset.sample_ids = [*(sample.id for sample in cut.samples), f"{control.id}/none/green"]
+    write_eval_log(cut, str(log))
+    rows = load([str(log)]).rows
+    missing = rows[rows["status"].eq("missing")]
+    assert set(missing["control"]) == {control.file.control}
+    assert set(missing["document"]) == {"control"}
+    assert set(missing["split"]) == {"public"}
 
 
 def test_logs_of_other_graders_or_skills_are_subjects_of_their_own(log: Path, tmp_path: Path) -> None:
