@@ -22,7 +22,6 @@ from redgreenbench.cli.run import split, suite_options
 if TYPE_CHECKING:
     from redgreenbench.cli.judging import Case, Result
     from redgreenbench.cli.versions import Answers, Version
-    from redgreenbench.reports.compare import Sides
     from redgreenbench.reports.render.comment import About
     from redgreenbench.reports.usage import Usage
 
@@ -127,16 +126,11 @@ def ci(
     case = judging.Case(skill, old, new, asked, output)
     command = _command(case, gates, noise, force)
     result = judging.plan(case)
-    bands: dict[tuple[str, str], float] = {}
+    bands = noise_bands(noise, "green", epochs)
     if not plan:
         if result.outcome == judging.PLANNED:
             budget = Budget(max_minutes)
-
-            def measured(sides: Sides) -> Mapping[tuple[str, str], float]:
-                bands.update(noise_bands(noise, "green", sides))
-                return bands
-
-            result = judging.judge(case, result, file, measured, force, budget, as_json)
+            result = judging.judge(case, result, file, bands, force, budget, as_json)
         _write(case, result, bands if noise else None, command)
         if step_summary:
             _append(step_summary, (output / _SUMMARY).read_text("utf-8"))

@@ -68,8 +68,8 @@ def notes_of(tables: Sequence[Table]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(notes))
 
 
-def noise_bands(place: str | None, arm: str, sides: Sides) -> Mapping[tuple[str, str], float]:
-    """Half-width of the A/A band by model and metric, from logs with twice as many epochs of an arm as each side has.
+def noise_bands(place: str | None, arm: str, epochs: int) -> Mapping[tuple[str, str], float]:
+    """Half-width of the A/A band by model and metric, from logs with twice as many epochs of an arm as a side has.
 
     Raises:
         InputError: The logs have fewer epochs.
@@ -79,9 +79,12 @@ def noise_bands(place: str | None, arm: str, sides: Sides) -> Mapping[tuple[str,
 
     if not place:
         return {}
-    epochs = int(sides.rows["epoch"].max())
     noise = measure_noise(load([place]), None, arm, epochs)
     return {(n.model, n.metric): n.band for n in noise if not math.isnan(n.band)}
+
+
+def _epochs(sides: Sides) -> int:
+    return int(sides.rows["epoch"].max())
 
 
 def _command(name: str, *parts: str) -> str:
@@ -158,7 +161,7 @@ def compare(
     for name in metrics:
         metric_named(name)
     sides, notes = _sides(base, head, arms, force, between == "harnesses")
-    found = compare_sides(sides, metrics, margin, noise_bands(noise, _head_arm(arms), sides))
+    found = compare_sides(sides, metrics, margin, noise_bands(noise, _head_arm(arms), _epochs(sides)))
     text = comment.as_markdown(sides, found, (), notes, _command("compare", base, *([head] if head else [])))
     if markdown:
         markdown.write_text(text, "utf-8")
@@ -271,7 +274,7 @@ def gate(
     file = read_gates(gates)
     sides, notes = _sides(base, head, arms, force, strict=not allow_edited)
     results = judge_gates(sides.rows, file)
-    found = compare_sides(sides, noise=noise_bands(noise, _head_arm(arms), sides))
+    found = compare_sides(sides, noise=noise_bands(noise, _head_arm(arms), _epochs(sides)))
     command = _command("gate", base, *([head] if head else []), "--gates", str(gates))
     if markdown:
         markdown.write_text(comment.as_markdown(sides, found, results, notes, command), "utf-8")

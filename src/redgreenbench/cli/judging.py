@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def judge(
     case: Case,
     planned: Result,
     file: GateFile,
-    noise: Callable[[Sides], Mapping[tuple[str, str], float]],
+    noise: Mapping[tuple[str, str], float],
     force: bool,
     budget: Budget,
     quiet: bool,
@@ -115,7 +115,7 @@ def judge(
         case: What is judged.
         planned: What `plan` said is to be asked.
         file: The gates.
-        noise: Gives the A/A band by model and metric for what is compared.
+        noise: Half-width of the A/A band by model and metric.
         force: Whether unlike logs are judged too.
         budget: How long may be asked.
         quiet: Whether to show nothing.
@@ -142,7 +142,7 @@ def judge(
     if unlike or (reasons and outcome != BLOCK):
         # A part passes nothing; what its finished pairs prove against the head stays proved.
         outcome = INCONCLUSIVE
-    frame = compare(result.sides, noise=noise(result.sides))
+    frame = compare(result.sides, noise=noise)
     return replace(result, outcome=outcome, reasons=reasons, frame=frame, gates=gates)
 
 
