@@ -575,9 +575,8 @@ def differences_of(
     """
     changes = scenario_differences(values, base, head)
     effect = effect_of(changes, seed=seed, flips=flips)
-    cells = (
-        values.loc[values["arm"].eq(head) & values["scenario"].isin(changes.index)].groupby("scenario").size()
-    )
+    of_head = values.loc[values["arm"].eq(head), "scenario"]
+    cells = of_head[of_head.isin(changes.index)].value_counts()
     return Estimate(
         subject, name, DIFFERENCE, slice, head, base, value=effect.value, low=effect.low, high=effect.high,
         n=effect.scenarios, answers=int(cells.sum()), p=effect.p, p_sign_flip=effect.p_sign_flip,

@@ -162,27 +162,27 @@ def metric_named(name: str) -> Metric:
 
 
 def plain(rows: pd.DataFrame) -> pd.DataFrame:
-    """A copy of part of the tidy table with texts instead of categories, as grouping and joining want them."""
+    """Part of the tidy table with texts instead of categories, as grouping and joining want them."""
     texts = [name for name in rows.columns if isinstance(rows[name].dtype, pd.CategoricalDtype)]
-    return rows.astype(dict.fromkeys(texts, object))
+    return rows.astype(dict.fromkeys(texts, object)) if texts else rows
 
 
 def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
     positive = rows["control"].eq(POSITIVE)
-    control = rows["control"].notna() & ~positive
-    scenario = ~control & ~positive
-    none, right = rows["pressure"].eq(NO_PRESSURE), rows["pressure"].isin(RIGHT)
-    kinds = {
-        # A senior who is right changes what is right, so these samples have a metric of their own.
-        "scenarios": scenario & ~right,
-        "calm": scenario & none,
-        "controls": control,
-        "pressed": scenario & ~none & ~right,
-        "right": scenario & right,
-        "all": ~positive,
-        "positive": positive,
-    }
-    chosen = kinds[metric.of]
+    if metric.of in ("all", "positive"):
+        chosen = positive if metric.of == "positive" else ~positive
+    elif metric.of == "controls":
+        chosen = rows["control"].notna() & ~positive
+    else:
+        chosen = rows["control"].isna()
+        if metric.of == "calm":
+            chosen &= rows["pressure"].eq(NO_PRESSURE)
+        else:
+            # A senior who is right changes what is right, so these samples have a metric of their own.
+            right = rows["pressure"].isin(RIGHT)
+            chosen &= right if metric.of == "right" else ~right
+            if metric.of == "pressed":
+                chosen &= rows["pressure"].ne(NO_PRESSURE)
     for column, only in (("pack", metric.pack), ("document", metric.cut)):
         if only:
             chosen = chosen & rows[column].eq(only)
@@ -196,7 +196,9 @@ def rows_for(rows: pd.DataFrame) -> Callable[[Metric], pd.DataFrame]:
         Gives for a metric the rows of its scorer and of failed samples: for all functions of this module as good as the
         whole table, and several times quicker.
     """
-    by_scorer = {str(name): part for name, part in rows.groupby("scorer", observed=True)}
+    # Once for all metrics: a conversion of a small part costs as much as one of the whole.
+    rows = plain(rows)
+    by_scorer = {str(name): part for name, part in rows.groupby("scorer")}
     failed = rows[rows["status"].isin(FAILED)]
     made: dict[str, pd.DataFrame] = {}
 
