@@ -29,6 +29,7 @@ __all__ = [
     "median",
     "moved",
     "same_form",
+    "same_gradients",
 ]
 
 STAGES = ("runs", "symptom", "behaviour", "cause", "collateral")
@@ -273,6 +274,22 @@ def same_form(got: State, want: State, message: str) -> None:
     """Raises `Failed` unless two states have tensors of the same names, shapes and types."""
     form, other = ({name: (t.shape, t.dtype) for name, t in state.items()} for state in (got, want))
     expect(form == other, message)
+
+
+def same_gradients(got: State, want: State, rtol: float, slack: float) -> None:
+    """Raises `Failed` unless each parameter, and nothing else, has its gradient.
+
+    Args:
+        got: The gradients of a submission, by the names of their parameters.
+        want: Those that are right.
+        rtol: What each entry may be off, as a share of it.
+        slack: What it may be off besides, as a share of the largest entry of the same gradient.
+    """
+    for name, gradient in want.items():
+        expect(name in got, f"{name} gets no gradient")
+        room = slack * float(gradient.abs().max())
+        close(got[name], gradient, f"the gradient of {name}", rtol=rtol, atol=room)
+    expect(set(got) == set(want), "there are gradients of other parameters than before")
 
 
 def moved(before: State, after: State, what: str = "training") -> None:

@@ -346,7 +346,7 @@ def _concerns(mutation: Mutation, probe: str, recorded: _Recorded) -> bool:
 
 FREE: dict[str, dict[str, set[str]]] = {
     # Any architecture will do, so that nobody knows the names, shapes and values of its weights.
-    "nan-after-five-epochs": {"weights": set()},
+    "nan-after-five-epochs": {"weights": set(), "logits": {"negative"}},
     "shape-mismatch-after-flatten": {
         "before": set(),
         "after": set(),
@@ -360,11 +360,16 @@ FREE: dict[str, dict[str, set[str]]] = {
     "residual-net-constant-rate": {"trained": set()},
     # All steps cost about the same, so that their order says nothing, and their sum is compared with room.
     "table-standardized-every-batch": {"work": {"the wrong way round", "larger"}},
-    # What counts is whether the weights come to rest, and which kinds are told.
-    "onecycle-max-rate-too-high": {"weights": set(), "seen": set()},
-    "kinds-numbered-per-set": {"weights": {"as int64", "as bool"}},
-    # What counts is the loss that they have, and one without its table of positions has no larger one.
-    "post-norm-transformer-without-warmup": {"weights": set()},
+    "hook-added-every-epoch": {"operations": {"the wrong way round"}},
+    "prefix-read-for-every-bell": {"work": {"larger"}},
+    # What counts is whether the weights come to rest, and that rates rise and fall, as they do the other way round.
+    "onecycle-max-rate-too-high": {"weights": set(), "seen": set(), "rates": {"the wrong way round"}},
+    # What counts is which kinds are told, as many networks tell them.
+    "kinds-numbered-per-set": {"weights": set()},
+    # Directions have no sign.
+    "eigh-reads-empty-triangle": {"directions": {"negative"}},
+    # A script may train any number of networks.
+    "teacher-scores-detached": {"sizes": set()},
     # The same error for every size of a batch is what is right, in any order.
     "batchnorm-learns-from-validation": {"errors": set()},
     # Counted in a check of its own, where there is one.

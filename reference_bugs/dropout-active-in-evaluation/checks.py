@@ -125,7 +125,7 @@ def _masks(grade: Grade) -> list[list[float]]:
         share = float(kept[active].double().mean())
         rest = float((got - want).norm())
         expect(
-            share == 1.0 or rest < 1e-2 * float(want.norm()) + 1e-5,
+            rest < 1e-2 * float(want.norm()) + 1e-5,
             f"step {step + 1} is no step of SGD at {RATE} with dropout of one half",
         )
         if step % EXAMPLES == 0:

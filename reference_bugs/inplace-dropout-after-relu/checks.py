@@ -7,7 +7,7 @@ With the mask known, output and gradients are computed here in float64, whatever
 
 import torch
 
-from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite, moved
+from redgreenbench.reference_bugs.checking import Grade, check, close, expect, finite, moved, same_gradients
 
 State = dict[str, torch.Tensor]
 
@@ -69,13 +69,6 @@ def _gradients(
     return dict(zip(w, torch.autograd.grad(loss, list(w.values())), strict=True))
 
 
-def _same_gradients(got: State, want: State) -> None:
-    for name, tensor in want.items():
-        expect(name in got, f"{name} gets no gradient")
-        scale = float(tensor.abs().max())
-        close(got[name], tensor, f"the gradient of {name}", rtol=2e-3, atol=1e-4 * scale)
-
-
 @check("symptom", "a training step with dropout runs and moves all weights")
 def training_step_runs(grade: Grade) -> None:
     state, _ = _setup(grade)
@@ -134,7 +127,7 @@ def gradients_are_right(grade: Grade) -> None:
         expect(tuple(answer["outputs"].shape) == (2, 24, 128), "two passes do not give two outputs")
         for output, got in zip(answer["outputs"], answer["gradients"], strict=True):
             mask = _mask(output, state, alive, data, rate)
-            _same_gradients(got, _gradients(state, data, target, mask, rate))
+            same_gradients(got, _gradients(state, data, target, mask, rate), rtol=2e-3, slack=1e-4)
 
 
 @check("cause", "a training step trains with dropout, and all weights follow its gradient")

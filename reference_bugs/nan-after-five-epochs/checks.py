@@ -164,6 +164,8 @@ def same_interface(grade: Grade) -> None:
         logits = grade.ask("logits", torch_seed=seed, data=data, gain=1.0)["logits"]
         expect(tuple(logits.shape) == (6, CLASSES), f"6 sequences give logits of shape {tuple(logits.shape)}")
         expect(_tells_apart(logits), "sequences or classes have the same logits")
+        alone = grade.ask("logits", seed, torch_seed=seed, data=data[:1], gain=1.0)["logits"]
+        close(alone, logits[:1], "the logits of a sequence by itself", rtol=1e-3, atol=1e-4)
         other = data.clone()
         other[:, -5:] += 1.0
         changed = grade.ask("logits", torch_seed=seed, data=other, gain=1.0)["logits"]

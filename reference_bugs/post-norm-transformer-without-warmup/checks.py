@@ -1,27 +1,21 @@
-"""What must come out: a transformer that trains, by a rate that rises over some epochs to the peak that was there.
+"""What must come out: a transformer that learns without the jump of its first steps, by steps that begin small.
 
-Whether it trains is measured here on the weights that came back. The rate of each step is read off a trace of
-the weights of a shallow network: gradients are computed here, with the reference's network, AdamW's moments
-and direction from them, and the rate is the move along that direction.
+A full-size first step moves the logits by about 2, at once or after one small step, and mostly throws the loss up. The
+losses are computed here from the logits that came back, of which the last are those of the weights that came back.
+How large a step is, is read off a trace of weights: gradients are computed here, with the reference's network, and Adam's
+move at a rate of 1 from them. A warmup of any form, RAdam's as well, begins with rates far below the largest one.
 """
 
 import torch
 import torch.nn.functional as F
 
-from redgreenbench.reference_bugs.checking import (
-    Grade,
-    check,
-    close,
-    difference,
-    expect,
-    finite,
-    same_form,
-)
+from redgreenbench.reference_bugs.checking import Grade, check, close, difference, expect, finite, same_form
 
-PEAK = 0.01
-EPOCHS = 20
-BATCHES = 3
-SMALL = 8  # batch size of the traced runs
+BATCH, BATCHES, STEPS = 8, 3, 9
+RUNS, THROW, JUMP, FALL = 4, 1.35, 0.5, 0.25
+EPOCHS, SMALL_BATCHES, FIRST, SHARE = 20, 4, 3, 0.7
+SIZE = {"dim": 256, "depth": 8, "heads": 4}
+SMALL = {"dim": 16, "depth": 1, "heads": 2}
 
 State = dict[str, torch.Tensor]
 
@@ -32,112 +26,92 @@ def _data(grade: Grade, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return 0.25 * patterns[labels] + grade.normal(count, 16, 16), labels
 
 
-def _final_loss(grade: Grade) -> float:
-    images, labels = _data(grade, 128)
-    state = grade.reference("fresh", depth=6)["state"]
-    answer = grade.ask("train", state=state, images=images, labels=labels, batch_size=32, depth=6)
-    weights = answer["weights"]
+def _begin(grade: Grade) -> tuple[list[float], float]:
+    """The loss before and after each of the first steps, and how far one of the very first moves the logits (rms)."""
+    images, labels = _data(grade, BATCH * BATCHES)
+    state = grade.reference("fresh", size=SIZE)["state"]
+    answer = grade.ask(
+        "begin", state=state, images=images, labels=labels, batch_size=BATCH, size=SIZE, steps=STEPS
+    )
+    logits, weights = answer["logits"], answer["weights"]
+    expect(len(logits) == STEPS + 1, f"{STEPS} batches take {len(logits) - 1} optimizer steps")
+    expect(logits.shape[1:] == (len(labels), 4), f"the logits have the shape {tuple(logits.shape[1:])}")
+    finite(logits, "the network's output")
     same_form(weights, state, "the network has other parameters than before")
     finite(weights, "after training")
-    got, want = grade.both("logits", state=weights, images=images, depth=6)
-    logits = want["logits"]
-    words = difference(got["logits"], logits, rtol=1e-2, atol=1e-3)
+    want = grade.reference("logits", state=weights, images=images, size=SIZE)["logits"]
+    words = difference(logits[-1], want, rtol=1e-2, atol=1e-2)
     expect(not words, f"the network is another one than before; for the same weights {words}")
-    return float(F.cross_entropy(logits.double(), labels))
+    centred = logits.double() - logits.double().mean(-1, keepdim=True)
+    moves = centred.diff(dim=0).square().mean((1, 2)).sqrt()
+    return [float(F.cross_entropy(each.double(), labels)) for each in logits], float(moves[:FIRST].max())
 
 
-@check("symptom", "the network trains instead of ending at the loss of guessing")
+@check("symptom", "the first steps throw neither the logits about nor the loss up, and the loss falls")
 def it_trains(grade: Grade) -> None:
-    # Of 24 runs each, 17 of the reference and 22 of the warmup by hand end below 0.75 (lowest 0.08), none of the buggy
-    # program (lowest 1.08), of clipping (0.77), of one step of warmup (1.1) or of pre-norm (0.8); log(4) is 1.386. So one
-    # good run of six is enough: the reference misses all of them in about one grade of 1,700.
-    losses: list[float] = []
-    while len(losses) < 6 and min(losses, default=9.0) >= 0.75:
-        losses.append(_final_loss(grade))
+    # What counts is the mean of four runs; these are means of single ones, standard deviations and extremes.
+    # The farthest move of the logits in the first three steps, in 3 or 4 runs: the buggy program 2.4 (0.17), one step of
+    # warmup 1.8 (0.17, least 1.6), clipping 2.5, pre-norm 9.7; a warmup that starts at a sixth of the peak 1.01 (0.06), the
+    # other right fixes measured at most 0.8.
+    # The rise in 24 runs: the buggy program 1.06 (0.38), two epochs of warmup 0.03 (0.10, most 0.49), other warmups at most
+    # 0.13, RAdam 0. The fall in ten steps: RAdam 0.63 (0.07, least 0.51), warmups at least 0.92, a peak at which nothing is
+    # learned 0.04.
+    runs = [_begin(grade) for _ in range(RUNS)]
+    throw = sum(move for _, move in runs) / RUNS
+    expect(throw < THROW, f"one of the first {FIRST} steps moves the logits by {throw:.2f} (rms)")
+    jump = sum(max(losses) - losses[0] for losses, _ in runs) / RUNS
     expect(
-        min(losses) < 0.75,
-        f"the best of {len(losses)} runs of {EPOCHS} epochs ends at a loss of {min(losses):.2f} on its own training data, "
-        "guessing has 1.39",
+        jump < JUMP, f"in the first steps the loss rises by {jump:.2f} above that of the untrained network"
     )
+    fall = sum(losses[0] - min(losses) for losses, _ in runs) / RUNS
+    expect(fall > FALL, f"in the first {STEPS} steps the loss falls by {fall:.2f} only")
 
 
 def _rates(grade: Grade) -> list[float]:
-    """The learning rate of each step of a training run, read off its weights."""
-    images, labels = _data(grade, BATCHES * SMALL)
-    state = grade.reference("fresh", depth=1)["state"]
-    answer = grade.ask("trace", state=state, images=images, labels=labels, batch_size=SMALL, depth=1)
-    states = [state, *answer["trace"]]
+    """The learning rate that Adam would need for each step's move."""
+    images, labels = _data(grade, BATCH * SMALL_BATCHES)
+    data = {"images": images, "labels": labels, "batch_size": BATCH, "size": SMALL}
+    state = grade.reference("fresh", size=SMALL)["state"]
+    trace = grade.ask("trace", state=state, **data)["trace"]
+    count = EPOCHS * SMALL_BATCHES
     expect(
-        len(states) == EPOCHS * BATCHES + 1,
-        f"{EPOCHS} epochs of {BATCHES} batches take {len(states) - 1} optimizer steps",
+        len(trace) == count, f"{EPOCHS} epochs of {SMALL_BATCHES} batches take {len(trace)} optimizer steps"
     )
+    for after in trace:
+        same_form(after, state, "the network has other parameters than before")
+        finite(after, "after a step")
+    states = [state, *trace]
     rates = []
     first = second = torch.zeros(())
-    for step in range(EPOCHS * BATCHES):
-        before, after = states[step], states[step + 1]
-        expect(
-            set(after) == set(state) and all(after[n].shape == t.shape for n, t in state.items()),
-            "the network has other parameters than before",
+    for step, g in enumerate(grade.reference("along", states=states[:-1], **data)["gradients"]):
+        gradient = torch.cat([g[name].flatten().double() for name in g])
+        before, after = (
+            torch.cat([s[name].flatten().double() for name in g]) for s in states[step : step + 2]
         )
-        finite(after, f"after step {step + 1}")
-        rows = slice(step % BATCHES * SMALL, (step % BATCHES + 1) * SMALL)
-        got = grade.reference("gradient", state=before, images=images[rows], labels=labels[rows], depth=1)[
-            "gradient"
-        ]
-        g = torch.cat([got[n].flatten().double() for n in got])
-        w = torch.cat([before[n].flatten().double() for n in got])
-        move = w - torch.cat([after[n].flatten().double() for n in got])
-        first = 0.9 * first + 0.1 * g
-        second = 0.999 * second + 0.001 * g * g
-        direction = first / (1 - 0.9 ** (step + 1)) / ((second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
-        # Where the gradient is rounding noise, AdamW's direction is noise as well.
-        sure = g.abs() > 1e-5
-        direction, move = direction[sure], move[sure]
-        rate = float(move @ direction / (direction @ direction))
-        along = float(move @ direction / (move.norm() * direction.norm() + 1e-30))
-        expect(
-            along > 0.8 or float(move.abs().max()) < 1e-5,
-            f"step {step + 1} is no AdamW step of this network on its batch",
-        )
-        rates.append(rate)
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient * gradient
+        adam = first / (1 - 0.9 ** (step + 1)) / ((second / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
+        # Where the gradient is rounding noise, Adam's direction is noise as well.
+        sure = gradient.abs() > 1e-5
+        rates.append(float((after - before)[sure].norm() / adam[sure].norm()))
     return rates
 
 
-@check("cause", "the learning rate rises over at least two epochs before it gets near its peak")
-def rate_warms_up(grade: Grade) -> None:
+@check("cause", "the first steps are small beside the largest one")
+def starts_small(grade: Grade) -> None:
     rates = _rates(grade)
-    peak = max(rates)
-    early = max(rates[:BATCHES])
+    # Of three draws each: warmups 0.001 to 0.25 of the largest, RAdam 0.42 to 0.43; one step of warmup, or none at any
+    # constant rate, 0.97 to 1.
+    early, peak = max(rates[:FIRST]), max(rates)
+    expect(early > 0, "the first steps move nothing")
     expect(
-        early < 0.6 * peak,
-        f"the first epoch already has a learning rate of {early:.4f}, the peak is {peak:.4f}",
+        early < SHARE * peak,
+        f"one of the first {FIRST} steps is as large as Adam's at a rate of {early:.1e}, the largest as at {peak:.1e}",
     )
-    reached = next(step for step, rate in enumerate(rates) if rate > 0.8 * peak)
-    expect(
-        reached >= 2 * BATCHES,
-        f"the learning rate is near its peak after {reached} batches, {BATCHES} per epoch",
-    )
-    expect(
-        reached <= EPOCHS * BATCHES // 2,
-        "the learning rate reaches its peak only in the second half of the run",
-    )
-
-
-@check(
-    "collateral",
-    "the peak of the learning rate is the 0.01 that was there, and the rate falls to nearly zero",
-)
-def peak_is_kept(grade: Grade) -> None:
-    rates = _rates(grade)
-    expect(
-        0.75 * PEAK < max(rates) < 1.3 * PEAK,
-        f"the learning rate peaks at {max(rates):.4f} instead of {PEAK}",
-    )
-    expect(rates[-1] < 0.15 * PEAK, f"the learning rate ends at {rates[-1]:.4f}")
 
 
 @check("collateral", "the network is as it was")
 def same_network(grade: Grade) -> None:
-    state = grade.reference("fresh", depth=6)["state"]
-    got, want = grade.both("logits", state=state, images=grade.normal(4, 16, 16), depth=6)
+    state = grade.reference("fresh", size=SMALL)["state"]
+    got, want = grade.both("logits", state=state, images=grade.normal(4, 16, 16), size=SMALL)
     close(got["logits"], want["logits"], "logits", rtol=1e-3, atol=1e-4)

@@ -1,58 +1,91 @@
-"""What is done with a program: training its transformer from given weights on given batches."""
+"""What is done with a program: training its transformer from given weights, for some steps or to its end."""
 
 import torch
 import torch.nn.functional as F
 from probing import copy_state, gradients, record_steps
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.data import DataLoader, TensorDataset
 
 RETURNS = {
     "fresh": {"state": "state"},
-    "train": {"weights": "state"},
+    "begin": {"logits": "float32", "weights": "state"},
     "trace": {"trace": "states"},
-    "gradient": {"gradient": "state"},
+    "along": {"gradients": "states"},
     "logits": {"logits": "float32"},
 }
 
 
-def _vit(program, state, images, depth):
-    model = program.ViT(dim=32 if depth > 1 else 16, depth=depth)
+class _Enough(BaseException):
+    pass
+
+
+class _Loader(DataLoader):
+    """Does not shuffle, and ends the training once so many steps are done."""
+
+    def __init__(self, images, labels, batch_size, done):
+        super().__init__(TensorDataset(images, labels), batch_size=batch_size)
+        self.done = done
+
+    def __iter__(self):
+        for batch in super().__iter__():
+            if self.done():
+                raise _Enough
+            yield batch
+
+
+def _vit(program, state, images, size):
+    model = program.ViT(**size).to(images.device)
     model.load_state_dict(state)
-    return model.to(images.device)
+    return model
 
 
-def fresh(program, depth):
-    """Weights as the network starts with them."""
-    return {"state": copy_state(program.ViT(dim=32 if depth > 1 else 16, depth=depth))}
+def fresh(program, size):
+    """Weights as a network of a size starts with them."""
+    return {"state": copy_state(program.ViT(**size))}
 
 
-def _train(program, model, images, labels, batch_size):
-    program.train(model, DataLoader(TensorDataset(images, labels), batch_size=batch_size))
+def begin(program, state, images, labels, batch_size, size, steps):
+    """Logits of all images before and after each of the first steps, and the weights after the last."""
+    model = _vit(program, state, images, size)
+    seen = []
+
+    def look(*_):
+        with torch.no_grad():
+            seen.append(model(images).clone())
+
+    look()
+    handle = register_optimizer_step_post_hook(look)
+    try:
+        program.train(model, _Loader(images, labels, batch_size, lambda: len(seen) > steps))
+    except _Enough:
+        pass
+    finally:
+        handle.remove()
+    return {"logits": torch.stack(seen), "weights": copy_state(model)}
 
 
-def train(program, state, images, labels, batch_size, depth):
-    """Weights after the epochs that the program trains on its own, on a loader that does not shuffle."""
-    model = _vit(program, state, images, depth)
-    _train(program, model, images, labels, batch_size)
-    return {"weights": copy_state(model)}
-
-
-def trace(program, state, images, labels, batch_size, depth):
-    """The same with the weights after each optimizer step."""
-    model = _vit(program, state, images, depth)
+def trace(program, state, images, labels, batch_size, size):
+    """The weights after each step of a whole training, on a loader that does not shuffle."""
+    model = _vit(program, state, images, size)
     with record_steps(model) as steps:
-        _train(program, model, images, labels, batch_size)
-    return {"trace": steps.weights[:100]}
+        program.train(model, DataLoader(TensorDataset(images, labels), batch_size=batch_size))
+    return {"trace": steps.weights[:200]}
 
 
-def gradient(program, state, images, labels, depth):
-    """The gradient of the loss of a batch."""
-    model = _vit(program, state, images, depth)
-    F.cross_entropy(model(images), labels).backward()
-    return {"gradient": gradients(model)}
+def along(program, states, images, labels, batch_size, size):
+    """The gradient of the loss at each of some weights, on one batch after the other."""
+    batches = list(zip(images.split(batch_size), labels.split(batch_size), strict=True))
+    found = []
+    for step, state in enumerate(states):
+        x, y = batches[step % len(batches)]
+        model = _vit(program, state, images, size)
+        F.cross_entropy(model(x), y).backward()
+        found.append(gradients(model))
+    return {"gradients": found}
 
 
-def logits(program, state, images, depth):
-    """Logits of a batch."""
-    model = _vit(program, state, images, depth)
+def logits(program, state, images, size):
+    """Logits of a batch by a network of a size."""
+    model = _vit(program, state, images, size)
     with torch.no_grad():
         return {"logits": model(images)}

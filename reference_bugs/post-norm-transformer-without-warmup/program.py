@@ -5,13 +5,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 
 class ViT(nn.Module):
-    """Small vision transformer: 16 x 16 images, 4 x 4 patches, 4 classes."""
+    """Small vision transformer: 16 x 16 images, 8 x 8 patches, 4 classes."""
 
-    def __init__(self, dim=32, depth=6, heads=2):
+    def __init__(self, dim=256, depth=8, heads=4):
         super().__init__()
-        self.embed = nn.Linear(16, dim)
-        self.position = nn.Parameter(0.02 * torch.randn(1, 16, dim))
-        layer = nn.TransformerEncoderLayer(dim, heads, 2 * dim, dropout=0.0, batch_first=True)
+        self.embed = nn.Linear(64, dim)
+        self.position = nn.Parameter(0.02 * torch.randn(1, 4, dim))
+        layer = nn.TransformerEncoderLayer(dim, heads, dim, dropout=0.0, batch_first=True)
         self.encoder = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
         self.head = nn.Linear(dim, 4)
         for p in self.encoder.parameters():
@@ -19,11 +19,11 @@ class ViT(nn.Module):
                 nn.init.xavier_uniform_(p)
 
     def forward(self, images):
-        patches = images.unfold(1, 4, 4).unfold(2, 4, 4).reshape(len(images), 16, 16)
+        patches = images.unfold(1, 8, 8).unfold(2, 8, 8).reshape(len(images), 4, 64)
         return self.head(self.encoder(self.embed(patches) + self.position).mean(1))
 
 
-def make_loader(count=128, batch_size=32):
+def make_loader(count=24, batch_size=8):
     generator = torch.Generator().manual_seed(0)
     patterns = torch.randn(4, 16, 16, generator=generator)
     labels = torch.randint(0, 4, (count,), generator=generator)
@@ -33,7 +33,7 @@ def make_loader(count=128, batch_size=32):
 
 def train(model, loader, epochs=20):
     criterion = nn.CrossEntropyLoss()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.001)
     scheduler = CosineAnnealingLR(optimizer, T_max=epochs)
     for epoch in range(epochs):
         losses = []

@@ -98,6 +98,8 @@ def loss_goes_on(grade: Grade) -> None:
 def same_steps(grade: Grade) -> None:
     for parts in ([2, 3], [1, 2, 2]):
         answer, whole, _ = _ask(grade, parts, 0)
+        for got, want in zip(answer["loaded"], answer["weights"][:-1], strict=True):
+            _same(got, want, "of the loaded network", rtol=0.0, atol=0.0)
         last = whole[-len(answer["trace"]) :]
         for step, (got, want) in enumerate(zip(answer["trace"], last, strict=True)):
             _same(got, want, f"at step {step + 1} after resuming", rtol=2e-3, atol=2e-4)

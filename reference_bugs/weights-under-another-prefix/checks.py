@@ -59,6 +59,7 @@ def _ask(grade: Grade, inputs: dict[str, Any]) -> dict[str, Any]:
     lengths = [len(answer[name]) for name in ("trained", "logits", "training")]
     expect(lengths == [count] * 3, f"{count} trainings leave {lengths[1]} loaded networks")
     for entry in answer["logits"]:
+        expect(list(entry) == ["logits"], "a loaded network gives no logits, or more than those")
         shape = tuple(entry["logits"].shape)
         expect(shape == (len(inputs["fresh"]), SPECIES), f"logits have the shape {shape}")
     return answer
@@ -67,13 +68,20 @@ def _ask(grade: Grade, inputs: dict[str, Any]) -> dict[str, Any]:
 @check("symptom", "the loaded network is about as accurate as the one that was saved")
 def loaded_accuracy(grade: Grade) -> None:
     leaves, species = _leaves(grade, 320)
-    state = _state(grade)
-    inputs = {"states": [state], "leaves": [leaves], "species": [species], "fresh": leaves, "epochs": 3}
+    states = [_state(grade), _state(grade)]
+    inputs = {
+        "states": states,
+        "leaves": [leaves] * 2,
+        "species": [species] * 2,
+        "fresh": leaves,
+        "epochs": 3,
+    }
     answer = _ask(grade, {**inputs, "batch_size": 40})
-    _, average = _train(state, leaves, species, 3, 40)
-    want = float((_logits(average, leaves).argmax(1) == species).double().mean())
-    got = float((answer["logits"][0]["logits"].argmax(1) == species).double().mean())
-    expect(got > want - 0.04, f"the averaged network is {want:.1%} accurate, the loaded one {got:.1%}")
+    for entry, state in zip(answer["logits"], states, strict=True):
+        _, average = _train(state, leaves, species, 3, 40)
+        want = float((_logits(average, leaves).argmax(1) == species).double().mean())
+        got = float((entry["logits"].argmax(1) == species).double().mean())
+        expect(got > want - 0.04, f"the averaged network is {want:.1%} accurate, the loaded one {got:.1%}")
 
 
 @check("cause", "every checkpoint gives the averaged weights back, all of them")
@@ -98,11 +106,12 @@ def averaged_weights_come_back(grade: Grade) -> None:
 
 @check("collateral", "training moves the network itself as it did, and a loaded one is in evaluation mode")
 def same_training(grade: Grade) -> None:
-    state, (x, y) = _state(grade), _leaves(grade, 40)
-    inputs = {"states": [state], "leaves": [x], "species": [y], "fresh": x, "epochs": 2, "batch_size": 10}
-    answer = _ask(grade, inputs)
-    expect(answer["traces"] == [[8]], "two epochs of four batches do not take 8 steps of the optimizer")
-    trained, _ = _train(state, x, y, 2, 10)
-    want = {name: tensor.float() for name, tensor in trained.items()}
-    close(answer["trained"][0], want, "after training,", rtol=1e-3, atol=1e-4)
-    expect(answer["training"] == [0], "the loaded network is in training mode")
+    states, data = [_state(grade), _state(grade)], [_leaves(grade, 40), _leaves(grade, 40)]
+    leaves, species = [x for x, _ in data], [y for _, y in data]
+    inputs = {"states": states, "leaves": leaves, "species": species, "fresh": leaves[0], "epochs": 2}
+    answer = _ask(grade, {**inputs, "batch_size": 10})
+    expect(answer["traces"] == [[8], [8]], "two epochs of four batches do not take 8 steps of the optimizer")
+    for got, state, (x, y) in zip(answer["trained"], states, data, strict=True):
+        want = {name: tensor.float() for name, tensor in _train(state, x, y, 2, 10)[0].items()}
+        close(got, want, "after training,", rtol=1e-3, atol=1e-4)
+    expect(answer["training"] == [0, 0], "the loaded network is in training mode")

@@ -105,7 +105,9 @@ class Wall:
         self.scratch = scratch
         self._filter = _system_calls(seccompy, cuda)
         _ = self._filter.program  # compiled here, once
-        seccompy.Filter().program  # noqa: B018 - warms what a first use loads lazily
+        # Warms what a first use loads lazily; the search for the C library would start processes in each child.
+        seccompy.Filter().program  # noqa: B018
+        seccompy.action_supported(seccompy.Action.ERRNO)
 
     @property
     def descriptor(self) -> int:
