@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,7 @@ class BugFolder:
         parts = [*posed, self.probe, self.checks.read_text("utf-8"), self.reference.text]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    @property
+    @cached_property
     def mended_files(self) -> Files:
         """The program's files with the reference fix, or those of the clean program itself.
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,9 @@ from inspect_ai import Task, eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
 
-from redgreenbench.reference_bugs.engine.host import examine
+from redgreenbench.reference_bugs.engine.host import choose_mode, examine
 from redgreenbench.reference_bugs.engine.jail import why_not
+from redgreenbench.reference_bugs.engine.pool import Worker
 
 # inspect keeps one display per process, so the first run would decide for every later test.
 os.environ["INSPECT_DISPLAY"] = "none"
@@ -60,6 +61,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def skip_without() -> Callable[..., None]:
     """What the marker `needs` does, for fixtures that know only later what a test needs."""
     return _skip_without
+
+
+@pytest.fixture(scope="session")
+def worker() -> Iterator[Worker]:
+    """A grader in the strongest mode of this machine, for tests that leave it as it is: starting one costs seconds."""
+    there = Worker(choose_mode())
+    yield there
+    there.close()
 
 
 @pytest.fixture(autouse=True)

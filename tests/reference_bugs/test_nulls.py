@@ -1,12 +1,10 @@
 """Programs that do no work fail every check: a part of the bugs here, all of them in `verify`."""
 
 import ast
-from collections.abc import Iterator
 
 import pytest
 
 from redgreenbench.reference_bugs import nulls
-from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import Request, Worker
 from redgreenbench.reference_bugs.files import located
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
@@ -20,13 +18,6 @@ BUGS = (
     "dropout-active-in-evaluation",
     "cosine-stepped-per-batch",
 )
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    there = Worker(choose_mode())
-    yield there
-    there.close()
 
 
 @pytest.mark.needs("landlock")

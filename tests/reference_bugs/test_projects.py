@@ -11,7 +11,6 @@ from click.testing import CliRunner
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.reference_bugs.__main__ import main
-from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.inside import driver
 from redgreenbench.reference_bugs.engine.pool import Worker
 from redgreenbench.reference_bugs.files import (
@@ -417,13 +416,6 @@ def test_a_project_is_run_in_a_copy_of_it(project: Path) -> None:
         "steps.py",
         "train.py",
     ]
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    there = Worker(choose_mode())
-    yield there
-    there.close()
 
 
 @confined
