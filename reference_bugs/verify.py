@@ -1,7 +1,7 @@
 """Proves that each reference bug is what its folder says: live, mended by its fixes, not by its workarounds or by nothing.
 
-Every program of a folder is graded with several seeds and thread counts in the same way as a submission. Programs that
-do no work are graded as well, and must fail every check.
+Every program of a folder is graded with several seeds and thread counts in the same way as a submission; of what must
+fail the first failure is asked. Programs that do no work are graded as well, and must fail every check.
 """
 
 from __future__ import annotations
@@ -196,7 +196,9 @@ def _grade(
 ) -> tuple[float, dict[str, Any] | str]:
     start = time.monotonic()
     try:
-        answer: dict[str, Any] | str = pool.grade(Request(str(bug.path), program.files, seed, threads))
+        # What must fail is graded up to its first failure and whether the symptom is gone: nothing else is asked of it.
+        request = Request(str(bug.path), program.files, seed, threads, brief=bool(program.fails))
+        answer: dict[str, Any] | str = pool.grade(request)
     except GraderError as error:
         answer = str(error)
     return time.monotonic() - start, answer

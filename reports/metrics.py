@@ -136,7 +136,7 @@ class Registry(BaseModel):
 @cache
 def _documents() -> tuple[dict[str, Metric], Registry]:
     text = Path(__file__).with_name("metrics.yaml").read_text("utf-8")
-    metrics, rest = yaml.safe_load_all(text)
+    metrics, rest = yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return TypeAdapter(dict[str, Metric]).validate_python(metrics), Registry.model_validate(rest)
 
 
@@ -221,8 +221,10 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
         metric: The metric.
     """
     mine = rows["key"].eq(metric.key) & rows["scorer"].eq(metric.scorer)
-    found = rows[mine & rows["status"].eq("scored")]
     columns = ["task", "model", "scenario", "pressure", "epoch", "arm", "value"]
+    if not mine.any():
+        return pd.DataFrame(columns=columns).astype({"value": float})
+    found = rows[mine & rows["status"].eq("scored")]
     if metric.event is not None:
         found = _restricted(found, rows[rows["key"].eq(metric.event) & rows["scorer"].eq(metric.scorer)])
     found = plain(found.loc[_samples(found, metric), columns]).reset_index(drop=True)
