@@ -49,7 +49,7 @@ class Outcome:
 
     Attributes:
         problems: What is not as its folder says, one line each; empty where all is.
-        seconds: Wall-clock seconds of one run of the buggy program, as its user runs it.
+        seconds: Wall-clock seconds of one run of the buggy program; on the CPU without the import of torch.
         grade_ms: Median wall-clock milliseconds of one grade of a fix.
         cpu_ms: Median CPU milliseconds that the fix's process used in one grade.
         peak_mb: Highest memory of a fix's process in megabytes, the warm process's share included.
@@ -180,7 +180,7 @@ def _shows(bug: BugFolder, device: str) -> tuple[float, str]:
     """Seconds of one run of the buggy program, and what is wrong with what it prints."""
     start = time.monotonic()
     try:
-        text = record_symptom(program_path(bug.path), cuda=device == "cuda")
+        text = record_symptom(program_path(bug.path), cuda=device == "cuda", warm=device == "cpu")
     except subprocess.TimeoutExpired:
         return 120.0, "the buggy program did not end within 120 s"
     seconds = time.monotonic() - start

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -76,6 +77,14 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Graders' replies are cached on disk; a test must not see another's."""
     monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr("redgreenbench.reports.cache.cache_folder", lambda: tmp_path / "tables")
+
+
+@pytest.fixture
+def quick_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor without the grade that it makes to see whether fixes are executed, which takes seconds."""
+    # The package shows the command under the module's name.
+    module = sys.modules["redgreenbench.cli.doctor"]
+    monkeypatch.setattr(module, "_executed", lambda host: module.Finding("fixes are executed", "ok", "not tried"))
 
 
 Scripted = Callable[[str, str], str]

@@ -419,6 +419,7 @@ def test_a_project_is_run_in_a_copy_of_it(project: Path) -> None:
 
 
 @confined
+@pytest.mark.usefixtures("warm")
 def test_a_project_is_verified_and_graded_by_hand(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["record", str(project)]) == 0
     quick = ["--seeds", "1", "--threads", "1", "--workers", "1"]
