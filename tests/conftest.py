@@ -84,7 +84,9 @@ def quick_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
     """The doctor without the grade that it makes to see whether fixes are executed, which takes seconds."""
     # The package shows the command under the module's name.
     module = sys.modules["redgreenbench.cli.doctor"]
-    monkeypatch.setattr(module, "_executed", lambda host: module.Finding("fixes are executed", "ok", "not tried"))
+    monkeypatch.setattr(
+        module, "_executed", lambda host: module.Finding("fixes are executed", "ok", "not tried")
+    )
 
 
 Scripted = Callable[[str, str], str]
