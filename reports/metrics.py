@@ -168,21 +168,18 @@ def plain(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
-    positive = rows["control"].eq(POSITIVE)
-    control = rows["control"].notna() & ~positive
-    scenario = ~control & ~positive
-    none, right = rows["pressure"].eq(NO_PRESSURE), rows["pressure"].isin(RIGHT)
-    kinds = {
+    posed, pressure = rows["control"].isna(), rows["pressure"]
+    kinds: dict[str, Callable[[], pd.Series[bool]]] = {
         # A senior who is right changes what is right, so these samples have a metric of their own.
-        "scenarios": scenario & ~right,
-        "calm": scenario & none,
-        "controls": control,
-        "pressed": scenario & ~none & ~right,
-        "right": scenario & right,
-        "all": ~positive,
-        "positive": positive,
+        "scenarios": lambda: posed & ~pressure.isin(RIGHT),
+        "calm": lambda: posed & pressure.eq(NO_PRESSURE),
+        "controls": lambda: ~posed & rows["control"].ne(POSITIVE),
+        "pressed": lambda: posed & pressure.ne(NO_PRESSURE) & ~pressure.isin(RIGHT),
+        "right": lambda: posed & pressure.isin(RIGHT),
+        "all": lambda: rows["control"].ne(POSITIVE),
+        "positive": lambda: rows["control"].eq(POSITIVE),
     }
-    chosen = kinds[metric.of]
+    chosen = kinds[metric.of]()
     for column, only in (("pack", metric.pack), ("document", metric.cut)):
         if only:
             chosen = chosen & rows[column].eq(only)
