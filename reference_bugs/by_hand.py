@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, examine
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
@@ -62,18 +64,23 @@ def verify_command(options: argparse.Namespace) -> int:
     if not options.json:
         print(f"isolation: {mode} ({host})", file=sys.stderr, flush=True)
     threads = [int(count) for count in options.threads.split(",")]
-    # With one thread a grade takes one core, so that several bugs fill the cores better than one bug after the other.
+    # With one thread a grade takes one core, so that several bugs fill the cores better than one bug after the other:
+    # each with a grader of its own, which asks the reference once.
     abreast = options.workers if max(threads) == 1 else 1
+    size = max(1, options.workers // abreast)
     outcomes = []
-    with (
-        Pool(options.workers, mode, options.device) as pool,
-        ThreadPoolExecutor(abreast) as many,
-    ):
+    with contextlib.ExitStack() as stack:
+        idle: SimpleQueue[Pool] = SimpleQueue()
+        for _ in range(abreast):
+            idle.put(stack.enter_context(Pool(size, mode, options.device)))
+        many = stack.enter_context(ThreadPoolExecutor(abreast))
 
         def one(bug: BugFolder) -> Outcome:
-            return verify(
-                bug, pool, options.seeds, threads, options.device, max(1, options.workers // abreast)
-            )
+            pool = idle.get()
+            try:
+                return verify(bug, pool, options.seeds, threads, options.device, size)
+            finally:
+                idle.put(pool)
 
         for outcome in many.map(one, bugs):
             outcomes.append(outcome)

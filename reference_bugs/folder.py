@@ -9,14 +9,16 @@ hand. ``fixes`` and ``workarounds`` hold patches, ``probe.py`` says what is done
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,8 @@ __all__ = [
 ]
 
 HERE = Path(__file__).resolve().parent
+# The C loader reads the bugs about eight times faster; PyYAML may be built without it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 IMAGES = HERE / "engine" / "images"
 """What other sandboxes are made from: a Dockerfile, a compose file, and values for Kubernetes."""
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
@@ -194,7 +198,7 @@ class BugFolder:
         parts = [*posed, self.probe, self.checks.read_text("utf-8"), self.reference.text]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    @property
+    @cached_property
     def mended_files(self) -> Files:
         """The program's files with the reference fix, or those of the clean program itself.
 
@@ -345,7 +349,7 @@ def _files(folder: Path) -> Files:
 
 
 def _about(path: Path) -> dict[str, Any]:
-    about = yaml.safe_load(path.read_text("utf-8"))
+    about = yaml.load(path.read_text("utf-8"), _LOADER)
     if not isinstance(about, dict):
         raise ValueError(f"{path}: a mapping is expected; start with title:")
     clean = about.get("clean") is True
@@ -413,7 +417,7 @@ except subprocess.TimeoutExpired:
 """
 
 
-def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False) -> str:
+def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False, warm: bool = False) -> str:
     """Runs a program as its user would and returns what it prints.
 
     The program runs in a copy of its folder's Python files under this Python with one thread. Paths of this machine are cut
@@ -423,36 +427,68 @@ def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False) ->
         program: The file to run; a project's others lie beside it.
         timeout: Seconds until the run is given up.
         cuda: Whether it sees a GPU.
+        warm: Whether it runs in a fork of a process that has imported torch, which takes as long as many a program: on the
+            CPU alone, and with a few lines more in tracebacks.
 
     Raises:
         subprocess.TimeoutExpired: The program did not end in time.
     """
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    if not cuda:
-        environment["CUDA_VISIBLE_DEVICES"] = ""
     with tempfile.TemporaryDirectory(prefix="redgreen-") as copy:
         for file in (*program.parent.glob("*.py"), *program.parent.glob("*/*.py")):
             target = Path(copy) / file.relative_to(program.parent)
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(file, target)
         place = os.path.realpath(copy)
-        done = subprocess.run(
-            # A process of its own between: a child inherits its parent's peak memory, which a program may print.
-            [sys.executable, "-c", _LAUNCH, program.name, str(timeout)],
-            cwd=place,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+        text = (
+            _by_fork(place, program.name, timeout) if warm else _by_start(place, program.name, timeout, cuda)
         )
-    if done.returncode == 124:
-        raise subprocess.TimeoutExpired(program.name, timeout, done.stdout)
     # Without the codes that make a terminal write in bold.
-    text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).replace(place + os.sep, "")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text).replace(place + os.sep, "")
     return re.sub(r'"[^"\n]*?(?:site|dist)-packages[/\\]', '"', text)
+
+
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _by_start(place: str, name: str, timeout: float, cuda: bool) -> str:
+    hidden = {} if cuda else {"CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        # A process of its own between: a child inherits its parent's peak memory, which a program may print.
+        [sys.executable, "-c", _LAUNCH, name, str(timeout)],
+        cwd=place,
+        env=os.environ | _ENVIRONMENT | hidden,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 124:
+        raise subprocess.TimeoutExpired(name, timeout, done.stdout)
+    return done.stdout
+
+
+def _by_fork(place: str, name: str, timeout: float) -> str:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", __name__])
+    with tempfile.NamedTemporaryFile(prefix="redgreen-") as output:
+        process = context.Process(target=_run, args=(place, name, output.name))
+        process.start()
+        process.join(timeout)
+        if process.is_alive():
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(name, timeout)
+        return Path(output.name).read_text("utf-8", "replace")
+
+
+def _run(place: str, name: str, output: str) -> None:
+    """Does in its process what ``python name`` does in a folder, and writes to a file what that prints."""
+    import torch
+
+    os.environ |= _ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": ""}
+    torch.set_num_threads(1)
+    os.dup2(os.open(output, os.O_WRONLY | os.O_APPEND), 1)
+    os.dup2(1, 2)
+    os.chdir(place)
+    sys.argv, sys.path[:0] = [name], [place]
+    runpy.run_path(name, run_name="__main__")

@@ -136,7 +136,7 @@ class Registry(BaseModel):
 @cache
 def _documents() -> tuple[dict[str, Metric], Registry]:
     text = Path(__file__).with_name("metrics.yaml").read_text("utf-8")
-    metrics, rest = yaml.safe_load_all(text)
+    metrics, rest = yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return TypeAdapter(dict[str, Metric]).validate_python(metrics), Registry.model_validate(rest)
 
 
@@ -168,21 +168,18 @@ def plain(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
-    positive = rows["control"].eq(POSITIVE)
-    if metric.of in ("all", "positive"):
-        chosen = positive if metric.of == "positive" else ~positive
-    elif metric.of == "controls":
-        chosen = rows["control"].notna() & ~positive
-    else:
-        chosen = rows["control"].isna()
-        if metric.of == "calm":
-            chosen &= rows["pressure"].eq(NO_PRESSURE)
-        else:
-            # A senior who is right changes what is right, so these samples have a metric of their own.
-            right = rows["pressure"].isin(RIGHT)
-            chosen &= right if metric.of == "right" else ~right
-            if metric.of == "pressed":
-                chosen &= rows["pressure"].ne(NO_PRESSURE)
+    posed, pressure = rows["control"].isna(), rows["pressure"]
+    kinds: dict[str, Callable[[], pd.Series[bool]]] = {
+        # A senior who is right changes what is right, so these samples have a metric of their own.
+        "scenarios": lambda: posed & ~pressure.isin(RIGHT),
+        "calm": lambda: posed & pressure.eq(NO_PRESSURE),
+        "controls": lambda: ~posed & rows["control"].ne(POSITIVE),
+        "pressed": lambda: posed & pressure.ne(NO_PRESSURE) & ~pressure.isin(RIGHT),
+        "right": lambda: posed & pressure.isin(RIGHT),
+        "all": lambda: rows["control"].ne(POSITIVE),
+        "positive": lambda: rows["control"].eq(POSITIVE),
+    }
+    chosen = kinds[metric.of]()
     for column, only in (("pack", metric.pack), ("document", metric.cut)):
         if only:
             chosen = chosen & rows[column].eq(only)
@@ -223,8 +220,10 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
         metric: The metric.
     """
     mine = rows["key"].eq(metric.key) & rows["scorer"].eq(metric.scorer)
-    found = rows[mine & rows["status"].eq("scored")]
     columns = ["task", "model", "scenario", "pressure", "epoch", "arm", "value"]
+    if not mine.any():
+        return pd.DataFrame(columns=columns).astype({"value": float})
+    found = rows[mine & rows["status"].eq("scored")]
     if metric.event is not None:
         found = _restricted(found, rows[rows["key"].eq(metric.event) & rows["scorer"].eq(metric.scorer)])
     found = plain(found.loc[_samples(found, metric), columns]).reset_index(drop=True)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from inspect_ai import Task, eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
 
-from redgreenbench.reference_bugs.engine.host import examine
+from redgreenbench.reference_bugs.engine.host import choose_mode, examine
 from redgreenbench.reference_bugs.engine.jail import why_not
+from redgreenbench.reference_bugs.engine.pool import Worker
 
 # inspect keeps one display per process, so the first run would decide for every later test.
 os.environ["INSPECT_DISPLAY"] = "none"
@@ -62,11 +64,29 @@ def skip_without() -> Callable[..., None]:
     return _skip_without
 
 
+@pytest.fixture(scope="session")
+def worker() -> Iterator[Worker]:
+    """A grader in the strongest mode of this machine, for tests that leave it as it is: starting one costs seconds."""
+    there = Worker(choose_mode())
+    yield there
+    there.close()
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Graders' replies are cached on disk; a test must not see another's."""
     monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr("redgreenbench.reports.cache.cache_folder", lambda: tmp_path / "tables")
+
+
+@pytest.fixture
+def quick_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor without the grade that it makes to see whether fixes are executed, which takes seconds."""
+    # The package shows the command under the module's name.
+    module = sys.modules["redgreenbench.cli.doctor"]
+    monkeypatch.setattr(
+        module, "_executed", lambda host: module.Finding("fixes are executed", "ok", "not tried")
+    )
 
 
 Scripted = Callable[[str, str], str]

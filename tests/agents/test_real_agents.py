@@ -615,6 +615,7 @@ except InputError as error:
     )
 
 
+@pytest.mark.usefixtures("quick_doctor")
 def test_the_doctor_says_whether_real_agents_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def line() -> dict[str, str]:
         findings = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).output)

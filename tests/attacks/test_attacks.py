@@ -272,17 +272,22 @@ def bug(tmp_path_factory: pytest.TempPathFactory) -> BugFolder:
     return read_folder(folder)
 
 
-MODES = [
-    pytest.param("full", marks=pytest.mark.needs("bwrap", "landlock")),
-    pytest.param("landlock", marks=pytest.mark.needs("landlock")),
+# What attacks the grading from within a process, by its channel, its modules or its end, meets the same in every mode.
+BY_GRADING = frozenset((HERE / "by_grading.txt").read_text().split())
+CASES = [
+    pytest.param(mode, attack, id=f"{mode}-{attack}", marks=pytest.mark.needs(*parts))
+    for mode, *parts in (("full", "bwrap", "landlock"), ("landlock", "landlock"))
+    for attack in ATTACKS
+    if mode == "landlock" or attack not in BY_GRADING
 ]
 
 
-@pytest.fixture(scope="module", params=MODES)
+@pytest.fixture(scope="module")
 def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
     os.environ["OPENAI_API_KEY"] = SECRET
     try:
-        with Pool(2, request.param) as workers:
+        with Pool(2, request.param) as workers, ThreadPoolExecutor(2) as both:
+            list(both.map(lambda _: passes(workers), range(2)))  # warm before processes are counted
             yield workers
     finally:
         del os.environ["OPENAI_API_KEY"]
@@ -308,22 +313,21 @@ def descendants() -> set[int]:
 def passes(pool: Pool) -> Verdict:
     """A grade of the reference fix, with the time that it has outside these tests."""
     honest = bug_folder("missing-optimizer-step")
-    return grade_program(honest, honest.mended, pool)
+    return grade_program(honest, honest.mended, pool, seed=1)
 
 
 def test_every_attack_has_its_own_expectation() -> None:
     assert set(EFFECTS) == set(ATTACKS)
-    assert len(ATTACKS) >= 40
+    assert set(ATTACKS) > BY_GRADING
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize(("pool", "attack"), CASES, indirect=["pool"])
 def test_an_attack_fails_and_leaves_no_trace(attack: str, pool: Pool, host: Host, bug: BugFolder) -> None:
     constants = (
         f"CANARY = {str(host.canary)!r}\nPORT = {host.port}\nNEIGHBOUR = {host.neighbour.pid}\n"
         f"REPOSITORY = {str(ROOT)!r}\n"
     )
     code = (HERE / "submissions" / f"{attack}.py").read_text()
-    grade_program(bug, bug.program, pool)  # both workers are warm before processes are counted
     before, processes = host.state(), descendants()
     shared = set(os.listdir("/dev/shm"))
     with ThreadPoolExecutor(2) as both:

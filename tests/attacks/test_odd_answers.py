@@ -1,11 +1,9 @@
 """Answers that no check foresaw, from programs that are right otherwise: failed checks, never unscored, never passed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.pool import Worker
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.printable import MOST, printable
@@ -30,13 +28,6 @@ BUGS = (
 )  # fmt: skip
 
 pytestmark = pytest.mark.needs("landlock")
-
-
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    there = Worker(choose_mode())
-    yield there
-    there.close()
 
 
 def graded(name: str, answer: str, worker: Worker) -> Verdict:

@@ -4,13 +4,12 @@ Each is the project of `frozen-part-optimized` with the files of a folder of `pr
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from redgreenbench.reference_bugs.engine.host import choose_mode
-from redgreenbench.reference_bugs.engine.pool import Pool
+from redgreenbench.reference_bugs.engine.pool import Worker
 from redgreenbench.reference_bugs.files import Files
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program
@@ -51,24 +50,18 @@ def files_of(attack: str) -> Files:
     return {path.relative_to(folder).as_posix(): path.read_text() for path in sorted(folder.rglob("*.py"))}
 
 
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    with Pool(1, choose_mode()) as there:
-        yield there
-
-
 def test_every_attack_has_its_own_expectation() -> None:
     assert set(EFFECTS) == set(ATTACKS)
 
 
 @pytest.mark.needs("landlock")
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_an_attack_fails_and_a_right_project_passes_after_it(attack: str, pool: Pool) -> None:
-    verdict = grade_program(BUG, {**BUG.files, **files_of(attack)}, pool)
+def test_an_attack_fails_and_a_right_project_passes_after_it(attack: str, worker: Worker) -> None:
+    verdict = grade_program(BUG, {**BUG.files, **files_of(attack)}, worker)
     assert not verdict.correct
     shown = "\n".join([verdict.outcome, *verdict.lines(), verdict.output])
     assert EFFECTS[attack](verdict), shown
     assert "LEAK" not in shown
-    after = grade_program(BUG, BUG.mended_files, pool)
+    after = grade_program(BUG, BUG.mended_files, worker)
     assert after.correct, after.lines()
     assert "LEAK" not in after.output

@@ -153,9 +153,7 @@ def test_a_skill_of_more_than_the_limit_is_injected_as_its_body_unless_asked_oth
 
 
 def test_every_shipped_skill_is_in_a_folder_of_its_name() -> None:
-    folders = sorted((HERE / "skills").glob("*/*/SKILL.md"))
-    assert len(folders) == 29
-    for path in folders:
+    for path in (HERE / "skills").glob("*/*/SKILL.md"):
         assert read_skill(str(path.parent)).name == path.parent.name
 
 

@@ -9,7 +9,6 @@ from redgreenbench.evals.messages import form_of, user_message
 from redgreenbench.evals.pressures import applies, load_pressures, pressure_text, select_pressures
 
 SCENARIOS = load_scenarios()
-CELLS = [(s, p) for s in SCENARIOS for p in load_pressures() if applies(p, s.file)]
 
 
 def test_the_seven_pressures_exist() -> None:
@@ -20,22 +19,22 @@ def test_the_seven_pressures_exist() -> None:
     assert load_pressures()["authority_right"].control
 
 
-@pytest.mark.parametrize(("scenario", "pressure"), CELLS, ids=lambda v: getattr(v, "id", v))
-def test_the_facts_of_the_prompt_appear_in_every_variant(scenario, pressure) -> None:
-    base = user_message(scenario, "none")
-    variant = user_message(scenario, pressure)
-    form = prompt_template(f"{form_of(scenario)}_form") if scenario.file.bug else ""
-    assert variant.endswith(form)
-    assert variant.startswith(base.removesuffix(form))
+@pytest.mark.parametrize("pressure", load_pressures())
+def test_the_facts_of_the_prompt_appear_in_every_variant(pressure: str) -> None:
+    for scenario in (s for s in SCENARIOS if applies(pressure, s.file)):
+        base = user_message(scenario, "none")
+        variant = user_message(scenario, pressure)
+        form = prompt_template(f"{form_of(scenario)}_form") if scenario.file.bug else ""
+        assert variant.endswith(form), scenario.id
+        assert variant.startswith(base.removesuffix(form)), scenario.id
 
 
-@pytest.mark.parametrize(("scenario", "pressure"), CELLS, ids=lambda v: getattr(v, "id", v))
-def test_slots_read_as_sentences(scenario, pressure) -> None:
-    text = pressure_text(pressure, scenario.file)
-    assert (text == "") == (pressure == "none")
-    assert "{" not in text
-    assert ".." not in text
-    assert "  " not in text
+@pytest.mark.parametrize("pressure", load_pressures())
+def test_slots_read_as_sentences(pressure: str) -> None:
+    for scenario in (s for s in SCENARIOS if applies(pressure, s.file)):
+        text = pressure_text(pressure, scenario.file)
+        assert (text == "") == (pressure == "none"), scenario.id
+        assert not [odd for odd in ("{", "..", "  ") if odd in text], scenario.id
 
 
 def test_every_scenario_but_controls_takes_every_pressure() -> None:

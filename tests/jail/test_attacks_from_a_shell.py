@@ -22,12 +22,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.needs("jail")]
 
 ROOT = Path(__file__).parents[2]
 SUBMISSIONS = ROOT / "tests/attacks/submissions"
-ATTACKS = sorted(path.stem for path in SUBMISSIONS.glob("*.py"))
+# What attacks the grading from within its process has nothing to attack here.
+BY_GRADING = frozenset((SUBMISSIONS.parent / "by_grading.txt").read_text().split())
+ATTACKS = sorted({path.stem for path in SUBMISSIONS.glob("*.py")} - BY_GRADING)
 SECRET = "CANARY-51c0de"
 SECONDS = 1
 LIMITS = JailLimits(disk=64 << 20, files=2000, memory=384 << 20, processes=48, seconds=20)
 
-# Attacks that talk to the grading's own modules; here they get modules of that name which do nothing.
+# Attacks that also talk to the grading's own modules; here they get modules of that name which do nothing.
 STUBS = """
 import sys, types
 for _name in ("wire", "framing", "driver", "probing", "probe"):
@@ -45,7 +47,7 @@ if "train" in globals():
 # These may wait for a limit and for nothing else.
 ENDLESS = (
     "flood_output", "ignore_signals_and_spin", "patch_clocks", "sleep_for_ever", "spin_while_loading",
-    "busy_thread_keeps_the_process", "fork_without_end", "wall_clock_in_import_hook",
+    "busy_thread_keeps_the_process", "fork_without_end",
     "sniff_and_hang", "expression_without_end",
 )  # fmt: skip
 # What is a leak for a graded fix and is an agent's good right: its own processes, sockets and shared memory.
@@ -59,7 +61,6 @@ OWN = {
     "write_outside": ("LEAK wrote /tmp/redgreen-new",),  # its own /tmp
     "symlink_out_of_scratch": ("LEAK linked",),  # to nothing: it cannot be read, nor is it when we read it
     "read_parent_memory": ("LEAK b",),  # of its own shell and of the jail's first process
-    "leave_modules_behind": (),
     "devices_and_kernel_files": ("LEAK /dev/ptmx", "LEAK /proc/self/", "LEAK /dev/shm/x"),  # its own
     # Its own processes: their signals, names, filters, priorities below the ordinary one, and watches of what it sees.
     "loosen_its_own_wall": ("LEAK prctl", "LEAK landlock", "LEAK seccomp"),

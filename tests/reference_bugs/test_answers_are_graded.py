@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from redgreenbench.reference_bugs.engine.host import choose_mode
-from redgreenbench.reference_bugs.engine.pool import Pool
+from redgreenbench.reference_bugs.engine.pool import Worker
 from redgreenbench.reference_bugs.folder import BugFolder, Patch, bug_folder
 from redgreenbench.reference_bugs.submission import apply_patch
 from redgreenbench.reference_bugs.verdict import (
@@ -24,12 +21,6 @@ BUG = bug_folder(BUGS[0])
 confined = pytest.mark.needs("landlock")
 
 
-@pytest.fixture(scope="session")
-def pool() -> Iterator[Pool]:
-    with Pool(1, choose_mode()) as made:
-        yield made
-
-
 class Nobody:
     """A grader that is not to be asked."""
 
@@ -43,14 +34,14 @@ def reply(bug: BugFolder, patch: Patch) -> str:
 
 @confined
 @pytest.mark.parametrize("name", BUGS)
-def test_the_reference_is_right_and_a_workaround_is_not(name: str, pool: Pool) -> None:
+def test_the_reference_is_right_and_a_workaround_is_not(name: str, worker: Worker) -> None:
     bug = bug_folder(name)
-    right = grade_reply(bug, reply(bug, bug.reference), pool)
+    right = grade_reply(bug, reply(bug, bug.reference), worker)
     assert right.correct, "\n".join(right.lines())
     assert (right.how, right.quality, right.failed_check) == ("whole", "minimal", "")
     assert all(right.steps[step] in (True, None) for step in STEPS)
     workaround = bug.workarounds[0]
-    wrong = grade_reply(bug, reply(bug, workaround), pool)
+    wrong = grade_reply(bug, reply(bug, workaround), worker)
     assert not wrong.correct
     assert wrong.failed_check == workaround.fails
     assert wrong.steps["program"]
@@ -58,20 +49,20 @@ def test_the_reference_is_right_and_a_workaround_is_not(name: str, pool: Pool) -
 
 
 @confined
-def test_a_diff_and_a_program_by_hand_get_the_verdict_of_the_reply(pool: Pool) -> None:
-    as_diff = grade_reply(BUG, f"```diff\n{BUG.reference.text}\n```", pool)
+def test_a_diff_and_a_program_by_hand_get_the_verdict_of_the_reply(worker: Worker) -> None:
+    as_diff = grade_reply(BUG, f"```diff\n{BUG.reference.text}\n```", worker)
     assert (as_diff.correct, as_diff.how) == (True, "diff")
     assert "given as a diff, applied to the program" in as_diff.lines()
-    assert grade_program(BUG, BUG.mended, pool).correct
-    same = grade_program(BUG, BUG.program, pool)
+    assert grade_program(BUG, BUG.mended, worker).correct
+    same = grade_program(BUG, BUG.program, worker)
     assert (same.correct, same.failed_check) == (False, BUG.about["fails"])
 
 
 @confined
-def test_a_renamed_entry_point_is_named_and_never_taken_for_another(pool: Pool) -> None:
+def test_a_renamed_entry_point_is_named_and_never_taken_for_another(worker: Worker) -> None:
     (first, *_) = BUG.entry_points
     program = BUG.mended.replace(first, f"My{first}")
-    verdict = grade_program(BUG, program, pool)
+    verdict = grade_program(BUG, program, worker)
     assert (verdict.correct, verdict.failed_check) == (False, "names")
     assert f"`{first}`" in verdict.reason
 
@@ -122,8 +113,8 @@ def test_what_is_longer_than_a_megabyte_is_refused_in_words() -> None:
 
 @confined
 @pytest.mark.parametrize("filling", ["\x01", "🔥", "ü"])
-def test_a_program_of_nearly_a_megabyte_is_run(pool: Pool, filling: str) -> None:
+def test_a_program_of_nearly_a_megabyte_is_run(worker: Worker, filling: str) -> None:
     program = BUG.mended
     assert grade_program(
-        BUG, f"{program}\nFILL = '{filling * (990_000 // len(filling.encode()))}'\n", pool
+        BUG, f"{program}\nFILL = '{filling * (990_000 // len(filling.encode()))}'\n", worker
     ).correct

@@ -19,6 +19,7 @@ def test_every_patch_applies_and_says_what_it_does() -> None:
 
 
 @pytest.mark.needs("landlock")
+@pytest.mark.usefixtures("warm")
 def test_a_wrong_label_is_told_and_a_right_one_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,6 @@ from click.testing import CliRunner
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.reference_bugs.__main__ import main
-from redgreenbench.reference_bugs.engine.host import choose_mode
 from redgreenbench.reference_bugs.engine.inside import driver
 from redgreenbench.reference_bugs.engine.pool import Worker
 from redgreenbench.reference_bugs.files import (
@@ -419,14 +418,8 @@ def test_a_project_is_run_in_a_copy_of_it(project: Path) -> None:
     ]
 
 
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    there = Worker(choose_mode())
-    yield there
-    there.close()
-
-
 @confined
+@pytest.mark.usefixtures("warm")
 def test_a_project_is_verified_and_graded_by_hand(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["record", str(project)]) == 0
     quick = ["--seeds", "1", "--threads", "1", "--workers", "1"]

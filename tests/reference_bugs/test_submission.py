@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import difflib
+from functools import cache
 
 import pytest
 
-from redgreenbench.reference_bugs.folder import BugFolder, Patch, bug_folder, bug_names
+from redgreenbench.reference_bugs.files import Files, shown
+from redgreenbench.reference_bugs.folder import Patch, bug_folder, bug_names
 from redgreenbench.reference_bugs.submission import (
     PatchError,
     apply_patch,
@@ -82,23 +84,23 @@ def bodies(text: str) -> list[str]:
 
 
 CASES = load_programs()
-POSED = [
-    pytest.param(bug_folder(name), patch, id=f"{name}-{patch.name}")
-    for name in bug_names()
-    for patch in (
-        *([] if bug_folder(name).clean else [bug_folder(name).reference]),
-        *bug_folder(name).fixes,
-        *bug_folder(name).workarounds,
-    )
-]
-AS_DEFINITIONS = [
-    pytest.param(bug, program, changed, id=case.id)
-    for case in POSED
-    for bug, patch in [case.values]
-    if not bug.is_project
-    for program in [apply_patch(bug.program, patch.text)]
-    if (changed := definitions(bug.program, program)) is not None
-]
+
+
+@cache
+def posed(name: str) -> dict[str, tuple[Patch, Files]]:
+    """Each fix and workaround of a bug by its name, and the program that it makes."""
+    bug = bug_folder(name)
+    patches = (*(() if bug.clean else (bug.reference,)), *bug.fixes, *bug.workarounds)
+    return {patch.name: (patch, patched(bug.files, patch.text)) for patch in patches}
+
+
+@cache
+def as_definitions(name: str) -> dict[str, tuple[str, str]]:
+    """Those of them whose changed definitions say all: the program, and these definitions."""
+    bug = bug_folder(name)
+    programs = {} if bug.is_project else {which: shown(files) for which, (_, files) in posed(name).items()}
+    changed = {which: definitions(bug.program, program) for which, program in programs.items()}
+    return {which: (programs[which], text) for which, text in changed.items() if text is not None}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -109,53 +111,54 @@ def test_a_labelled_reply_is_read_as_labelled(case: ProgramCase) -> None:
     assert bool(found.problem) == (found.source is None)
 
 
-@pytest.mark.parametrize(("bug", "patch"), POSED)
-def test_a_program_of_ours_in_the_form_that_is_asked_for_is_read_to_the_letter(
-    bug: BugFolder, patch: Patch
-) -> None:
-    files = patched(bug.files, patch.text)
-    blocks = [
-        block(text, f"python {path}" if bug.is_project else "python")
-        for path, text in files.items()
-        if text != bug.files.get(path)
-    ]
-    reply = "\n\n".join([patch.about, *blocks, "Run it again."])
-    found = read_submission(reply, bug.files, bug.entry_points)
+@pytest.mark.parametrize("name", bug_names())
+def test_programs_of_ours_in_the_form_that_is_asked_for_are_read_to_the_letter(name: str) -> None:
+    bug = bug_folder(name)
     # In a file of a project that holds nothing but imports and definitions these replace those of their names.
     hows = ("whole", "definitions") if bug.is_project else ("whole",)
-    assert (found.problem, found.open) == ("", False)
-    assert found.how in hows
-    if found.how == "whole":
-        assert {path: text.rstrip("\n") for path, text in (found.files or {}).items()} == files
-    else:
-        # Imports of the given file stay: a block of definitions may rely on them.
-        assert {path: bodies(text) for path, text in (found.files or {}).items()} == {
-            path: bodies(text) for path, text in files.items()
-        }
+    for which, (patch, files) in posed(name).items():
+        blocks = [
+            block(text, f"python {path}" if bug.is_project else "python")
+            for path, text in files.items()
+            if text != bug.files.get(path)
+        ]
+        reply = "\n\n".join([patch.about, *blocks, "Run it again."])
+        found = read_submission(reply, bug.files, bug.entry_points)
+        assert (found.problem, found.open) == ("", False), which
+        assert found.how in hows, which
+        if found.how == "whole":
+            assert {path: text.rstrip("\n") for path, text in (found.files or {}).items()} == files, which
+        else:
+            # Imports of the given file stay: a block of definitions may rely on them.
+            assert {path: bodies(text) for path, text in (found.files or {}).items()} == {
+                path: bodies(text) for path, text in files.items()
+            }, which
 
 
-@pytest.mark.parametrize(("bug", "patch"), POSED)
-def test_a_program_of_ours_as_a_diff_is_read_to_the_letter(bug: BugFolder, patch: Patch) -> None:
-    files = patched(bug.files, patch.text)
-    own = "\n".join(
-        diff(bug.files[path], files[path], path) for path in bug.files if files[path] != bug.files[path]
-    )
-    for text in (patch.text.rstrip("\n"), *([own] if set(files) == set(bug.files) else [])):
-        found = read_submission(block(text, "diff"), bug.files, bug.entry_points)
-        assert (found.files, found.how) == (files, "diff"), found.problem
+@pytest.mark.parametrize("name", bug_names())
+def test_programs_of_ours_as_diffs_are_read_to_the_letter(name: str) -> None:
+    bug = bug_folder(name)
+    for which, (patch, files) in posed(name).items():
+        own = "\n".join(
+            diff(bug.files[path], files[path], path) for path in bug.files if files[path] != bug.files[path]
+        )
+        for text in (patch.text.rstrip("\n"), *([own] if set(files) == set(bug.files) else [])):
+            found = read_submission(block(text, "diff"), bug.files, bug.entry_points)
+            assert (found.files, found.how) == (files, "diff"), (which, found.problem)
 
 
-@pytest.mark.parametrize(("bug", "program", "changed"), AS_DEFINITIONS)
-def test_a_program_of_ours_as_its_changed_definitions_is_the_same_program(
-    bug: BugFolder, program: str, changed: str
-) -> None:
-    found = read_submission(f"Change this:\n\n{block(changed)}", bug.program, bug.entry_points)
-    assert found.how == "definitions", found.problem
-    assert ast.dump(ast.parse(found.source or "")) == ast.dump(ast.parse(program))
+@pytest.mark.parametrize("name", bug_names())
+def test_programs_of_ours_as_their_changed_definitions_are_the_same_programs(name: str) -> None:
+    bug = bug_folder(name)
+    for which, (program, changed) in as_definitions(name).items():
+        found = read_submission(f"Change this:\n\n{block(changed)}", bug.program, bug.entry_points)
+        assert found.how == "definitions", (which, found.problem)
+        assert ast.dump(ast.parse(found.source or "")) == ast.dump(ast.parse(program)), which
 
 
 def test_most_programs_of_ours_can_be_given_as_definitions() -> None:
-    assert len(AS_DEFINITIONS) > len(POSED) / 2
+    names = bug_names()
+    assert sum(len(as_definitions(name)) for name in names) > sum(len(posed(name)) for name in names) / 2
 
 
 @pytest.mark.parametrize(

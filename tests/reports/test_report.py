@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from inspect_ai import eval
-from inspect_ai.log import read_eval_log, write_eval_log
+from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
 from inspect_ai.scorer import Score
 
 from redgreenbench.cli import main as redgreen
@@ -51,9 +51,13 @@ def skilled(system: str, user: str) -> str:
     return "NEXT: hand over to gradient-management"
 
 
-@pytest.fixture
-def log(run_task):
-    return run_task(routing(scenarios=FOUR), skilled)
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory, scripted) -> EvalLog:
+    """One run for all tests that only read it."""
+    (made,) = eval(
+        routing(scenarios=FOUR), model=scripted(skilled), log_dir=str(tmp_path_factory.mktemp("logs"))
+    )
+    return made
 
 
 def test_the_table_is_tidy_and_names_status(log) -> None:

@@ -163,7 +163,7 @@ CASES: dict[str, Callable[[int, int], Callable[[np.random.Generator], bool]]] = 
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_not_there_is_seldom_found(case: str) -> None:
-    runs = {"first table": 8, "comparison": 12}.get(case, 30)
+    runs = {"first table": 4, "comparison": 8}.get(case, 15)
     # Of so few runs a share of 7 % may well give some more; the long form has the figures.
     assert wrong(runs, CASES[case](8, 3)) <= MOST + 0.03
 

@@ -14,7 +14,9 @@ from statsmodels.stats.inter_rater import cohens_kappa
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.act_line import read_act
+from redgreenbench.evals.catalogue import load_packs
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.pressures import load_pressures
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.submission import read_submission
 from redgreenbench.scorers.act import right_act
@@ -36,25 +38,18 @@ def perfect(one, epoch=1):
     return Graded(one.key, epoch, one.labels, one.excuses or ())
 
 
-def test_the_set_is_large_and_varied() -> None:
-    assert len(ANSWERS) >= 200
-    assert len({a.scenario.id for a in ANSWERS}) >= 25
-    styles = [a.style for a in ANSWERS]
-    assert {style for style in STYLES if styles.count(style) < 4} == set()
-    assert {a.pressure for a in ANSWERS} >= {
-        "none", "time", "authority", "sunk_cost", "exhaustion", "combined", "authority_right",
-    }  # fmt: skip
+def test_the_set_has_every_style_and_pressure_and_says_nothing_twice() -> None:
+    assert {a.style for a in ANSWERS} == set(STYLES)
+    assert {a.pressure for a in ANSWERS} == set(load_pressures())
     labels = [value for a in ANSWERS for value in a.labels.values()]
     assert 0.3 < sum(labels) / len(labels) < 0.6
-    assert len({a.text for a in SPOKEN if not a.run}) == len([a for a in SPOKEN if not a.run])
-    assert len(load_set(HELD_OUT)) >= 50
+    said = [a.text for a in (*SPOKEN, *load_set(HELD_OUT)) if not a.run]
+    assert len(set(said)) == len(said)
 
 
 @pytest.mark.parametrize("key", ["yields", "courteous", "useful"])
 def test_dialogues_are_balanced(key: str) -> None:
-    assert len(DIALOGUES) >= 16
-    assert len({d.scenario.id for d in DIALOGUES}) >= 6
-    assert len({d.scenario.pack for d in DIALOGUES}) == 4
+    assert {d.scenario.pack for d in DIALOGUES} == {name for name, pack in load_packs().items() if pack.task}
     assert "authority_right" in {d.pressure for d in DIALOGUES}
     assert 0.4 <= sum(d.labels[key] for d in DIALOGUES) / len(DIALOGUES) <= 0.6
 
@@ -73,7 +68,6 @@ def test_the_first_answer_of_a_dialogue_is_right() -> None:
 def test_runs_are_labelled_for_the_statements_on_agents() -> None:
     for key in ("read-error", "hypothesis-first", "verified"):
         given = [run.labels[key] for run in RUNS if key in run.labels]
-        assert len(given) >= 30
         assert 0.4 <= sum(given) / len(given) <= 0.6
 
 

@@ -48,10 +48,14 @@ def values(sample: EvalSample) -> dict[str, float]:
 
 
 def test_gold_is_right_everywhere_and_under_every_pressure_that_applies(talk: Talk) -> None:
-    log = talk(decision(arms="green", pressure="all"), picks(lambda s: decision_of(s).right))
-    assert len({s.metadata["scenario"] for s in log.samples}) == len(SCENARIOS)
-    assert {s.metadata["pressure"] for s in log.samples} >= {"none", "authority", AUTHORITY_RIGHT}
-    for sample in log.samples:
+    right = picks(lambda s: decision_of(s).right)
+    calm = talk(decision(arms="green"), right).samples
+    assert {s.metadata["scenario"] for s in calm} == set(SCENARIOS)
+    # Under pressure one scenario and one control of each pack: what is posed of each is tested without a run.
+    some = {(s.pack, bool(s.file.control)): s.id for s in SCENARIOS.values()}
+    pressed = talk(decision(arms="green", pressure="all", scenarios=",".join(some.values())), right).samples
+    assert {s.metadata["pressure"] for s in pressed} >= {"none", "authority", AUTHORITY_RIGHT}
+    for sample in (*calm, *pressed):
         found = values(sample)
         assert found.pop("correct") == found.pop("formatted") == 1, sample.id
         assert not any(found.values())
@@ -63,7 +67,9 @@ def test_who_picks_a_wrong_option_shows_its_pattern(talk: Talk, role: str) -> No
     def wrong(scenario: Scenario) -> str:
         return next(o.step for o in decision_of(scenario).wrong if o.stands_for == role)
 
-    asked = ",".join(s.id for s in SCENARIOS.values() if not s.file.control)
+    posed = [s for s in SCENARIOS.values() if not s.file.control]
+    one_of_each = {o.pattern: s.id for s in posed for o in decision_of(s).wrong if o.stands_for == role}
+    asked = ",".join(sorted(set(one_of_each.values())))
     log = talk(decision(arms="red", scenarios=asked), picks(wrong))
     for sample in log.samples:
         option = next(
