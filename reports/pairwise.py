@@ -159,7 +159,7 @@ def answer_pairs(sides: Sides) -> tuple[AnswerPair, ...]:
     both = logs.reindex(columns=[BASE, HEAD]).dropna()
     return tuple(
         sorted(
-            AnswerPair(*map(str, key[:4]), int(key[4]), str(base), str(head))
+            AnswerPair(str(key[0]), str(key[1]), str(key[2]), str(key[3]), int(key[4]), str(base), str(head))
             for key, base, head in both.itertuples(name=None)
         )
     )
