@@ -13,16 +13,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+import pandas as pd
 from scipy import stats
 
 from redgreenbench.reports.compare import BASE, HEAD, Sides
 from redgreenbench.reports.inference import adjust
+from redgreenbench.reports.reading import VOID
 from redgreenbench.reports.rules import MOST_MISSING
 
-__all__ = ["JUDGED", "AnswerPair", "PairVerdict", "Preference", "Tally", "answer_pairs", "preferences"]
+__all__ = [
+    "JUDGED",
+    "LOST",
+    "AnswerPair",
+    "PairVerdict",
+    "Preference",
+    "Tally",
+    "answer_pairs",
+    "preferences",
+]
 
 JUDGED = "judged"
 """The score of answers that are replies, which alone can be compared; letters of decisions have none."""
+
+LOST = "a side's answer failed or is void"
+"""The reason of a pair that cannot be shown."""
 
 _ALPHA = 0.05
 _TOLERANCE = 1e-12
@@ -145,18 +159,25 @@ class Preference:
         return sum(t.unscored for t in self.scenarios)
 
 
-def answer_pairs(sides: Sides) -> tuple[AnswerPair, ...]:
-    """The pairs of replies that both sides have, paired as in a comparison.
+def answer_pairs(sides: Sides) -> tuple[tuple[AnswerPair, ...], tuple[PairVerdict, ...]]:
+    """The pairs of replies that both sides have, paired as in a comparison, and those of which an answer failed or is void.
 
     Args:
         sides: What is compared.
     """
+    rows = sides.rows
+    judged = rows["scorer"].eq(JUDGED)
+    planned = _paired(rows[rows["task"].isin(list(rows.loc[judged, "task"].unique()))])
+    given = set(_paired(rows[judged & rows["reason"].ne(VOID)]))
+    lost = tuple(PairVerdict(pair, None, reason=LOST) for pair in planned if pair not in given)
+    return tuple(sorted(given)), lost
+
+
+def _paired(rows: pd.DataFrame) -> tuple[AnswerPair, ...]:
+    """Answers of both sides to the same question, by what rows there are of them."""
     names = ["model", "task", "scenario", "pressure", "epoch"]
-    replies = sides.rows.loc[sides.rows["scorer"].eq(JUDGED), [*names, "arm", "log"]].astype(object)
-    logs = (
-        replies.drop_duplicates([*names, "arm"], keep="last").set_index([*names, "arm"])["log"].unstack("arm")
-    )
-    both = logs.reindex(columns=[BASE, HEAD]).dropna()
+    found = rows[[*names, "arm", "log"]].astype(object).drop_duplicates([*names, "arm"], keep="last")
+    both = found.set_index([*names, "arm"])["log"].unstack("arm").reindex(columns=[BASE, HEAD]).dropna()
     return tuple(
         sorted(
             AnswerPair(str(key[0]), str(key[1]), str(key[2]), str(key[3]), int(key[4]), str(base), str(head))

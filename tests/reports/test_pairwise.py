@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from inspect_ai import eval as run_eval
@@ -13,7 +14,10 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool,
 from redgreenbench.cli import main as redgreen
 from redgreenbench.cli import sidebyside
 from redgreenbench.evals.catalogue import load_scenarios
-from redgreenbench.reports.pairwise import AnswerPair, PairVerdict, preferences
+from redgreenbench.reports.compare import Sides
+from redgreenbench.reports.load import COLUMNS
+from redgreenbench.reports.pairwise import LOST, AnswerPair, PairVerdict, answer_pairs, preferences
+from redgreenbench.reports.reading import VOID
 from redgreenbench.scorers.grading.evidence import Transcript
 from redgreenbench.scorers.grading.pairs import (
     Choice,
@@ -160,6 +164,25 @@ def test_outcomes() -> None:
     both = preferences([*up, *(verdict(f"s{n}", 1, model="n") for n in range(6))])
     assert [one.p_adjusted for one in both] == [pytest.approx(4 / 64)] * 2
     assert {one.outcome for one in both} == {"no preference shown"}
+
+
+def test_void_and_failed_answers_are_not_shown_and_are_counted() -> None:
+    rows = [
+        dict.fromkeys(COLUMNS)
+        | {"task": "routing", "model": "m", "scenario": scenario, "pressure": "none", "arm": arm, "epoch": 1, "log": arm,
+           "scorer": scorer, "reason": reason}
+        for scenario, scorer, reason in (("a", "judged", ""), ("b", "judged", VOID), ("c", None, "it broke"))
+        for arm in ("base", "head")
+    ]  # fmt: skip
+    rows.append(rows[0] | {"task": "decision", "scorer": "decision"})
+    rows.append(rows[0] | {"scenario": "only-base"})
+    pairs, lost = answer_pairs(Sides(pd.DataFrame(rows, columns=list(COLUMNS)), "old", "new", ()))
+    assert [pair.scenario for pair in pairs] == ["a"]
+    assert [(one.pair.scenario, one.value, one.reason) for one in lost] == [
+        ("b", None, LOST),
+        ("c", None, LOST),
+    ]
+    assert only(*lost, verdict("a", 1)).outcome == "invalid"
 
 
 def test_a_grader_that_guesses_shows_a_preference_in_few_runs() -> None:

@@ -74,7 +74,7 @@ def prefer_sides(
     """
     from redgreenbench.reports.pairwise import answer_pairs, preferences
 
-    pairs = answer_pairs(sides)
+    pairs, lost = answer_pairs(sides)
     if not pairs:
         raise InputError(
             "--pairwise: both sides have no reply to the same question; it compares replies, not the letters of decisions"
@@ -88,7 +88,7 @@ def prefer_sides(
     if len(asked) < len(pairs):
         notes.append(f"{len(pairs) - len(asked)} pairs are not compared: their two questions differ")
     click.echo(f"pairwise: {len(asked)} pairs of replies, each shown in both orders", err=True)
-    return preferences(_verdicts(asked, graders, log_dir, quiet)), tuple(notes)
+    return preferences([*_verdicts(asked, graders, log_dir, quiet), *lost]), tuple(notes)
 
 
 def _read(
