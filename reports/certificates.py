@@ -7,7 +7,7 @@ from pathlib import Path
 
 from redgreenbench.reports.reading import LogInfo
 
-__all__ = ["CERTIFICATES", "certificate_path", "grader_notes"]
+__all__ = ["CERTIFICATES", "certificate_path", "grader_notes", "pairwise_note"]
 
 CERTIFICATES = Path("certificates")
 """The folder in which `redgreen calibrate` puts certificates and reports look for them."""
@@ -50,3 +50,24 @@ def _note(grader: str, prompt: str, folder: Path) -> str:
     if prompt and record.get("grader_prompt") != prompt:
         said += ", with another prompt than in these logs"
     return said
+
+
+def pairwise_note(grader: str, prompt: str, folder: Path = CERTIFICATES) -> str:
+    """One line on a grader that compares replies: what its certificate says of that, or that nothing is known.
+
+    Args:
+        grader: The model; of several that vote, their names joined by ``+``.
+        prompt: Hash of what it is told.
+        folder: Where certificates lie.
+    """
+    path = certificate_path(grader, folder)
+    try:
+        found = json.loads(path.read_text("utf-8"))["pairwise"]
+        said = f"grader {grader}: {found['verdict']} for comparing replies by {found['n']} labelled pairs"
+        other = found["prompt"] != prompt
+    except (OSError, ValueError, KeyError, TypeError):
+        return (
+            f"grader {grader}: not certified for comparing replies; `redgreen calibrate --grader {grader}` "
+            "measures what it is worth"
+        )
+    return said + ", with another prompt than here" if other else said

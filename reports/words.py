@@ -19,7 +19,9 @@ __all__ = [
     "level",
     "p_text",
     "share_of",
+    "tally_text",
     "value_text",
+    "votes_text",
 ]
 
 BLANK = "–"
@@ -97,3 +99,15 @@ def estimate_text(one: Estimate | None) -> str:
     if one.kind == MEAN:
         return f"{value_text(one)} [{level(low, scale, unit=False)}, {level(high, scale, unit=False)}]"
     return f"{value_text(one)} [{change(low, scale)}, {change(high, scale)}]"
+
+
+def tally_text(won: int, tied: int, lost: int) -> str:
+    """Wins, ties and losses: ``12 won, 5 tied, 3 lost``."""
+    return f"{won} won, {tied} tied, {lost} lost"
+
+
+def votes_text(value: float, low: float, high: float) -> str:
+    """A share with its interval: ``78 % [52, 94]``."""
+    if math.isnan(value):
+        return BLANK
+    return f"{level(value)} [{level(low, unit=False)}, {level(high, unit=False)}]"

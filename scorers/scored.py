@@ -74,10 +74,10 @@ SCORERS: dict[str, Spec] = {}
 
 @metric
 def means() -> Metric:
-    """The mean of each key over the samples to which it applies; NaN where it applies to none.
+    """The mean of each key over the samples to which it applies; a key that applies to none is left out.
 
-    One metric over whole scores, because a metric per key makes inspect copy every score once for each. Intervals are
-    computed after the run.
+    A log's results hold no NaN, which is no JSON and at which readers of logs stop. One metric over whole scores, because a
+    metric per key makes inspect copy every score once for each. Intervals are computed after the run.
     """
 
     def compute(scores: list[SampleScore]) -> Value:
@@ -88,7 +88,8 @@ def means() -> Metric:
                 column = columns.setdefault(key, [])
                 if not math.isnan(number):
                     column.append(number)
-        return {key: sum(column) / len(column) if column else math.nan for key, column in columns.items()}
+        # Of nothing at all inspect would make a NaN; None it leaves out.
+        return {key: sum(column) / len(column) for key, column in columns.items() if column} or {"": None}
 
     return compute
 

@@ -1,7 +1,6 @@
 """Traps of the libraries below us that were met once; each test keeps us out of one."""
 
 import ast
-import math
 from functools import cache
 from pathlib import Path
 
@@ -77,7 +76,7 @@ def test_a_mean_over_nothing_is_no_number(run_task) -> None:
     log = run_task(routing(scenarios="control-cross-entropy-logits"), lambda s, u: "NEXT: answer")
     (act,) = [s for s in log.results.scores if s.name == "act"]
     values = {m.name: m.value for m in act.metrics.values()}
-    assert math.isnan(values["correct"])
+    assert "correct" not in values
     assert values["restrained"] == 1.0
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,8 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from redgreenbench.reports.estimate import ALL, DIFFERENCE, MEAN, Estimate
+from redgreenbench.reports.leaderboard import columns
+from redgreenbench.reports.leaderboard.columns import Column, effect, number
 from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.results import Slice
 from redgreenbench.reports.load import COLUMNS
@@ -42,10 +42,19 @@ SCHEMA_VERSION = "2"
 _PEEK = 1_000
 
 
-@cache
 def schema(name: str) -> Any:
-    """A published schema: ``leaderboard`` or ``answers``."""
-    return json.loads(Path(__file__).with_name(f"{name}.schema.json").read_text("utf-8"))
+    """A published schema: ``leaderboard``, rows of which have a key for each column that takes something, or ``answers``."""
+    found = json.loads(Path(__file__).with_name(f"{name}.schema.json").read_text("utf-8"))
+    if name == "leaderboard":
+        row, own = found["$defs"]["row"], _own()
+        row["required"] += [column.key for column in own]
+        row["properties"] |= {column.key: dict(column.schema) for column in own}
+    return found
+
+
+def _own() -> list[Column]:
+    """The columns of which the document holds something under their key."""
+    return [column for column in columns.COLUMNS if column.take]
 
 
 def validate(name: str, data: Any) -> None:
@@ -57,22 +66,11 @@ def validate(name: str, data: Any) -> None:
     jsonschema.Draft202012Validator(schema(name)).validate(data)
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else round(float(value), 6)
-
-
 def _rate(one: Estimate | None) -> dict[str, Any] | None:
     if one is None or not one.answers:
         return None
-    bounds = {"value": _number(one.value), "low": _number(one.low), "high": _number(one.high)}
+    bounds = {"value": number(one.value), "low": number(one.low), "high": number(one.high)}
     return bounds | {"answers": one.answers, "scenarios": one.n}
-
-
-def _effect(one: Estimate | None) -> dict[str, Any] | None:
-    if one is None or not one.n or math.isnan(one.value):
-        return None
-    names = ("value", "low", "high", "p", "p_adjusted")
-    return {n: _number(getattr(one, n)) for n in names} | {"scenarios": one.n, "verdict": one.verdict}
 
 
 def _slice(key: tuple[str, str], found: Slice) -> dict[str, Any]:
@@ -80,7 +78,7 @@ def _slice(key: tuple[str, str], found: Slice) -> dict[str, Any]:
         "pressure": key[0],
         "split": key[1],
         "value": _rate(found.value),
-        "lift": _effect(found.lift),
+        "lift": effect(found.lift),
         "rank_low": found.rank.low,
         "rank_high": found.rank.high,
     }
@@ -121,7 +119,7 @@ def _metrics(entry: Entry) -> list[dict[str, Any]]:
                     "source": one.described.scorer,
                     "value": _rate(one),
                     "red": _rate(entry.view.get(one.metric, "red")),
-                    "difference": _effect(entry.get(one.metric, DIFFERENCE)),
+                    "difference": effect(entry.get(one.metric, DIFFERENCE)),
                     "lost": one.lost,
                 }
             )
@@ -138,13 +136,8 @@ def _row(entry: Entry, tab: Tab) -> dict[str, Any]:
             {"pack": s.pack, "name": s.name, "version": s.version, "hash": s.hash} for s in entry.skills
         ],
         "delivery": entry.delivery,
-        "date": entry.date,
-        "epochs": entry.epochs,
-        "missing": entry.missing,
+        **{column.key: column.take(entry) for column in _own() if column.take},
         "results": [_slice(key, s) for key, s in sorted(entry.slices.items())],
-        "over_firing": _effect(entry.get("restraint", DIFFERENCE)),
-        "noise_band": _number(entry.noise.band) if entry.noise else None,
-        "flip_rate": _number(entry.noise.flips) if entry.noise else None,
         "metrics": _metrics(entry),
         "provenance": _provenance(entry, tab),
     }
@@ -176,8 +169,7 @@ def slice_rows(data: Mapping[str, Any]) -> pd.DataFrame:
     for tab in data["tabs"]:
         for row in tab["rows"]:
             skills = row["skills"]
-            took = {m["metric"]: m["value"]["value"] for m in row["metrics"]}
-            over = row["over_firing"] or {}
+            by_column = {k: v for column in columns.COLUMNS for k, v in column.in_flat(row).items()}
             for one in row["results"]:
                 value, lift = one["value"] or {}, one["lift"] or {}
                 lines.append(
@@ -205,14 +197,7 @@ def slice_rows(data: Mapping[str, Any]) -> pd.DataFrame:
                             f"lift_{name}": lift.get(name)
                             for name in ("value", "low", "high", "p", "p_adjusted", "verdict")
                         },
-                        **{f"over_firing_{name}": over.get(name) for name in ("value", "low", "high")},
-                        "noise_band": row["noise_band"],
-                        "input_tokens": took.get("input-tokens"),
-                        "output_tokens": took.get("output-tokens"),
-                        "cost": took.get("cost"),
-                        "epochs": row["epochs"],
-                        "missing": row["missing"],
-                        "date": row["date"],
+                        **by_column,
                         "graders": ";".join(row["provenance"]["graders"]),
                         "inspect": ";".join(row["provenance"]["inspect"]),
                         "commits": ";".join(row["provenance"]["commits"]),

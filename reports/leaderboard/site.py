@@ -15,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reports.estimate import ALL, DIFFERENCE
+from redgreenbench.reports.leaderboard import columns
+from redgreenbench.reports.leaderboard.cells import caveat
 from redgreenbench.reports.leaderboard.entries import Entry, Tab, build_tabs
 from redgreenbench.reports.leaderboard.exports import write_exports
 from redgreenbench.reports.leaderboard.sources import Card, LogFacts, ScenarioText, clip, facts_of, texts_of
@@ -22,8 +24,6 @@ from redgreenbench.reports.leaderboard.transcripts import bundle
 from redgreenbench.reports.leaderboard.views import (
     Links,
     answer_cells,
-    caveat,
-    index_rows,
     island,
     methods,
     row_page,
@@ -42,10 +42,6 @@ _MOST_FIGURES = 12
 
 
 _GENERATOR = 'name="generator" content="redgreen leaderboard"'
-_COLUMNS = (
-    ("Rank", "num"), ("Model and skill", ""), ("Value", "num"), ("Lift", "num"), ("Lift by pressure", ""),
-    ("Over-firing", "num"), ("n", "num"), ("Tokens", "num"), ("Cost", "num"), ("Date", ""),
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -216,7 +212,6 @@ class _Writer:
                 {
                     "tab": tab,
                     "metric": registry[tab.metric],
-                    "rows": index_rows(tab),
                     "pressures": sorted(
                         {p for p, _ in slices if p != ALL}, key=lambda p: (p != NO_PRESSURE, p)
                     ),
@@ -239,7 +234,7 @@ class _Writer:
             logs=len(self.files),
             models=models,
             scripted=[model for model in models if caveat(model)],
-            columns=_COLUMNS,
+            columns=[column for column in columns.COLUMNS if column.title and column.cell],
             pressures=sorted(
                 {p for one in shown for p in one["pressures"]}, key=lambda p: (p != NO_PRESSURE, p)
             ),

@@ -13,22 +13,19 @@ from markupsafe import Markup
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.compliance import compliance_of
 from redgreenbench.reports.estimate import ALL, DIFFERENCE, EROSION, INTERACTION, MEAN, RATIO, Estimate
+from redgreenbench.reports.leaderboard.cells import caveat, lift_cell, slice_cells
 from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.exports import SCHEMA_VERSION
-from redgreenbench.reports.leaderboard.identity import short_hash
-from redgreenbench.reports.leaderboard.results import Slice
-from redgreenbench.reports.leaderboard.strips import answer_marks, direction, lift_strip, value_strip
+from redgreenbench.reports.leaderboard.strips import answer_marks, value_strip
 from redgreenbench.reports.leaderboard.transcripts import link
 from redgreenbench.reports.metrics import load_metrics, load_registry
 from redgreenbench.reports.render.sections import samples_of, source
 from redgreenbench.reports.rules import full_scenarios
-from redgreenbench.reports.words import BLANK, estimate_text, level, p_text, value_text
+from redgreenbench.reports.words import BLANK, estimate_text, level, p_text
 
 __all__ = [
     "Links",
     "answer_cells",
-    "caveat",
-    "index_rows",
     "island",
     "methods",
     "metric_rows",
@@ -56,84 +53,12 @@ class Links:
         return root + link(log, scenario, pressure, arm, epoch)
 
 
-def caveat(model: str) -> str:
-    """What has to be said beside a model's name; empty for most."""
-    if model.startswith("mockllm/"):
-        return "scripted, not a language model"
-    if model.startswith("embedded/"):
-        return "embedded demonstration model, too weak to judge a skill by"
-    return ""
-
-
-def _lift(one: Estimate | None) -> dict[str, Any]:
-    text = estimate_text(one)
-    return {
-        "text": text,
-        "class": direction(one) if text != BLANK else "none",
-        "sort": _sortable(one.value if one else math.nan),
-        "strip": lift_strip(one) if one and one.described.scale == "share" else Markup(""),
-    }
-
-
-def _sortable(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"
-
-
-def _amount(entry: Entry, metric: str) -> tuple[str, str]:
-    one = entry.get(metric)
-    return (BLANK, "") if one is None else (value_text(one), _sortable(one.value))
-
-
-def _slice_view(found: Slice) -> dict[str, Any]:
-    return {
-        "rank": str(found.rank),
-        "rank_sort": found.rank.low * 1000 + found.rank.high,
-        "value": estimate_text(found.value),
-        "value_sort": _sortable(found.value.value),
-        "strip": value_strip(found.value),
-        "n": f"{found.value.n} ({found.value.answers})",
-        "n_sort": found.value.answers,
-        "lift": _lift(found.lift),
-    }
-
-
-def index_rows(tab: Tab) -> list[dict[str, Any]]:
-    """The rows of a tab's table."""
-    rows = []
-    for entry in tab.entries:
-        by_pressure = [
-            {"pressure": pressure, **_lift(s.lift)}
-            for (pressure, split), s in entry.slices.items()
-            if split == ALL and pressure != ALL and s.lift is not None and s.lift.n
-        ]
-        by_pressure.sort(key=lambda one: (one["pressure"] != NO_PRESSURE, one["pressure"]))
-        for one in by_pressure:
-            one["short"] = one["text"].partition(" ")[0]
-        tokens = [_amount(entry, name) for name in ("input-tokens", "output-tokens")]
-        cost = _amount(entry, "cost")
-        rows.append(
-            {
-                "entry": entry,
-                "caveat": caveat(entry.model),
-                "hash": ", ".join(dict.fromkeys(short_hash(s.hash) for s in entry.skills)),
-                "all": _slice_view(entry.slices[ALL, ALL]),
-                "by_pressure": by_pressure,
-                "over": _lift(entry.get("restraint", DIFFERENCE)),
-                "tokens": " / ".join(text for text, _ in tokens),
-                "tokens_sort": tokens[1][1],
-                "cost": cost[0],
-                "cost_sort": cost[1],
-            }
-        )
-    return rows
-
-
 def island(tab: Tab) -> dict[str, Any]:
     """By pressure and split, then by row, what a filtered table shows; read by the page's script."""
     found: dict[str, Any] = {}
     for entry in tab.entries:
         for (pressure, split), one in entry.slices.items():
-            view = _slice_view(one)
+            view = slice_cells(one)
             value, lift = one.value, one.lift
             numbers = [value.value, value.low, value.high]
             numbers += [lift.value, lift.low, lift.high] if lift else [math.nan] * 3
@@ -161,7 +86,7 @@ def _metric_row(entry: Entry, one: Estimate) -> dict[str, Any]:
         "value": estimate_text(one),
         "strip": value_strip(one) if metric.scale == "share" else Markup(""),
         "ratio": estimate_text(entry.get(one.metric, RATIO)),
-        "lift": _lift(delta),
+        "lift": lift_cell(delta),
         "p": p_text(delta.p_adjusted if delta else math.nan),
         "n": f"{max(m.n for m in means)} ({sum(m.answers for m in means)})",
         "lost": sum(m.lost for m in means),
@@ -198,7 +123,7 @@ def pressure_rows(entry: Entry) -> list[dict[str, Any]]:
         return (split != ALL, split, pressure != ALL, pressure != NO_PRESSURE, pressure)
 
     ordered = sorted(entry.slices.items(), key=lambda item: place(item[0]))
-    return [{"pressure": p, "split": s, **_slice_view(found)} for (p, s), found in ordered]
+    return [{"pressure": p, "split": s, **slice_cells(found)} for (p, s), found in ordered]
 
 
 def _erosion(entry: Entry) -> list[dict[str, Any]]:
@@ -211,8 +136,8 @@ def _erosion(entry: Entry) -> list[dict[str, Any]]:
                 "metric": mine.described.title,
                 "pressure": mine.slice.partition("=")[2],
                 "red": estimate_text(view.get(mine.metric, Arm.RED.value, EROSION, mine.slice)),
-                "mine": _lift(mine),
-                "less": _lift(view.get(mine.metric, entry.arm, INTERACTION, mine.slice)),
+                "mine": lift_cell(mine),
+                "less": lift_cell(view.get(mine.metric, entry.arm, INTERACTION, mine.slice)),
                 "n": mine.n,
             }
         )
@@ -231,7 +156,7 @@ def row_page(entry: Entry) -> dict[str, Any]:
     ]
     cells = samples_of(view.rows)
     return {
-        "top": _slice_view(entry.slices[ALL, ALL]),
+        "top": slice_cells(entry.slices[ALL, ALL]),
         "caveat": caveat(entry.model),
         "compliance": compliance_of(view.rows),
         "groups": [

@@ -15,9 +15,10 @@ from xml.etree import ElementTree
 
 from redgreenbench.reports.compare import Sides, shown, transcripts_of
 from redgreenbench.reports.estimate import Estimate, Frame
+from redgreenbench.reports.pairwise import Preference
 from redgreenbench.reports.rules import BLOCK, PASS, GateResult, outcome_of
 from redgreenbench.reports.usage import Usage
-from redgreenbench.reports.words import change, estimate_text, p_text, value_text
+from redgreenbench.reports.words import change, estimate_text, p_text, tally_text, value_text, votes_text
 
 __all__ = [
     "LINES",
@@ -93,6 +94,7 @@ def as_markdown(
     command: str = "",
     about: About | None = None,
     most: int = LINES,
+    preferred: Sequence[Preference] = (),
 ) -> str:
     """The comment.
 
@@ -104,6 +106,7 @@ def as_markdown(
         command: The command that reproduces it.
         about: What else to say; with it the comment has sections on validity and cost.
         most: Lines that it may have; metrics give way to everything else.
+        preferred: What graders prefer of each model's replies, side by side.
     """
     compared = shown(frame)
     if about:
@@ -119,7 +122,7 @@ def as_markdown(
     top += _gates_table(gates, _GATES + rows)
     warnings = [*(f"compared although they differ: {d}" for d in sides.differs), *sides.notes, *notes]
     forms = [f"- {'⚠ ' * bool(one.unlike)}{escape(one.model)}: {one.text}" for one in sides.compliance]
-    bottom = _scenario_lines(compared, _SCENARIOS + rows)
+    bottom = _preferred_lines(preferred, _SCENARIOS + rows) + _scenario_lines(compared, _SCENARIOS + rows)
     if about:
         bottom += _bullets("**Validity**", forms, about.validity, warnings, _VALIDITY + rows)
         bottom += _cost_table(about.cost)
@@ -213,6 +216,35 @@ def _metrics_table(frame: Frame, compared: Sequence[Estimate], most: int) -> lis
     return lines
 
 
+def _preferred_lines(preferred: Sequence[Preference], most: int) -> list[str]:
+    """The replies side by side: a row a model, and the scenarios in which one side is preferred most."""
+    if not preferred:
+        return []
+    lines = [
+        "",
+        "| replies side by side | outcome | scenarios | votes for head [95 %] | p, corrected | pairs | flips |",
+        "|---|---|---|---:|---:|---|---:|",
+    ]
+    for one in preferred:
+        pairs = [sum(getattr(t, what) for t in one.scenarios) for what in ("won", "tied", "lost")]
+        cells = [
+            escape(one.model),
+            f"{one.outcome}{f': {escape(one.why)}' if one.why else ''}",
+            tally_text(one.won, one.tied, one.lost),
+            votes_text(one.value, one.low, one.high),
+            p_text(one.p_adjusted),
+            tally_text(*pairs) + (f", {one.unscored} not decided" if one.unscored else ""),
+            f"{one.flips} ({one.flips_first} to the first)" if one.flips else "0",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    for what, sign in (("Base", -1), ("Head", 1)):
+        votes = [(sign * t.net, t) for one in preferred for t in one.scenarios if sign * t.net > 0]
+        ranked = sorted(votes, key=lambda vote: (-vote[0], vote[1].scenario))[:most]
+        told = [f"{escape(t.scenario)} ({tally_text(t.won, t.tied, t.lost)})" for _, t in ranked]
+        lines += ["", f"{what} preferred: {'; '.join(told) or 'none'}"]
+    return lines
+
+
 def _headline(compared: Sequence[Estimate]) -> str:
     counts = {v: sum(c.verdict == v for c in compared) for v in ("improved", "regressed", "noise")}
     said = [f"{n} {v}" for v, n in counts.items() if n]
@@ -270,6 +302,7 @@ def as_json(
     gates: Sequence[GateResult] = (),
     notes: Sequence[str] = (),
     metrics: Sequence[str] = (),
+    preferred: Sequence[Preference] = (),
 ) -> dict[str, Any]:
     """The comparison as JSON data; numbers that cannot be given are null."""
     record: dict[str, Any] = {
@@ -279,6 +312,8 @@ def as_json(
         "metrics": [_compared(sides, frame, one) for one in shown(frame, metrics)],
         "notes": [*map(str, sides.compliance), *sides.notes, *notes],
     }
+    if preferred:
+        record["pairwise"] = [_preferred(one) for one in preferred]
     if gates:
         record["outcome"] = outcome_of(gates)
         record["gates"] = [
@@ -301,6 +336,16 @@ def _compared(sides: Sides, frame: Frame, one: Estimate) -> dict[str, Any]:
         "metric": one.metric, "model": one.subject.model, "verdict": one.verdict, "why": one.why,
         "base": _numbers(base), "head": _numbers(head), "difference": _numbers(one),
         "worse": worse, "better": better, "transcripts": [asdict(place) for place in places],
+    }  # fmt: skip
+
+
+def _preferred(one: Preference) -> dict[str, Any]:
+    numbers = ("value", "low", "high", "p", "p_adjusted")
+    return {
+        "model": one.model, "outcome": one.outcome, "why": one.why, "won": one.won, "tied": one.tied, "lost": one.lost,
+        **{name: _number(getattr(one, name)) for name in numbers},
+        "pairs": one.pairs, "unscored": dict(one.reasons), "flips": one.flips, "flips_first": one.flips_first,
+        "scenarios": [asdict(t) | {"net": _number(t.net)} for t in one.scenarios],
     }  # fmt: skip
 
 

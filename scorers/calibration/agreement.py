@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import stats
 
-__all__ = ["Agreement", "Pair", "agreement", "kappa"]
+__all__ = ["Agreement", "Pair", "agreement", "jackknife", "kappa"]
+
+T = TypeVar("T", bound=tuple[Any, ...])
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,14 @@ class Agreement:
         }
 
 
-def kappa(pairs: Sequence[tuple[bool, bool]]) -> float:
+def kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> float:
     """Cohen's kappa, (p_o - p_e) / (1 - p_e) (Cohen 1960); 1 for two equal constants, NaN for no pairs."""
     if not pairs:
         return math.nan
     n = len(pairs)
     observed = sum(a == b for a, b in pairs) / n
-    first, second = sum(a for a, _ in pairs) / n, sum(b for _, b in pairs) / n
-    expected = first * second + (1 - first) * (1 - second)
+    first, second = Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
+    expected = sum(first[value] * second[value] for value in first) / n**2
     return 1.0 if expected == 1 else (observed - expected) / (1 - expected)
 
 
@@ -77,7 +81,7 @@ def agreement(pairs: Sequence[Pair]) -> Agreement:
     decided = [(p.cluster, p.label, p.verdict) for p in pairs if p.verdict is not None]
     both = [(label, verdict) for _, label, verdict in decided]
     hits = sum(label and verdict for label, verdict in both)
-    low, high = _jackknife(decided, lambda rows: kappa([(a, b) for _, a, b in rows]))
+    low, high = jackknife(decided, lambda rows: kappa([(a, b) for _, a, b in rows]))
     return Agreement(
         n=len(pairs),
         decided=_share(len(decided), len(pairs)),
@@ -95,10 +99,13 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
-def _jackknife(
-    rows: Sequence[tuple[str, bool, bool]], of: Callable[[Sequence[tuple[str, bool, bool]]], float]
-) -> tuple[float, float]:
-    """The 95 % interval of a statistic by leaving out one cluster at a time (Efron and Stein 1981), t with G - 1."""
+def jackknife(rows: Sequence[T], of: Callable[[Sequence[T]], float]) -> tuple[float, float]:
+    """The 95 % interval of a statistic by leaving out one cluster at a time (Efron and Stein 1981), t with G - 1.
+
+    Args:
+        rows: What the statistic is of; each begins with its cluster.
+        of: The statistic.
+    """
     clusters = sorted({row[0] for row in rows})
     if len(clusters) < 2:
         return math.nan, math.nan

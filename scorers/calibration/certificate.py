@@ -48,6 +48,10 @@ class _Bounds(BaseModel):
     decided: float
 
 
+class _PairBounds(_Bounds):
+    pairs: int
+
+
 class Thresholds(BaseModel):
     """From which figures on a grader is fit (``thresholds.yaml``)."""
 
@@ -60,6 +64,7 @@ class Thresholds(BaseModel):
     self_agreement: float
     position: float
     injection: float
+    pairwise: _PairBounds
 
 
 @cache

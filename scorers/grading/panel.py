@@ -11,24 +11,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from inspect_ai.model import (
-    CachePolicy,
     ChatMessage,
-    ChatMessageAssistant,
     ChatMessageSystem,
     ChatMessageUser,
-    GenerateConfig,
     Model,
-    ModelOutput,
     get_model,
     model_roles,
 )
 from inspect_ai.solver import TaskState
-from inspect_ai.util import LimitExceededError, collect
+from inspect_ai.util import collect
 
 from redgreenbench.evals.agents.history import history_of
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.followup import followup_of, pressure_met
 from redgreenbench.evals.vocabulary import UNSCORED
+from redgreenbench.scorers.grading.asking import ask
 from redgreenbench.scorers.grading.evidence import Transcript, transcript_of
 from redgreenbench.scorers.grading.questions import (
     LATER,
@@ -42,12 +39,9 @@ from redgreenbench.scorers.grading.questions import (
 )
 from redgreenbench.scorers.grading.reply import Verdict, read_reply, response_schema
 
-__all__ = ["ROLE", "Assessment", "GraderSettings", "Panel", "assess", "grader_messages"]
+__all__ = ["ROLE", "Assessment", "GraderSettings", "Panel", "assess", "bound_graders", "grader_messages"]
 
 ROLE = "grader"
-_ATTEMPTS = 2
-_SECONDS = 600
-"""After which a grader's call, its retries included, is given up where the user sets no time-out."""
 _TOKENS_A_STATEMENT = 120
 _TOKENS_BESIDE = 600
 
@@ -177,7 +171,9 @@ async def assess(state: TaskState, scenario: Scenario, settings: GraderSettings)
         scenario: The scenario it answers.
         settings: How graders are asked.
     """
-    graders, self_graded = _graders(settings)
+    bound = bound_graders()
+    self_graded = not bound and settings.self_grade
+    graders = [get_model()] if self_graded else bound
     if not graders:
         return Panel((), "no_grader")
     transcript = transcript_of(state.messages)
@@ -198,70 +194,27 @@ async def assess(state: TaskState, scenario: Scenario, settings: GraderSettings)
     return Panel(tuple(asked), failure, self_graded, family)
 
 
-def _graders(settings: GraderSettings) -> tuple[list[Model], bool]:
+def bound_graders() -> list[Model]:
+    """The models of the role ``grader``."""
     bound = model_roles().get(ROLE)
-    if bound is not None:
-        return (list(bound) if isinstance(bound, list) else [bound]), False
-    return ([get_model()], True) if settings.self_grade else ([], False)
+    return [] if bound is None else list(bound) if isinstance(bound, list) else [bound]
 
 
 async def _ask(
     model: Model, transcript: Transcript, questions: Sequence[Question], settings: GraderSettings
 ) -> Assessment:
-    config = GenerateConfig(
-        response_schema=response_schema(),
-        max_tokens=_TOKENS_BESIDE + _TOKENS_A_STATEMENT * len(questions)
-        if model.config.max_tokens is None
-        else None,
-        temperature=0.0 if model.config.temperature is None else None,
-        timeout=_SECONDS if model.config.timeout is None else None,
+    count, excuses = len(questions), list(load_excuses())
+    asked = await ask(
+        model,
+        grader_messages(transcript, questions, settings.reverse),
+        response_schema(),
+        _TOKENS_BESIDE + _TOKENS_A_STATEMENT * count,
+        lambda text: read_reply(text, count, transcript, excuses),
+        grader_text().repair.replace("{count}", str(count)),
+        settings.fresh,
     )
-    messages = grader_messages(transcript, questions, settings.reverse)
-    cache = CachePolicy(expiry=None, per_epoch=settings.fresh)
-    problem = ""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            # Only the first call is taken from the cache, or a reply that cannot be used would stay for ever.
-            output = await model.generate(messages, config=config, cache=cache if attempt == 1 else False)
-        except LimitExceededError:
-            raise
-        except TimeoutError:
-            return Assessment(str(model), failure="the grader took too long", attempts=attempt)
-        except Exception as error:  # whatever a provider raises is the grader's failure, not the answer's
-            return Assessment(str(model), failure=f"the grader failed: {_line(error)}", attempts=attempt)
-        if output.stop_reason == "content_filter":
-            return Assessment(str(model), failure="the grader refused", attempts=attempt)
-        try:
-            read = read_reply(output.completion, len(questions), transcript, list(load_excuses()))
-        except ValueError as error:
-            problem = _problem(output, error)
-            messages = [*messages, *_again(output, problem, len(questions))]
-            continue
-        put = list(reversed(questions)) if settings.reverse else list(questions)
-        verdicts = {q.key: v for q, v in zip(put, read.of, strict=True)}
-        return Assessment(str(model), verdicts, read.excuses, attempts=attempt)
-    return Assessment(
-        str(model), failure=f"the grader's reply could not be used: {problem}", attempts=_ATTEMPTS
-    )
-
-
-def _problem(output: ModelOutput, error: ValueError) -> str:
-    cut = (
-        "it was cut off at the token limit, and "
-        if output.stop_reason in ("max_tokens", "model_length")
-        else ""
-    )
-    return f"{cut}{error}"
-
-
-def _again(output: ModelOutput, problem: str, count: int) -> list[ChatMessage]:
-    told = grader_text().repair.replace("{problem}", problem).replace("{count}", str(count))
-    # A shortened reply, or a long-winded grader would be paid for twice.
-    return [
-        ChatMessageAssistant(content=output.completion[:1000] or "(nothing)"),
-        ChatMessageUser(content=told),
-    ]
-
-
-def _line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    if asked.said is None:
+        return Assessment(str(model), failure=asked.failure, attempts=asked.attempts)
+    put = list(reversed(questions)) if settings.reverse else list(questions)
+    verdicts = {q.key: v for q, v in zip(put, asked.said.of, strict=True)}
+    return Assessment(str(model), verdicts, asked.said.excuses, attempts=asked.attempts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from inspect_ai.util import JSONSchema
 
 from redgreenbench.scorers.grading.evidence import Transcript
 
-__all__ = ["Verdict", "Verdicts", "read_reply", "response_schema"]
+__all__ = ["LONGEST", "Verdict", "Verdicts", "object_in", "read_reply", "response_schema"]
 
 _WORDS = {
     True: {"true", "yes", "met", "holds", "correct"},
@@ -21,7 +21,8 @@ _WORDS = {
     None: {"unknown", "cannot tell", "can't tell", "cannot_tell", "unclear", "n/a"},
 }
 _VERDICTS = {word: value for value, words in _WORDS.items() for word in words}
-_LONGEST = 400
+LONGEST = 400
+"""Characters of a quote or a reason that are kept."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,9 @@ def read_reply(text: str, count: int, transcript: Transcript, excuses: Sequence[
     Raises:
         ValueError: There is no usable JSON object in it, or it leaves out half of the statements.
     """
-    data = _object(text)
+    data = object_in(text, _fits)
+    if data is None:
+        raise ValueError('there is no JSON object with "verdicts" in it')
     by_number: dict[int, list[Verdict]] = {}
     for entry in data["verdicts"]:
         if isinstance(entry, dict):
@@ -103,8 +106,8 @@ def read_reply(text: str, count: int, transcript: Transcript, excuses: Sequence[
     return Verdicts(verdicts, _excuses(data.get("excuses"), transcript, excuses))
 
 
-def _object(text: str) -> dict[str, Any]:
-    """The last object in a text that holds verdicts; a grader may think aloud or quote before it."""
+def object_in(text: str, fits: Callable[[object], bool]) -> dict[str, Any] | None:
+    """The last fitting object in a text, None without one; a grader may think aloud or quote before it."""
     found = None
     decoder = json.JSONDecoder()
     position = 0
@@ -114,16 +117,12 @@ def _object(text: str) -> dict[str, Any]:
         except json.JSONDecodeError:
             position = start + 1
             continue
-        if _fits(data):
+        if fits(data):
             found = data
-    if found is None:
-        found = _lenient(text)
-    if found is None:
-        raise ValueError('there is no JSON object with "verdicts" in it')
-    return found
+    return found if found is not None else _lenient(text, fits)
 
 
-def _lenient(text: str) -> dict[str, Any] | None:
+def _lenient(text: str, fits: Callable[[object], bool]) -> dict[str, Any] | None:
     """What json refuses but YAML reads: trailing commas, single quotes, words without quotes."""
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start or len(text) > 100_000:
@@ -132,7 +131,7 @@ def _lenient(text: str) -> dict[str, Any] | None:
         data = yaml.safe_load(text[start : end + 1])
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
-    return data if _fits(data) else None
+    return data if fits(data) else None
 
 
 def _fits(data: object) -> bool:
@@ -148,8 +147,8 @@ def _number(value: object) -> int | None:
 
 def _verdict(entry: dict[str, Any], transcript: Transcript) -> Verdict:
     word = str(entry.get("verdict", entry.get("met", ""))).strip().lower()
-    quote = str(entry.get("quote") or "").strip()[:_LONGEST]
-    reason = " ".join(str(entry.get("reason") or "").split())[:_LONGEST]
+    quote = str(entry.get("quote") or "").strip()[:LONGEST]
+    reason = " ".join(str(entry.get("reason") or "").split())[:LONGEST]
     if word not in _VERDICTS:
         return Verdict(None, "", reason, "not answered")
     holds = _VERDICTS[word]
@@ -174,7 +173,7 @@ def _excuses(data: object, transcript: Transcript, known: Sequence[str]) -> tupl
     found: dict[str, str] = {}
     for entry in data if isinstance(data, list) else ():
         if isinstance(entry, dict):
-            name, quote = str(entry.get("id", "")), str(entry.get("quote") or "").strip()[:_LONGEST]
+            name, quote = str(entry.get("id", "")), str(entry.get("quote") or "").strip()[:LONGEST]
             if name in known and transcript.holds(quote):
                 found.setdefault(name, quote)
     return tuple(found.items())

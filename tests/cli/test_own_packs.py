@@ -171,7 +171,7 @@ def test_evals_are_imported_and_gradings_exported(call, make_skill, tmp_path: Pa
     task = routing(scenarios="./my-skill-evals", skill=str(skill))
     log = eval(task, model=get_model("mockllm/model", custom_outputs=reply), log_dir="logs")[0]
     assert log.status == "success"
-    assert "no graded answer" in call("export", "logs", "--into", "out", code=2)
+    assert "no graded answer" in call("export", "skill-evals", "logs", "out", code=2)
     for sample in log.samples:
         sample.scores["judged"].metadata = {
             "statements": {
@@ -186,7 +186,7 @@ def test_evals_are_imported_and_gradings_exported(call, make_skill, tmp_path: Pa
     from inspect_ai.log import write_eval_log
 
     write_eval_log(log)
-    call("export", "logs", "--into", "out")
+    call("export", "skill-evals", "logs", "out")
     benchmark = json.loads(Path("out/benchmark.json").read_text())
     assert benchmark["run_summary"]["delta"]["pass_rate"] == "+0.50"
     assert {run["configuration"] for run in benchmark["runs"]} == {"with_skill", "without_skill"}

@@ -13,6 +13,8 @@ from inspect_ai.log import read_eval_log
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.estimate import ALL, DIFFERENCE
+from redgreenbench.reports.leaderboard import columns
+from redgreenbench.reports.leaderboard.cells import amount_cell
 from redgreenbench.reports.leaderboard.exports import document, schema, validate
 from redgreenbench.reports.leaderboard.site import write_site
 from redgreenbench.reports.leaderboard.sources import clip
@@ -139,6 +141,36 @@ def test_the_downloads_follow_their_schema(site) -> None:
     validate("answers", answers)
     with pytest.raises(Exception, match=r"is not of type|is a required property"):
         validate("leaderboard", {**data, "tabs": [{}]})
+
+
+def test_a_column_is_added_in_one_place(table, tmp_path: Path, monkeypatch) -> None:
+    added = columns.Column(
+        "words",
+        "Words <b>",
+        lambda entry: amount_cell(entry, "output-tokens"),
+        take=lambda entry: len(entry.model),
+        schema={"type": "integer", "minimum": 1},
+    )
+    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, added))
+    data = write_site(table, tmp_path / "site", transcripts=False).folder / "data"
+    page = (tmp_path / "site" / "index.html").read_text()
+    rows = [row for tab in json.loads((data / "leaderboard.json").read_text())["tabs"] for row in tab["rows"]]
+    assert page.count('<button type="button">Words &lt;b&gt;</button>') == page.count('class="board"')
+    assert page.count('<td class="num words" data-v=') == len(rows)
+    assert {row["words"] for row in rows} == {len("mockllm/good")}
+    flat = pd.read_csv(data / "leaderboard.csv")
+    assert set(flat["words"]) == {len("mockllm/good")}
+    described = json.loads((data / "leaderboard.schema.json").read_text())["$defs"]["row"]
+    assert described["properties"]["words"] == added.schema
+    assert "words" in described["required"]
+    assert "words" not in schema("answers")["properties"]
+
+
+def test_columns_have_names_and_layouts_of_their_own() -> None:
+    keys = [column.key for column in columns.COLUMNS]
+    assert len(set(keys)) == len(keys)
+    assert all(column.cell for column in columns.COLUMNS if column.title)
+    assert all(column.schema for column in columns.COLUMNS if column.take)
 
 
 def test_the_same_table_in_all_formats(site) -> None:

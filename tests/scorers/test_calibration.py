@@ -25,12 +25,14 @@ from redgreenbench.scorers.calibration.agreement import Pair, agreement, kappa
 from redgreenbench.scorers.calibration.certificate import KINDS, Graded, certificate, thresholds
 from redgreenbench.scorers.calibration.dialogues import load_dialogues
 from redgreenbench.scorers.calibration.labels import HELD_OUT, STYLES, load_set, set_hash
+from redgreenbench.scorers.calibration.pairs import GradedPair, load_pairs, pairwise_record
 from redgreenbench.scorers.calibration.transcripts import labelled_runs
 from redgreenbench.scorers.calibration.written_answers import verdicts, written_task
 
 ANSWERS = load_set()
 DIALOGUES = load_dialogues()
 RUNS = labelled_runs()
+PAIRS = load_pairs()
 SPOKEN = (*(a for a in ANSWERS if a.text.strip()), *DIALOGUES, *RUNS)
 
 
@@ -208,6 +210,49 @@ def test_a_grader_that_likes_length_is_seen() -> None:
     assert record["measures"]["length_bias"] > 0.3
 
 
+def test_pairs_are_varied_and_one_a_scenario() -> None:
+    assert len(PAIRS) >= 24
+    assert len({pair.scenario.id for pair in PAIRS}) == len(PAIRS)
+    labels = [pair.label for pair in PAIRS]
+    assert min(labels.count(side) for side in ("base", "head", "tie")) >= 8
+    decided = [
+        (p, {"base": p.pair.replies.base, "head": p.pair.replies.head}) for p in PAIRS if p.label != "tie"
+    ]
+    shorter = [len(by.pop(pair.label).said) < len(next(iter(by.values())).said) for pair, by in decided]
+    assert 0.3 <= sum(shorter) / len(shorter) <= 0.7  # length tells nothing
+
+
+def preferring(choose, flip=lambda pair: False):
+    graded = [GradedPair(p.pair.key, epoch, choose(p, epoch), flip(p)) for p in PAIRS for epoch in (1, 2)]
+    return pairwise_record(PAIRS, graded)
+
+
+def test_a_grader_that_compares_is_measured() -> None:
+    record = preferring(lambda pair, epoch: pair.label)
+    assert (record["verdict"], record["reasons"], record["kappa"], record["n"]) == (
+        "fit",
+        [],
+        1.0,
+        len(PAIRS),
+    )
+    json.dumps(record, allow_nan=False)
+    ties = preferring(lambda pair, epoch: "tie", flip=lambda pair: True)
+    assert ties["verdict"] == "unfit"
+    assert (ties["kappa"], ties["position"], ties["wrong_way"]) == (0.0, 0.0, 0.0)
+    longer = preferring(
+        lambda p, _: "base" if len(p.pair.replies.base.said) > len(p.pair.replies.head.said) else "head"
+    )
+    assert longer["verdict"] == "unfit"
+    assert longer["wrong_way"] > 0.3
+    fickle = preferring(lambda p, epoch: p.label if epoch == 1 else "tie")
+    assert any("self_agreement" in reason for reason in fickle["reasons"])
+    none = preferring(lambda p, epoch: None)
+    assert any("decided is 0.00" in reason for reason in none["reasons"])
+    few = pairwise_record(PAIRS[:3], [GradedPair(p.pair.key, e, p.label) for p in PAIRS[:3] for e in (1, 2)])
+    assert few["verdict"] == "unfit"
+    assert "asked about 3 pairs; a verdict needs 24" in few["reasons"][0]
+
+
 def test_thresholds_and_hash_are_read() -> None:
     assert 0.5 < thresholds().outcome.kappa < 1
     assert set_hash(ANSWERS) != set_hash(ANSWERS[1:])
@@ -343,6 +388,9 @@ def test_a_grader_is_certified(tmp_path: Path, monkeypatch, grader) -> None:
     assert record["measures"]["self_agreement"] == 1.0
     assert record["kinds"]["outcome"]["recall"] == 1.0
     assert any("6 answers only" in reason for reason in record["reasons"])
+    assert record["pairwise"]["n"] == 6
+    assert record["pairwise"]["replies"] == 0.0
+    assert record["pairwise"]["verdict"] == "unfit"
 
 
 def test_a_written_answer_is_scored(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from inspect_ai.log import read_eval_log
+from pydantic_core import to_jsonable_python
 
 from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.catalogue import HERE, load_packs
@@ -64,8 +65,19 @@ def test_epochs_reduce_although_keys_are_nan(run_task) -> None:
     assert log.status == "success"
     (found,) = [s for s in log.results.scores if s.name == "act"]
     results = {m.name: m.value for m in found.metrics.values()}
-    assert set(results) == set(KEYS)
+    assert {"correct", "first", "restrained", "formatted"} <= set(results) <= set(KEYS)
     assert all(0.0 <= results[key] <= 1.0 for key in ("correct", "first", "restrained", "formatted"))
+
+
+def test_a_log_holds_no_nan_where_a_missing_key_will_do(run_task) -> None:
+    """NaN is no JSON. It stands in scores alone, where inspect wants the same keys in every epoch, and for unscored."""
+    log = run_task(routing(scenarios="control-*,which-optimizer", arms="red"), obedient, epochs=2)
+    json.dumps(log.results.model_dump(), allow_nan=False)
+    assert {s.name: set(s.metrics) for s in log.results.scores}["judged"] == set()  # no grader
+    for sample in log.samples:
+        json.dumps(to_jsonable_python(sample.metadata), allow_nan=False)
+        for score in sample.scores.values():
+            json.dumps(to_jsonable_python(score.metadata), allow_nan=False)
 
 
 def test_the_version_changes_with_what_is_in_the_files(make_skill, tmp_path: Path) -> None:

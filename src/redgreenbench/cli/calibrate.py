@@ -17,10 +17,13 @@ from redgreenbench.cli.console import wide_console
 from redgreenbench.evals.errors import InputError
 
 if TYPE_CHECKING:
+    from inspect_ai import Task
+    from inspect_ai.log import EvalLog
     from inspect_ai.scorer import Score, Scorer
 
     from redgreenbench.evals.catalogue import Scenario
     from redgreenbench.scorers.calibration.labels import Labelled
+    from redgreenbench.scorers.calibration.pairs import LabelledPair
 
 __all__ = ["calibrate", "score_text"]
 
@@ -75,6 +78,7 @@ def calibrate(
     from redgreenbench.reports.certificates import certificate_path
     from redgreenbench.scorers.calibration.dialogues import load_dialogues
     from redgreenbench.scorers.calibration.labels import SHIPPED, load_set
+    from redgreenbench.scorers.calibration.pairs import load_pairs
     from redgreenbench.scorers.calibration.transcripts import labelled_runs
 
     if not grader:
@@ -86,7 +90,7 @@ def calibrate(
     spoken = [one for one in load_set(folder or SHIPPED) if one.text.strip()]
     answers = (*spoken, *load_dialogues(), *labelled_runs())
     chosen = _spread(answers, limit) if limit else answers
-    record = _certify(grader, chosen, repeats, log_dir, len(answers))
+    record = _certify(grader, chosen, load_pairs()[:limit], repeats, log_dir, len(answers))
     path = output or certificate_path("+".join(grader))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -111,29 +115,23 @@ def _spread(answers: Sequence[Labelled], limit: int) -> tuple[Labelled, ...]:
 
 
 def _certify(
-    graders: Sequence[str], answers: Sequence[Labelled], repeats: int, log_dir: Path, total: int
+    graders: Sequence[str],
+    answers: Sequence[Labelled],
+    pairs: Sequence[LabelledPair],
+    repeats: int,
+    log_dir: Path,
+    total: int,
 ) -> dict[str, Any]:
-    from inspect_ai import eval as run_eval
-
     from redgreenbench.scorers.calibration.certificate import Graded, certificate
+    from redgreenbench.scorers.calibration.pairs import GradedPair, pairwise_record
     from redgreenbench.scorers.calibration.written_answers import verdicts, written_task
+    from redgreenbench.scorers.pairwise import pairwise_task
 
     graded: list[Graded] = []
     date = ""
     for reverse, epochs in ((False, repeats), (True, 1)):
         task = written_task(answers, [verdicts(reverse)], "calibration-reverse" if reverse else "calibration")
-        (log,) = run_eval(
-            task,
-            model="none",
-            model_roles={"grader": list(graders) if len(graders) > 1 else graders[0]},
-            epochs=epochs,
-            log_dir=str(log_dir),
-        )
-        if log.status != "success":
-            error = log.error.message if log.error else "it was interrupted"
-            raise click.ClickException(
-                f"calibration did not finish: {error}; finished answers are in {log.location}"
-            )
+        log = _graded(task, graders, epochs, log_dir)
         date = date or str(log.eval.created)
         for sample in log.samples or ():
             score = (sample.scores or {})["verdicts"]
@@ -148,7 +146,36 @@ def _certify(
                     attempts=about.get("attempts", 1),
                 )
             )
-    return certificate("+".join(str(g) for g in graders), answers, graded, date, total)
+    record = certificate("+".join(str(g) for g in graders), answers, graded, date, total)
+    log = _graded(
+        pairwise_task([one.pair for one in pairs], "calibration-pairs", fresh=True), graders, repeats, log_dir
+    )
+    chosen = []
+    for sample in log.samples or ():
+        score = (sample.scores or {})["preference"]
+        failure = str(score.explanation) if score.reason == "grader_failed" else ""
+        better = score.answer if isinstance(score.value, dict) else None
+        flip = bool((score.metadata or {}).get("flip"))
+        chosen.append(GradedPair(str(sample.id), sample.epoch, better, flip, failure))
+    return record | {"pairwise": pairwise_record(pairs, chosen)}
+
+
+def _graded(task: Task, graders: Sequence[str], epochs: int, log_dir: Path) -> EvalLog:
+    from inspect_ai import eval as run_eval
+
+    (log,) = run_eval(
+        task,
+        model="none",
+        model_roles={"grader": list(graders) if len(graders) > 1 else graders[0]},
+        epochs=epochs,
+        log_dir=str(log_dir),
+    )
+    if log.status != "success":
+        error = log.error.message if log.error else "it was interrupted"
+        raise click.ClickException(
+            f"calibration did not finish: {error}; finished answers are in {log.location}"
+        )
+    return log
 
 
 def _number(value: float | None) -> str:
@@ -174,6 +201,14 @@ def _show(record: dict[str, Any]) -> None:
     for reason, count in record["failures"].items():
         console.print(f"{count} times: {reason}", markup=False)
     for reason in record["reasons"]:
+        console.print(f"- {reason}", markup=False)
+    pairwise = record["pairwise"]
+    figures = ", ".join(
+        f"{name.replace('_', ' ')} {_number(pairwise[name])}"
+        for name in ("accuracy", "kappa", "decided", "wrong_way", "position")
+    )
+    console.print(f"comparing replies: {pairwise['verdict']} by {pairwise['n']} pairs ({figures})")
+    for reason in pairwise["reasons"]:
         console.print(f"- {reason}", markup=False)
 
 

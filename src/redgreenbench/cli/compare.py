@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redgreenbench.reports.compare import Sides
     from redgreenbench.reports.estimate import Estimate, Frame
     from redgreenbench.reports.load import Table
+    from redgreenbench.reports.pairwise import Preference
 
 __all__ = ["EXIT_CODES", "aa", "compare", "gate", "noise_bands", "notes_of"]
 
@@ -28,7 +29,7 @@ EXIT_CODES = {"PASS": 0, "BLOCK": 1, "INCONCLUSIVE": 2}
 
 def _sides(
     base: str, head: str | None, arms: str, force: bool, harnesses: bool = False, strict: bool = False
-) -> tuple[Sides, tuple[str, ...]]:
+) -> tuple[Sides, tuple[Table, Table], tuple[str, ...]]:
     from redgreenbench.evals.errors import InputError
     from redgreenbench.reports.compare import sides_of
     from redgreenbench.reports.load import load
@@ -56,7 +57,7 @@ def _sides(
         raise InputError(
             f"base and head are not alike: {'; '.join(sides.differs)}; --force compares them and says so"
         )
-    return sides, notes_of([first, second] if second else [first])
+    return sides, (first, second or first), notes_of([first, second] if second else [first])
 
 
 def notes_of(tables: Sequence[Table]) -> tuple[str, ...]:
@@ -130,6 +131,24 @@ def _common(function: Any) -> Any:
 @click.option(
     "--all", "everything", is_flag=True, help="Show every metric, not only the headline ones and findings."
 )
+@click.option(
+    "--pairwise",
+    is_flag=True,
+    help="Let a grader see both replies to each question, without names, and choose.",
+)
+@click.option(
+    "--grader", "-g", "graders", multiple=True, help="Model that compares the replies; several vote."
+)
+@click.option(
+    "--self-grade", is_flag=True, help="Allow a grader that is a model under test; no evidence, and said so."
+)
+@click.option(
+    "--log-dir",
+    type=click.Path(path_type=Path),
+    default=Path("logs/pairwise"),
+    show_default=True,
+    help="Where the log of the grader's choices is written.",
+)
 @_common
 def compare(
     base: str,
@@ -138,6 +157,10 @@ def compare(
     margin: float,
     between: str,
     everything: bool,
+    pairwise: bool,
+    graders: tuple[str, ...],
+    self_grade: bool,
+    log_dir: Path,
     arms: str,
     noise: str | None,
     force: bool,
@@ -153,24 +176,38 @@ def compare(
       redgreen compare results/old results/new
       redgreen compare results/gpt-5 results/claude --arms green
       redgreen compare results --arms placebo,green
+      redgreen compare results/old results/new --pairwise --grader anthropic/claude-sonnet-4-5
     """
+    from redgreenbench.cli.sidebyside import check_graders, prefer_sides
+    from redgreenbench.evals.errors import InputError
     from redgreenbench.reports.compare import compare as compare_sides
     from redgreenbench.reports.metrics import metric_named
     from redgreenbench.reports.render import comment
 
     for name in metrics:
         metric_named(name)
-    sides, notes = _sides(base, head, arms, force, between == "harnesses")
-    found = compare_sides(sides, metrics, margin, noise_bands(noise, _head_arm(arms), _epochs(sides)))
-    text = comment.as_markdown(sides, found, (), notes, _command("compare", base, *([head] if head else [])))
+    if (graders or self_grade) and not pairwise:
+        raise InputError("--grader and --self-grade belong to --pairwise; add it, or drop them")
+    sides, tables, notes = _sides(base, head, arms, force, between == "harnesses")
+    bands = noise_bands(noise, _head_arm(arms), _epochs(sides))
+    preferred: tuple[Preference, ...] = ()
+    if pairwise:
+        notes += check_graders(graders, self_grade, tables)
+        preferred, more = prefer_sides(sides, *tables, graders, log_dir, as_json)
+        notes += more
+    found = compare_sides(sides, metrics, margin, bands)
+    command = ["compare", base, *([head] if head else [])]
+    if pairwise:
+        command += ["--pairwise", *(part for one in graders for part in ("--grader", one))]
     if markdown:
+        text = comment.as_markdown(sides, found, (), notes, _command(*command), preferred=preferred)
         markdown.write_text(text, "utf-8")
     if as_json:
-        click.echo(
-            json.dumps(comment.as_json(sides, found, (), notes, metrics), indent=2, ensure_ascii=False)
-        )
+        record = comment.as_json(sides, found, (), notes, metrics, preferred)
+        click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
     _table(found, sides, metrics, everything or bool(metrics))
+    _preferred(preferred)
     _say(sides, notes)
 
 
@@ -218,6 +255,27 @@ def _table(frame: Frame, sides: Sides, metrics: Sequence[str], everything: bool)
     if len(told) < len(rows):
         click.echo(f"{len(rows) - len(told)} further metrics without a finding; --all shows them")
     _moved(told, sides)
+
+
+def _preferred(preferred: Sequence[Preference]) -> None:
+    """What graders prefer, a line a model and a line a scenario."""
+    from redgreenbench.reports.reading import in_words
+    from redgreenbench.reports.words import p_text, tally_text, votes_text
+
+    for one in preferred:
+        votes = f"votes for head {votes_text(one.value, one.low, one.high)}, p {p_text(one.p_adjusted)}"
+        why = f" ({one.why})" if one.why else ""
+        click.echo(
+            f"side by side ({one.model}): {one.outcome}{why}; scenarios {tally_text(one.won, one.tied, one.lost)}; {votes}"
+        )
+        flips = (
+            f"{one.flips} of {one.pairs} pairs flipped with the order, {one.flips_first} of them to the first"
+        )
+        click.echo(f"  {flips}; {one.unscored} not decided")
+        for code, count in one.reasons:
+            click.echo(f"  {count} times: {in_words(code)}")
+        for tally in one.scenarios:
+            click.echo(f"  {tally.scenario}: {tally_text(tally.won, tally.tied, tally.lost)}")
 
 
 def _moved(told: Sequence[Estimate], sides: Sides) -> None:
@@ -272,7 +330,7 @@ def gate(
     from redgreenbench.reports.rules import judge_gates, outcome_of, read_gates
 
     file = read_gates(gates)
-    sides, notes = _sides(base, head, arms, force, strict=not allow_edited)
+    sides, _, notes = _sides(base, head, arms, force, strict=not allow_edited)
     results = judge_gates(sides.rows, file)
     found = compare_sides(sides, noise=noise_bands(noise, _head_arm(arms), _epochs(sides)))
     command = _command("gate", base, *([head] if head else []), "--gates", str(gates))

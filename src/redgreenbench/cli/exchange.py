@@ -1,4 +1,4 @@
-"""`redgreen import` and `redgreen export`: evaluations in the files of Agent Skills: evals.json, and what is graded."""
+"""`redgreen import` and `redgreen export`: evaluations of Agent Skills, and results in the formats of others."""
 
 from __future__ import annotations
 
@@ -132,22 +132,31 @@ def _statement(text: str) -> str:
     return text if len(text) >= 15 else f"Of the answer it holds: {text}"
 
 
-@click.command()
-@click.argument("logs", nargs=-1, required=True)
-@click.option(
-    "--into",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder for benchmark.json, and grading.json of every run.",
-)
-def export(logs: tuple[str, ...], into: Path) -> None:
-    """Write the graded answers of LOGS as grading.json and benchmark.json of Agent Skills.
+@click.group()
+def export() -> None:
+    """Write results of logs in the formats of others."""
+
+
+def _places(function: Any) -> Any:
+    """LOGS and the folder OUT."""
+    for argument in (
+        click.argument("into", metavar="OUT", type=click.Path(path_type=Path, file_okay=False)),
+        click.argument("logs", nargs=-1, required=True),
+    ):
+        function = argument(function)
+    return function
+
+
+@export.command("skill-evals")
+@_places
+def skill_evals(logs: tuple[str, ...], into: Path) -> None:
+    """Write the graded answers of LOGS to OUT as grading.json and benchmark.json of Agent Skills.
 
     Their two configurations are GREEN and RED without pressure; other arms and pressures are left out.
 
     \b
     Examples:
-      redgreen export results/openai-gpt-5-1a2b3c4d5e/logs --into benchmarks/first
+      redgreen export skill-evals results/openai-gpt-5-1a2b3c4d5e/logs benchmarks/first
     """
     from inspect_ai.log import list_eval_logs, read_eval_log
 
@@ -178,8 +187,67 @@ def export(logs: tuple[str, ...], into: Path) -> None:
             _write(folder / "grading.json", {"expectations": run["expectations"], "summary": summary})
         _write(into / "benchmark.json", _benchmark(last, runs))
     except OSError as exc:
-        raise InputError(f"cannot write to {into} ({exc.strerror or exc}); choose another --into") from exc
+        raise InputError(f"cannot write to {into} ({exc.strerror or exc}); choose another OUT") from exc
     click.echo(f"wrote {into / 'benchmark.json'} and {len(runs)} grading.json")
+
+
+@export.command("eee")
+@_places
+@click.option("--organization", default="unknown", show_default=True, help="Who ran the evaluation.")
+@click.option(
+    "--relationship",
+    type=click.Choice(["first_party", "third_party", "collaborative", "other"]),
+    default="third_party",
+    show_default=True,
+    help="What they are to the maker of the model.",
+)
+def eee(logs: tuple[str, ...], into: Path, organization: str, relationship: str) -> None:
+    """Write the estimates of LOGS to OUT as records of Every Eval Ever, one for each model.
+
+    Each arm's mean of each metric is a result, and each arm's difference to RED.
+
+    \b
+    Examples:
+      redgreen export eee results every-eval-ever --organization "Example Lab"
+    """
+    from redgreenbench.reports.load import load
+    from redgreenbench.reports.published import every_eval_records
+
+    for record in every_eval_records(load(logs), organization, relationship):
+        text = json.dumps(record.data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        _put(into, record.path, text)
+
+
+@export.command("hub-results")
+@_places
+@click.option("--dataset", required=True, help="The benchmark's data set on the Hub, OWNER/NAME.")
+@click.option("--source", help="Address of what the results come from, such as a leaderboard.")
+def hub_results(logs: tuple[str, ...], into: Path, dataset: str, source: str | None) -> None:
+    """Write the decision accuracy in LOGS to OUT as .eval_results/*.yaml, for repositories of models on the Hub.
+
+    \b
+    Examples:
+      redgreen export hub-results results hub --dataset example/redgreenbench
+    """
+    import yaml
+
+    from redgreenbench.reports.load import load
+    from redgreenbench.reports.published import hub_results as results_of
+
+    for file in results_of(load(logs), dataset, source):
+        _put(into, file.path, yaml.safe_dump(file.data, sort_keys=False, allow_unicode=True, width=1000))
+
+
+def _put(into: Path, path: str, text: str) -> None:
+    from redgreenbench.evals.errors import InputError
+
+    target = into / path
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+    except OSError as exc:
+        raise InputError(f"cannot write to {into} ({exc.strerror or exc}); choose another OUT") from exc
+    click.echo(f"wrote {target}")
 
 
 def _write(path: Path, data: Any) -> None:
