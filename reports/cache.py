@@ -25,7 +25,7 @@ from redgreenbench.reports.reading import LogInfo, Part
 
 __all__ = ["SCHEMA", "cache_folder", "cached", "keep"]
 
-SCHEMA = 6
+SCHEMA = 7
 """To be raised whenever the same log would be read into other rows."""
 _ABOUT = b"redgreenbench"
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.model import Model
 
+    from redgreenbench.evals.sharding import Shard
+
 __all__ = [
     "build_tasks",
     "default_tasks",
@@ -150,7 +152,7 @@ def _notes(
             "excuses) is absent; add --grader"
         )
     executed = any((sample.metadata or {}).get("bug") for task in tasks for sample in task.dataset)
-    if not executed or any(one.startswith("exec_sandbox=") for one in parameters):
+    if not executed or any(one.startswith(("exec_sandbox=", "execution=later")) for one in parameters):
         return
     try:
         mode = choose_mode()
@@ -253,8 +255,34 @@ def model_options(graders: Sequence[str], quiet: bool) -> dict[str, Any]:
     return options
 
 
-def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: int, **options: Any) -> int:
-    """Runs the tasks into ``folder/logs``, reusing what is finished there.
+def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
+    """The tasks with a shard's samples only; those of which it has none are left out. Their logs say which share they are."""
+    from redgreenbench.evals.sharding import share_of
+
+    found = []
+    for task in tasks:
+        samples = list(task.dataset)
+        mine = {str(sample.id) for sample in share_of(samples, shard)}
+        if mine:
+            task.dataset = task.dataset.filter(lambda sample, mine=mine: str(sample.id) in mine)  # type: ignore[misc]
+            task.metadata = {**(task.metadata or {}), "shard": str(shard), "shard_samples": len(samples)}
+            found.append(task)
+    return found
+
+
+def placed(tasks: Sequence[Task], logs: Path, shard: Shard | None) -> Iterator[tuple[Sequence[Task], Path]]:
+    """Which tasks run into which folder: all into one, or each task's shard into one of its own, as inspect lays them out."""
+    from redgreenbench.reports.sharded import shards_folder
+
+    if shard is None:
+        yield tasks, logs
+        return
+    for task in tasks:
+        yield [task], Path(shards_folder(str(logs), _bare(str(task.name)))) / str(shard.number)
+
+
+def run_tasks(tasks: Sequence[Task], model: str | Model, logs: Path, epochs: int, **options: Any) -> int:
+    """Runs the tasks into a folder of logs, reusing what is finished there.
 
     Returns:
         The exit code: 0 if all samples finished, 130 if the run was interrupted, else 1.
@@ -266,7 +294,6 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: i
 
     from redgreenbench.evals.errors import InputError
 
-    logs = folder / "logs"
     try:
         logs.mkdir(parents=True, exist_ok=True)
         probe = logs / ".writable"
@@ -406,6 +433,9 @@ def suite_options(function: Any) -> Any:
     show_default=True,
     help="Folder for logs and report.",
 )
+@click.option(
+    "--shard", "share", metavar="K/N", help="Only share k of n; `redgreen merge` puts the shares together."
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Only print what the run would ask and use.")
 @click.option("--yes", is_flag=True, help="Do not ask before a run that may cost something.")
 @click.option(
@@ -441,6 +471,7 @@ def run(
     parameters: tuple[str, ...],
     fallback_model: str | None,
     output: Path,
+    share: str | None,
     only_plan: bool,
     yes: bool,
     reply_tokens: int,
@@ -459,11 +490,13 @@ def run(
       redgreen run --model embedded/smollm2-135m --tasks routing --arms red,placebo,green --limit 2
       redgreen run --model mockllm/model --skill ./my-skill --limit 2
       redgreen run --model openai/gpt-5 --grader anthropic/claude-sonnet-4-5 --epochs 5 --plan
+      redgreen run --model openai/gpt-5 --epochs 5 --shard 2/8
     """
     from redgreenbench.cli.plan import FREE, dry_run, plan_of, read_prices, treatment
     from redgreenbench.cli.report import print_report
     from redgreenbench.cli.spending import spending
     from redgreenbench.evals.errors import InputError
+    from redgreenbench.evals.sharding import Shard
 
     skill = ",".join(skills)
     if catalogues:
@@ -480,6 +513,9 @@ def run(
         self_grade,
         parameters,
     )
+    whole, shard = built, Shard.read(share) if share else None
+    if shard:
+        built = shares(whole, shard)
     plan = plan_of(built, model, epochs, graders, self_grade, reply_tokens)
     if only_plan and as_json:
         click.echo(json.dumps(plan.record(), indent=2))
@@ -500,11 +536,16 @@ def run(
     if not as_json:
         for note in _notes(built, graders, self_grade, parameters):
             click.echo(f"redgreen: {note}", err=True)
-    folder = run_folder(output, chosen, built, epochs, graders)
+    folder = run_folder(output, chosen, whole, epochs, graders)
+    if shard:
+        folder = folder.with_name(f"{folder.name}-{shard.of}-shards")
     asked = dry_run(reply_tokens) if chosen == "mockllm/model" else chosen
+    code = 0
     with spending(max_tokens, max_cost) as spent:
         try:
-            code = run_tasks(built, asked, folder, epochs, **model_options(graders, as_json))
+            options = model_options(graders, as_json)
+            for part, logs in placed(built, folder / "logs", shard):
+                code = max(code, run_tasks(part, asked, logs, epochs, **options))
         except KeyboardInterrupt:
             if not spent.is_over:
                 raise
@@ -515,11 +556,19 @@ def run(
             "finished samples are kept",
             err=True,
         )
-    print_report([str(folder / "logs")], folder / "report", as_json)
-    if not as_json:
+    if shard:
+        done = {"shard": str(shard), "logs": str(folder / "logs"), "finished": not code}
         click.echo(
-            f"logs:   {folder / 'logs'} (look into them with: inspect view --log-dir {folder / 'logs'})"
+            json.dumps(done, indent=2)
+            if as_json
+            else f"shard {shard} is in {folder / 'logs'}; once all {shard.of} are: redgreen merge {folder / 'logs'}"
         )
+    else:
+        print_report([str(folder / "logs")], folder / "report", as_json)
+        if not as_json:
+            click.echo(
+                f"logs:   {folder / 'logs'} (look into them with: inspect view --log-dir {folder / 'logs'})"
+            )
     if code:
         click.echo("redgreen: not all samples finished; the same command tries the rest again", err=True)
         sys.exit(code)
