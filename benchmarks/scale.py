@@ -1,10 +1,10 @@
-"""What a run costs by its size: merging shards, the table, the report and the site; and executed grades by workers and shards.
+"""What a run costs by its size: merging shards, the table, the report, the site; and grades by workers and shards.
 
     python benchmarks/scale.py [--sizes 1000,10000,100000] [--grades 40] [--json]
 
-Logs of 5,000 samples are copies of one real run of a scripted model (see reading.py) in which epochs, arms and models differ,
-so that they grow as a real run grows: in epochs and models, not in scenarios. Every measurement is a process of its own, with its
-imports; CPU seconds are those of all its threads and children.
+Logs of at most 5,000 samples are copies of one real run of a scripted model (see reading.py), with other epochs and models,
+so that they grow as a real run does: not in scenarios. Every measurement is a process of its own, with its imports; CPU
+seconds are those of all its threads and children.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def copied(source: Path, target: Path, epochs: int, model: str, number: int, sha
         for summary in summaries:
             summary["epoch"] += epochs
             summary["uuid"] = f"u{number}-{summary['uuid']}"
-            summary["model_usage"] = {model: usage for usage in summary["model_usage"].values()}
+            summary["model_usage"] = dict(zip([model], summary["model_usage"].values(), strict=True))
         most = max(summary["epoch"] for summary in summaries)
         header["eval"] |= {"model": model, "eval_id": f"eval{number}"}
         header["eval"]["config"]["epochs"] = most
@@ -201,9 +201,7 @@ def main() -> None:
         print(json.dumps({"sizes": sizes_found, "grades": graded}))
         return
     for name, one in graded.items():
-        print(
-            f"{name:22}{one['grades']:5.0f} grades{one['seconds']:9.1f} s{one['cpu_s']:9.1f} CPU-s{one['a_second']:7.2f} a second"
-        )
+        print(f"{name:22}{one['grades']:5.0f} grades{one['seconds']:9.1f} s{one['cpu_s']:9.1f} CPU-s")
 
 
 if __name__ == "__main__":

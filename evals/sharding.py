@@ -50,7 +50,7 @@ WHOLE = Shard(1, 1)
 
 
 def share_of(samples: Sequence[Sample], shard: Shard) -> list[Sample]:
-    """A shard's samples of a task. All arms of a scenario under a pressure are in one shard, as they are compared with each other.
+    """A shard's samples of a task: all arms of a scenario under a pressure or none, since they are compared.
 
     Args:
         samples: All samples.

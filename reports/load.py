@@ -1,7 +1,7 @@
 """Puts logs together into one tidy table: a row per (log, scenario, pressure, arm, model, epoch, scorer, key).
 
-Of several runs of the same sample the newest finished one counts, and a merged log counts for its shards. Logs that cannot be used are returned by name with
-the reason.
+Of several runs of the same sample the newest finished one counts, and a merged log counts for its shards. Logs that cannot
+be used are returned by name with the reason.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Logs of shards: which of them a merged log holds, and how one is made of them.
 
-The layout is inspect's: the shards of ``<name>.eval`` lie at ``<name>.shards/<k>/``, each attempt a log, the newest of a shard
-the current one. inspect's viewer and ours leave out the shards that a merged log holds, by the ledger in its header.
+The layout is inspect's: the shards of ``<name>.eval`` lie at ``<name>.shards/<k>/``, each attempt a log, the newest of a
+shard the current one. Reports leave out the shards that a merged log holds, by the ledger in its header; inspect's viewer
+does so by their times. inspect 0.3 has this layout and no command that makes shards or merges them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Runs the programs of finished logs, a shard at a time: for runs that put them off, and on as many machines as there are.
 
-What a shard finds lies beside each log as ``<log>.grades/<k>-of-<n>.jsonl``, a line a sample; `redgreen merge` writes it into the
-logs. A grade that is repeated draws the same inputs (`redgreenbench.scorers.answer.Answer.seed`), so that a shard can die and
-be done again, by another machine and with another n too.
+What a shard finds lies beside each log as ``<log>.grades/<k>-of-<n>.jsonl``, a line a sample; `redgreen merge` writes it
+into the logs. A grade that is repeated draws the same inputs (`redgreenbench.scorers.answer.Answer.seed`), so that a shard
+can die and be done again, by another machine and with another n too.
 """
 
 from __future__ import annotations

@@ -256,7 +256,7 @@ def model_options(graders: Sequence[str], quiet: bool) -> dict[str, Any]:
 
 
 def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
-    """The tasks with a shard's samples only; those of which it has none are left out. Their logs say which share they are."""
+    """The tasks with a shard's samples only, without those of which it has none; their logs say which share they are."""
     from redgreenbench.evals.sharding import share_of
 
     found = []
@@ -271,7 +271,7 @@ def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
 
 
 def placed(tasks: Sequence[Task], logs: Path, shard: Shard | None) -> Iterator[tuple[Sequence[Task], Path]]:
-    """Which tasks run into which folder: all into one, or each task's shard into one of its own, as inspect lays them out."""
+    """Which tasks run into which folder: all into one, or each task's shard into its own, as inspect lays them out."""
     from redgreenbench.reports.sharded import shards_folder
 
     if shard is None:
