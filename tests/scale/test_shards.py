@@ -165,6 +165,7 @@ def test_a_merged_log_is_a_log_like_any_other(scripted, tmp_path: Path) -> None:
 
 def test_run_takes_a_share_and_says_what_to_do_next(tmp_path: Path) -> None:
     asked = ["run", "--model", "mockllm/model", "--tasks", TASK, "--limit", "2", "-o", str(tmp_path)]
+    said = ""
     for share in ("1/2", "2/2"):
         said = call(*asked, "--shard", share)
         assert f"shard {share} is in" in said

@@ -257,6 +257,8 @@ def model_options(graders: Sequence[str], quiet: bool) -> dict[str, Any]:
 
 def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
     """The tasks with a shard's samples only, without those of which it has none; their logs say which share they are."""
+    from copy import copy
+
     from redgreenbench.evals.sharding import share_of
 
     found = []
@@ -264,6 +266,7 @@ def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
         samples = list(task.dataset)
         mine = {str(sample.id) for sample in share_of(samples, shard)}
         if mine:
+            task = copy(task)
             task.dataset = task.dataset.filter(lambda sample, mine=mine: str(sample.id) in mine)  # type: ignore[misc]
             task.metadata = {**(task.metadata or {}), "shard": str(shard), "shard_samples": len(samples)}
             found.append(task)
