@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["local_copy", "put_file", "write_whole"]
+from redgreenbench.evals.errors import InputError
+
+__all__ = ["local_copy", "published", "put_file", "write_whole"]
 
 
 def write_whole(address: str, data: bytes) -> None:
@@ -67,6 +69,37 @@ def local_copy(address: str, folder: Path) -> Path:
     copy = folder / Path(path).name
     system.get_file(path, str(copy))
     return copy
+
+
+@contextlib.contextmanager
+def published(output: str) -> Iterator[Path]:
+    """A folder to write what shall lie at an address: itself, or one that is copied there at the end.
+
+    Args:
+        output: A path, or any address that fsspec knows.
+
+    Raises:
+        InputError: It cannot be copied there.
+    """
+    if "://" not in output:
+        yield Path(output)
+        return
+    from fsspec.core import url_to_fs
+
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
+        try:
+            system, path = url_to_fs(output)
+            for file in sorted(Path(made).rglob("*")):
+                if file.is_file():
+                    system.pipe_file(
+                        f"{path.rstrip('/')}/{file.relative_to(made).as_posix()}", file.read_bytes()
+                    )
+        except Exception as error:  # each kind of store has errors of its own
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            raise InputError(
+                f"cannot write to {output} ({first}); check the address and your credentials"
+            ) from error
 
 
 @contextlib.contextmanager

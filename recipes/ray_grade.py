@@ -1,4 +1,6 @@
-"""Grades logs as shards on a Ray cluster, then merges: python recipes/ray_grade.py LOGS [SHARDS]
+"""Grades logs as shards on a Ray cluster, then merges.
+
+    python recipes/ray_grade.py LOGS [SHARDS]
 
 Every worker calls the command `redgreen`, so that Ray and RedGreenBench need not share an environment: REDGREEN says how it
 is called where that is not plain `redgreen`. LOGS must mean the same on every node: a shared folder, or an address such as

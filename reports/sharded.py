@@ -38,14 +38,9 @@ from redgreenbench.evals.storage import local_copy, put_file
 from redgreenbench.reports.places import short
 from redgreenbench.scorers.regrading import failed, read_grades, ungraded
 
-__all__ = ["Merged", "merge", "sets_of", "shards_folder", "without_merged"]
+__all__ = ["Merged", "merge", "sets_of", "without_merged"]
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same shards give the same bytes
-
-
-def shards_folder(logs: str, task: str) -> str:
-    """Where the shards of a task's run lie, in a folder of logs."""
-    return f"{logs}/{task}.shards"
 
 
 def _place(file: str) -> tuple[str, str] | None:

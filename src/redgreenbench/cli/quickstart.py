@@ -63,7 +63,7 @@ def quickstart(model: str, fallback_model: str | None, skill: str, limit: int | 
     )
     folder = run_folder(output, chosen, tasks, 1)
     code = run_tasks(tasks, chosen, folder / "logs", 1, **model_options((), False))
-    frame = print_report([str(folder / "logs")], folder / "report", False)
+    frame = print_report([str(folder / "logs")], str(folder / "report"), False)
     for sentence in findings(frame):
         click.echo(sentence)
     click.echo(

@@ -275,13 +275,11 @@ def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
 
 def placed(tasks: Sequence[Task], logs: Path, shard: Shard | None) -> Iterator[tuple[Sequence[Task], Path]]:
     """Which tasks run into which folder: all into one, or each task's shard into its own, as inspect lays them out."""
-    from redgreenbench.reports.sharded import shards_folder
-
     if shard is None:
         yield tasks, logs
         return
     for task in tasks:
-        yield [task], Path(shards_folder(str(logs), _bare(str(task.name)))) / str(shard.number)
+        yield [task], logs / f"{_bare(str(task.name))}.shards" / str(shard.number)
 
 
 def run_tasks(tasks: Sequence[Task], model: str | Model, logs: Path, epochs: int, **options: Any) -> int:
@@ -431,10 +429,10 @@ def suite_options(function: Any) -> Any:
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
+    metavar="FOLDER",
+    default="results",
     show_default=True,
-    help="Folder for logs and report.",
+    help="Folder for logs and report, or an address such as s3://bucket/results.",
 )
 @click.option(
     "--shard", "share", metavar="K/N", help="Only share k of n; `redgreen merge` puts the shares together."
@@ -473,7 +471,7 @@ def run(
     self_grade: bool,
     parameters: tuple[str, ...],
     fallback_model: str | None,
-    output: Path,
+    output: str,
     share: str | None,
     only_plan: bool,
     yes: bool,
@@ -495,6 +493,8 @@ def run(
       redgreen run --model openai/gpt-5 --grader anthropic/claude-sonnet-4-5 --epochs 5 --plan
       redgreen run --model openai/gpt-5 --epochs 5 --shard 2/8
     """
+    from upath import UPath
+
     from redgreenbench.cli.plan import FREE, dry_run, plan_of, read_prices, treatment
     from redgreenbench.cli.report import print_report
     from redgreenbench.cli.spending import spending
@@ -539,7 +539,7 @@ def run(
     if not as_json:
         for note in _notes(built, graders, self_grade, parameters):
             click.echo(f"redgreen: {note}", err=True)
-    folder = run_folder(output, chosen, whole, epochs, graders)
+    folder = run_folder(UPath(output), chosen, whole, epochs, graders)
     if shard:
         folder = folder.with_name(f"{folder.name}-{shard.of}-shards")
     asked = dry_run(reply_tokens) if chosen == "mockllm/model" else chosen
@@ -567,7 +567,7 @@ def run(
             else f"shard {shard} is in {folder / 'logs'}; once all {shard.of} are: redgreen merge {folder / 'logs'}"
         )
     else:
-        print_report([str(folder / "logs")], folder / "report", as_json)
+        print_report([str(folder / "logs")], str(folder / "report"), as_json)
         if not as_json:
             click.echo(
                 f"logs:   {folder / 'logs'} (look into them with: inspect view --log-dir {folder / 'logs'})"
