@@ -437,6 +437,9 @@ def suite_options(function: Any) -> Any:
 @click.option(
     "--shard", "share", metavar="K/N", help="Only share k of n; `redgreen merge` puts the shares together."
 )
+@click.option(
+    "--cache", is_flag=True, help="Keep replies in inspect's cache: a run that died asks for none twice."
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Only print what the run would ask and use.")
 @click.option("--yes", is_flag=True, help="Do not ask before a run that may cost something.")
 @click.option(
@@ -473,6 +476,7 @@ def run(
     fallback_model: str | None,
     output: str,
     share: str | None,
+    cache: bool,
     only_plan: bool,
     yes: bool,
     reply_tokens: int,
@@ -546,7 +550,7 @@ def run(
     code = 0
     with spending(max_tokens, max_cost) as spent:
         try:
-            options = model_options(graders, as_json)
+            options = model_options(graders, as_json) | ({"cache": True} if cache else {})
             for part, logs in placed(built, folder / "logs", shard):
                 code = max(code, run_tasks(part, asked, logs, epochs, **options))
         except KeyboardInterrupt:
