@@ -10,7 +10,23 @@ from pathlib import Path
 
 from redgreenbench.evals.errors import InputError
 
-__all__ = ["local_copy", "published", "put_file", "write_whole"]
+__all__ = ["local_copy", "published", "put_file", "read_whole", "write_whole"]
+
+
+def read_whole(address: str) -> bytes:
+    """A file in one request, so that it is one state of it.
+
+    Args:
+        address: A path, or any address that fsspec knows.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    from fsspec.core import url_to_fs
+
+    system, path = url_to_fs(address)
+    data: bytes = system.cat_file(path)
+    return data
 
 
 def write_whole(address: str, data: bytes) -> None:

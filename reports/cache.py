@@ -16,12 +16,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from redgreenbench.evals.storage import write_whole
+from redgreenbench.evals.storage import read_whole, write_whole
 from redgreenbench.evals.vocabulary import SUITE_VERSION
+from redgreenbench.reference_bugs.cache import VARIABLE, cache_root
 from redgreenbench.reports.places import fingerprint
 from redgreenbench.reports.reading import LogInfo, Part
 
@@ -34,21 +34,16 @@ _ABOUT = b"redgreenbench"
 
 def cache_folder() -> Path | str:
     """Where tables are kept: ``tables`` in the user's cache folder, or in $REDGREEN_CACHE, a folder or an address."""
-    if "://" in (given := os.environ.get("REDGREEN_CACHE", "")):
-        return f"{given}/tables"
-    from platformdirs import user_cache_path
-
-    return Path(given or user_cache_path("redgreenbench", appauthor=False)) / "tables"
+    given = os.environ.get(VARIABLE, "")
+    return f"{given}/tables" if "://" in given else cache_root() / "tables"
 
 
 def read_entry(address: str) -> bytes | None:
     """An entry; None where there is none, or where its store does not answer."""
     try:
-        with fsspec.open(address, "rb") as stream:
-            data: bytes = stream.read()
+        return read_whole(address)
     except Exception:  # each kind of store has errors of its own
         return None
-    return data
 
 
 def write_entry(address: str, data: bytes) -> None:

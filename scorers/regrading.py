@@ -27,7 +27,7 @@ from inspect_ai.log import (
 from inspect_ai.scorer import Score, Scorer
 
 from redgreenbench.evals.sharding import Shard
-from redgreenbench.evals.storage import write_whole
+from redgreenbench.evals.storage import read_whole, write_whole
 from redgreenbench.scorers.answer import Settings
 from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.resolution import resolution
@@ -133,13 +133,8 @@ def _grade_files(log: str) -> list[str]:
 
 
 def _lines(file: str) -> Iterator[dict[str, Any]]:
-    import fsspec
-
-    try:
-        with fsspec.open(file, "rt", encoding="utf-8") as stream:
-            yield from map(json.loads, stream)
-    except FileNotFoundError:
-        return
+    with contextlib.suppress(FileNotFoundError):
+        yield from map(json.loads, read_whole(file).splitlines())
 
 
 async def grade_log(log: str, shard: Shard, again: bool = False, workers: int | None = None) -> Graded:

@@ -43,10 +43,8 @@ class Storm(ModelAPI):
         dies: Answers after which the process is killed; 0: never.
     """
 
-    def __init__(
-        self, model_name: str, base_url=None, api_key=None, config=GenerateConfig(), ledger="", dies=0
-    ) -> None:  # noqa: B008
-        super().__init__(model_name, base_url, api_key, [], config)
+    def __init__(self, model_name: str, base_url=None, api_key=None, config=None, ledger="", dies=0) -> None:
+        super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
         self.ledger, self.dies, self.calls, self.answers = ledger, dies, 0, 0
 
     def note(self, kind: str, asked: str) -> None:

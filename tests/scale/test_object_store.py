@@ -16,7 +16,7 @@ from inspect_ai.log import read_eval_log
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.evals import catalogue
-from redgreenbench.evals.storage import write_whole
+from redgreenbench.evals.storage import read_whole, write_whole
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.private import VARIABLE
 from redgreenbench.reference_bugs.verdict import Verdict
@@ -147,8 +147,7 @@ def test_writers_at_once_leave_one_of_them_whole(place: str, request, tmp_path: 
     def write(text: bytes) -> None:
         for _ in range(3):
             write_whole(address, text)
-            with fsspec.open(address, "rb") as stream:
-                seen.append(stream.read())
+            seen.append(read_whole(address))
 
     threads = [threading.Thread(target=write, args=(text,)) for text in texts]
     for thread in threads:

@@ -296,7 +296,8 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, logs: Path, epochs: int
     from redgreenbench.evals.errors import InputError
 
     try:
-        logs.mkdir(parents=True, exist_ok=True)
+        if "://" not in str(logs):  # a store has no folders; making one would make a bucket
+            logs.mkdir(parents=True, exist_ok=True)
         probe = logs / ".writable"
         probe.write_text("x")
         probe.unlink()
