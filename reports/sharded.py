@@ -40,8 +40,6 @@ from redgreenbench.scorers.regrading import failed, read_grades, ungraded
 
 __all__ = ["Merged", "merge", "sets_of", "without_merged"]
 
-_DATE = (1980, 1, 1, 0, 0, 0)  # the same shards give the same bytes
-
 
 def _place(file: str) -> tuple[str, str] | None:
     """The merged log that a shard's log belongs to, and the shard's name; None for any other log."""
@@ -86,6 +84,9 @@ def without_merged(files: Sequence[str]) -> list[str]:
             ):
                 held.add(part)
     return [file for file in files if file not in held]
+
+
+_Date = tuple[int, int, int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,7 @@ def _header(
         header.stats = _stats([one.stats for one in headers.values()])
         header.status = "success" if complete else "cancelled"
         header.error = None
+        header.invalidated = any(one.invalidated for one in headers.values())
         header.results = None
     header.samples = light
     recompute_metrics(header)
@@ -275,27 +277,31 @@ def _write(
     wanted: dict[str, list[tuple[str, int]]] = {}
     for key in sorted(best):
         wanted.setdefault(best[key].log, []).append(key)
+    # Entries keep their times, by which readers tell a log that was edited; so the same shards give the same bytes, too.
+    last = (1980, 1, 1, 0, 0, 0)
     with zipfile.ZipFile(made, "w", **zipfile_compress_kwargs) as out:
         for file in sorted(wanted, key=short):
             with zipfile.ZipFile(local_copy(file, folder)) as source:
                 for sample_id, epoch in wanted[file]:
                     name = f"samples/{sample_id}_epoch_{epoch}.json"
-                    data = source.read(name)
+                    data, date = source.read(name), source.getinfo(name).date_time
+                    last = max(last, date)
                     if found := grades.get(str(best[sample_id, epoch].summary.uuid)):
                         sample = json.loads(data)
                         sample["scores"] = {**(sample.get("scores") or {}), **_plain(found)}
                         data = json.dumps(sample).encode()
-                    _add(out, name, data)
-        _add(out, "summaries.json", _json([best[key].summary for key in sorted(best)]))
+                    _add(out, name, data, date)
+        _add(out, "summaries.json", _json([best[key].summary for key in sorted(best)]), last)
         if header.reductions:
-            _add(out, "reductions.json", _json(header.reductions))
+            _add(out, "reductions.json", _json(header.reductions), last)
         header.reductions = None
         _add(
             out,
             "_journal/start.json",
             _json({"version": header.version, "eval": header.eval, "plan": header.plan}),
+            last,
         )
-        _add(out, "header.json", _json(header))
+        _add(out, "header.json", _json(header), last)
 
 
 def _plain(scores: Mapping[str, Score]) -> dict[str, Any]:
@@ -306,7 +312,7 @@ def _json(value: Any) -> bytes:
     return to_json(value, exclude_none=True, inf_nan_mode="constants", fallback=lambda _: None)
 
 
-def _add(out: zipfile.ZipFile, name: str, data: bytes) -> None:
-    about = zipfile.ZipInfo(name, _DATE)
+def _add(out: zipfile.ZipFile, name: str, data: bytes, date: _Date) -> None:
+    about = zipfile.ZipInfo(name, date)
     about.compress_type = out.compression
     out.writestr(about, data)
