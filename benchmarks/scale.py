@@ -3,8 +3,8 @@
     python benchmarks/scale.py [--sizes 1000,10000,100000] [--grades 40] [--json]
 
 Logs of at most 5,000 samples are copies of one real run of a scripted model (see reading.py), with other epochs and models,
-so that they grow as a real run does: not in scenarios. Every measurement is a process of its own, with its imports; CPU
-seconds are those of all its threads and children.
+so that they grow as a real run does: not in scenarios. Those that are reported on hold few transcripts, which reports do not
+read. Every measurement is a process of its own, with its imports; CPU seconds are those of all its threads and children.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from reading import generate
 ARMS = ("red", "placebo", "green")
 MODELS = 3
 IN_A_LOG = 5_000
+TRANSCRIPTS = 50
+MERGED_AT_MOST = 50_000
 BUG = "missing-optimizer-step"
 PROBE = """
 import json, resource, sys
@@ -37,7 +39,15 @@ print("\\n" + json.dumps([cpu, max(one.ru_maxrss for one in used) / 1024]))
 """
 
 
-def copied(source: Path, target: Path, epochs: int, model: str, number: int, shard: str = "") -> None:
+def copied(
+    source: Path,
+    target: Path,
+    epochs: int,
+    model: str,
+    number: int,
+    shard: str = "",
+    transcripts: int = IN_A_LOG,
+) -> None:
     """Copies a log with its epochs moved up, another model, and ids of its own; as a shard if one is given."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", **zipfile_compress_kwargs) as new:
@@ -53,7 +63,9 @@ def copied(source: Path, target: Path, epochs: int, model: str, number: int, sha
         header["eval"]["config"]["epochs"] = most
         if shard:
             header["eval"]["metadata"]["shard"] = shard
-        for name in old.namelist():
+        names = old.namelist()
+        held = [name for name in names if name.startswith("samples/")][:transcripts]
+        for name in [*held, *(name for name in names if not name.startswith("samples/"))]:
             data = old.read(name)
             if name.startswith("samples/"):
                 stem, _, epoch = name.removesuffix(".json").rpartition("_epoch_")
@@ -77,7 +89,15 @@ def logs_of(base: Path, folder: Path, samples: int, each: int) -> None:
                 if number * each >= samples:
                     return
                 (source,) = base.glob(f"*-{arm}.eval")
-                copied(source, folder / f"{number:04}-{arm}.eval", epochs, f"mockllm/model-{model}", number)
+                copied(
+                    source,
+                    folder / f"{number:04}-{arm}.eval",
+                    epochs,
+                    f"mockllm/model-{model}",
+                    number,
+                    "",
+                    TRANSCRIPTS,
+                )
                 number += 1
 
 
@@ -107,12 +127,16 @@ def by_size(base: Path, size: int, each: int, scratch: Path) -> dict[str, dict[s
     environment = os.environ | {"REDGREEN_CACHE": str(scratch / "cache")}
     logs, shards = scratch / "logs", scratch / "shards"
     logs_of(base, logs, size, each)
-    shards_of(base, shards, size, each)
-    return {
-        "merge": measured(environment, "merge", str(shards)),
+    found = {}
+    if size <= MERGED_AT_MOST:
+        shards_of(base, shards, size, each)
+        found["merge"] = measured(environment, "merge", str(shards))
+    return found | {
         "report, cold": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
         "report, warm": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
-        "leaderboard, warm": measured(environment, "leaderboard", str(logs), "-o", str(scratch / "site")),
+        "leaderboard, warm": measured(
+            environment, "leaderboard", str(logs), "--no-transcripts", "-o", str(scratch / "site")
+        ),
     }
 
 
@@ -177,6 +201,9 @@ def main() -> None:
     )
     parser.add_argument("--sizes", default="5000,50000")
     parser.add_argument("--grades", type=int, default=40)
+    parser.add_argument(
+        "--base", type=Path, help="Generate the logs to be copied here, or use those that are here."
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",") if size]
@@ -185,8 +212,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         scratch = Path(made)
         if sizes:
-            (base := scratch / "base").mkdir()
-            generate(base, len(ARMS), each)
+            base = options.base or scratch / "base"
+            if not base.exists():
+                base.mkdir(parents=True)
+                generate(base, len(ARMS), each)
         for size in sizes:
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
                 sizes_found[size] = by_size(base, size, each, Path(folder))
