@@ -81,6 +81,7 @@ UNSCORED: Final = {
     "undecided": "the graders decided nothing that counts here",
     "cut_off": "the reply was cut off by its token limit before it held what is graded; raise it with --max-tokens",
     "limit": "a limit ended the sample before the model had replied",
+    "execution_later": "the program was put off with execution=later; `redgreen grade` runs it",
     "cannot_run": "this machine cannot run programs safely; `redgreen doctor` says what is missing",
     "engine_failed": "the engine that runs programs failed",
     "machine_busy": "this machine was too busy to run the program, twice; set --max-samples or exec_workers lower",

@@ -13,7 +13,6 @@ import contextlib
 import copy
 import difflib
 import hashlib
-import os
 import random
 import re
 import shutil
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import yaml
 
+from redgreenbench.reference_bugs.cache import cache_root
 from redgreenbench.reference_bugs.folder import (
     HERE,
     BugFolder,
@@ -75,11 +75,8 @@ def _variant(base: str, seed: int) -> BugFolder:
 
 def variant_folder(bug: BugFolder, seed: int) -> Path:
     """Where a variant is kept: below the user's cache folder, or $REDGREEN_CACHE."""
-    from platformdirs import user_cache_path
-
-    cache_folder = Path(os.environ.get("REDGREEN_CACHE") or user_cache_path("redgreenbench", appauthor=False))
     made_by = hashlib.sha256(Path(__file__).read_bytes() + (HERE / "variants.yaml").read_bytes()).hexdigest()
-    return cache_folder / "variants" / f"{bug.digest[:12]}-{made_by[:8]}" / str(seed) / bug.name
+    return cache_root() / "variants" / f"{bug.digest[:12]}-{made_by[:8]}" / str(seed) / bug.name
 
 
 def vary(bug: BugFolder, seed: int, into: Path) -> tuple[str, ...]:

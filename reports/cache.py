@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,61 +19,68 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from redgreenbench.evals.storage import read_whole, write_whole
 from redgreenbench.evals.vocabulary import SUITE_VERSION
+from redgreenbench.reference_bugs.cache import VARIABLE, cache_root
 from redgreenbench.reports.places import fingerprint
 from redgreenbench.reports.reading import LogInfo, Part
 
-__all__ = ["SCHEMA", "cache_folder", "cached", "keep"]
+__all__ = ["SCHEMA", "cache_folder", "cached", "keep", "read_entry", "write_entry"]
 
-SCHEMA = 6
+SCHEMA = 7
 """To be raised whenever the same log would be read into other rows."""
 _ABOUT = b"redgreenbench"
 
 
-def cache_folder() -> Path:
-    """Where tables are kept: ``tables`` in the user's cache folder, or in $REDGREEN_CACHE."""
-    from platformdirs import user_cache_path
-
-    return (
-        Path(os.environ.get("REDGREEN_CACHE") or user_cache_path("redgreenbench", appauthor=False)) / "tables"
-    )
+def cache_folder() -> Path | str:
+    """Where tables are kept: ``tables`` in the user's cache folder, or in $REDGREEN_CACHE, a folder or an address."""
+    given = os.environ.get(VARIABLE, "")
+    return f"{given}/tables" if "://" in given else cache_root() / "tables"
 
 
-def _entry(file: str) -> Path | None:
+def read_entry(address: str) -> bytes | None:
+    """An entry; None where there is none, or where its store does not answer."""
+    try:
+        return read_whole(address)
+    except Exception:  # each kind of store has errors of its own
+        return None
+
+
+def write_entry(address: str, data: bytes) -> None:
+    """Writes an entry, if it can be written."""
+    with contextlib.suppress(Exception):  # each kind of store has errors of its own
+        write_whole(address, data)
+
+
+def _entry(file: str) -> str | None:
     known = fingerprint(file)
     if known is None:
         return None
     digest = hashlib.sha256(json.dumps([SCHEMA, SUITE_VERSION, known], sort_keys=True).encode()).hexdigest()
-    return cache_folder() / f"{digest[:32]}.parquet"
+    return f"{cache_folder()}/{digest[:32]}.parquet"
 
 
 def cached(file: str) -> Part | None:
     """What was kept of a log in its present state; None where nothing is, or where it cannot be read."""
-    path = _entry(file)
-    if path is None or not path.is_file():
+    entry = _entry(file)
+    data = read_entry(entry) if entry else None
+    if data is None:
         return None
     try:
-        rows = pq.read_table(path, memory_map=False)
+        rows = pq.read_table(io.BytesIO(data))
         about: dict[str, Any] = json.loads(rows.schema.metadata[_ABOUT])
         info = LogInfo(**about["info"] | {"graders": tuple(about["info"]["graders"])})
         return Part(rows.replace_schema_metadata(None), info, tuple(about["notes"]))
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException):
         return None
 
 
 def keep(file: str, part: Part) -> None:
     """Keeps what was read of a log."""
-    path = _entry(file)
-    if path is None:
+    entry = _entry(file)
+    if entry is None:
         return
     about = json.dumps({"info": asdict(part.info), "notes": part.notes}).encode()
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        os.close(handle)
-        try:
-            pq.write_table(part.rows.replace_schema_metadata({_ABOUT: about}), name, compression="zstd")
-            os.replace(name, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+    made = io.BytesIO()
+    pq.write_table(part.rows.replace_schema_metadata({_ABOUT: about}), made, compression="zstd")
+    write_entry(entry, made.getvalue())

@@ -1,7 +1,7 @@
 """Puts logs together into one tidy table: a row per (log, scenario, pressure, arm, model, epoch, scorer, key).
 
-Of several runs of the same sample the newest finished one counts. Logs that cannot be used are returned by name with
-the reason.
+Of several runs of the same sample the newest finished one counts, and a merged log counts for its shards. Logs that cannot
+be used are returned by name with the reason.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.cache import cached, keep
 from redgreenbench.reports.places import Unreachable, files_of, fingerprint, short
 from redgreenbench.reports.reading import FAILED, IDENTITY, Foreign, LogInfo, Part, read_log
+from redgreenbench.reports.sharded import without_merged
 
 __all__ = ["COLUMNS", "Skipped", "Table", "load"]
 
@@ -82,7 +83,7 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
             continue
         if not files:
             skipped.append(Skipped(place, "there is no .eval log here"))
-        for file in files:
+        for file in without_merged(files):
             if file in logs:
                 continue
             try:
@@ -107,7 +108,8 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
     infos = tuple(part.info for part in parts)
     followed = _followed(infos)
     notes = [_continued(note, followed.get(part.info.log, "")) for part in parts for note in part.notes]
-    return Table(_together(parts), tuple(logs), tuple(skipped), (*notes, *_mixed(infos)), infos)
+    said = (*notes, *_mixed(infos), *_absent(infos))
+    return Table(_together(parts), tuple(logs), tuple(skipped), said, infos)
 
 
 def _why(file: str, error: Exception) -> str:
@@ -165,6 +167,20 @@ def _editions(infos: Sequence[LogInfo]) -> dict[str, str]:
             ]
             found[info.log] = ", ".join(dict.fromkeys(told))
     return found
+
+
+def _absent(infos: Sequence[LogInfo]) -> list[str]:
+    """Runs of which some shards have no log."""
+    there: dict[tuple[str, str, str, int], set[int]] = {}
+    for info in infos:
+        if info.shard:
+            number, of = map(int, info.shard.split("/"))
+            there.setdefault((info.task, info.model, info.scenario_set, of), set()).add(number)
+    return [
+        f"{task} of {model}: no log of shard {', '.join(map(str, lacking))} of {of}; their answers are in no number here"
+        for (task, model, _, of), found in sorted(there.items())
+        if (lacking := sorted(set(range(1, of + 1)) - found))
+    ]
 
 
 def _mixed(infos: Sequence[LogInfo]) -> list[str]:

@@ -87,6 +87,7 @@ class LogInfo:
         eval_id: inspect's id of the run.
         commit: Commit of the repository that the run was made in, if any.
         delivery: How the skill reached the model.
+        shard: Which share of the run it is, as ``k/n``; empty: all of it.
     """
 
     log: str
@@ -107,6 +108,7 @@ class LogInfo:
     eval_id: str = ""
     commit: str = ""
     delivery: str = "injection"
+    shard: str = ""
 
 
 @dataclass(frozen=True)
@@ -425,4 +427,5 @@ def _info(file: str, header: EvalLog, versions: Mapping[str, int], edited: int) 
         eval_id=spec.eval_id,
         commit=spec.revision.commit if spec.revision else "",
         delivery=_delivery(header),
+        shard=str(about.get("shard", "")),
     )

@@ -5,8 +5,10 @@ It is built once for a sample. What costs something (running a program, asking g
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from inspect_ai.model import ChatMessageAssistant
@@ -44,7 +46,7 @@ class Settings(BaseModel):
         device: Where programs are run: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         exec_sandbox: An inspect sandbox to run programs in, such as ``docker``; none: the engine's own.
         exec_workers: Programs run at a time; none: one per core, at most 8, and one on a GPU.
-        seed: For the inputs of the checks; none: a new one for each grade, which stands in its score.
+        execution: ``now``, or ``later``: programs stay unscored until `redgreen grade` runs them.
         reverse: Whether statements are put to graders in the reverse order.
         fresh: Whether graders are asked anew in every epoch.
     """
@@ -56,7 +58,7 @@ class Settings(BaseModel):
     device: str = "auto"
     exec_sandbox: str | None = None
     exec_workers: int | None = None
-    seed: int | None = None
+    execution: Literal["now", "later"] = "now"
     reverse: bool = False
     fresh: bool = False
 
@@ -85,8 +87,11 @@ class Settings(BaseModel):
 
         Raises:
             InputError: There is no such device.
+            Unscored: Programs are run later.
         """
-        return runner_for(self.device, self.exec_sandbox, self.exec_workers, self.seed)
+        if self.execution == "later":
+            raise Unscored("execution_later")
+        return runner_for(self.device, self.exec_sandbox, self.exec_workers)
 
 
 class Unscored(Exception):
@@ -170,6 +175,14 @@ class Answer:
         return "\n\n".join(self.replies)
 
     @property
+    def seed(self) -> int:
+        """What the hidden inputs of its grades are drawn from: inspect's random id of the sample, which no model is shown.
+
+        So a grade that is repeated, on another machine too, draws the same, and what it will draw cannot be guessed.
+        """
+        return int(hashlib.sha256(self.state.uuid.encode()).hexdigest()[:13], 16)
+
+    @property
     def requested(self) -> bool:
         """Whether the form was missing, so that it was requested once."""
         return len(self.replies) > 1
@@ -239,7 +252,7 @@ class Answer:
                 return no_program(self.bug, given.problem)
             files, how = given.files, given.how
         try:
-            verdict = await self.settings.runner.program(self.bug, files)
+            verdict = await self.settings.runner.program(self.bug, files, seed=self.seed)
         except CannotRun as error:
             raise Unscored(error.code, str(error)) from error
         verdict.how = how

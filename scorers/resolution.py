@@ -130,7 +130,10 @@ async def resolution(answer: Answer) -> Found:
     runner = answer.settings.runner
     try:
         found = await collect(
-            *(runner.program(bug, versions[digest], brief=True) for digest in distinct.values())
+            *(
+                runner.program(bug, versions[digest], brief=True, seed=answer.seed)
+                for digest in distinct.values()
+            )
         )
     except CannotRun as error:
         # One version without a verdict may have been the first that mends it.

@@ -68,7 +68,6 @@ class Runner:
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         exec_sandbox: An inspect sandbox to run fixes in, such as ``docker``; none: the engine's own.
         exec_workers: Grades at a time; none: one per core, at most 8, and one on a GPU.
-        seed: For the inputs of the checks; none: a new one for each grade, which stands in its score.
 
     Raises:
         InputError: There is no such device.
@@ -79,7 +78,6 @@ class Runner:
         device: str = "auto",
         exec_sandbox: str | None = None,
         exec_workers: int | None = None,
-        seed: int | None = None,
     ) -> None:
         if device not in DEVICES:
             raise InputError(f"no device '{device}'; take one of {', '.join(DEVICES)}")
@@ -88,23 +86,25 @@ class Runner:
             exec_workers or (1 if self._where == "cuda" else min(os.cpu_count() or 1, _MOST_WORKERS))
         )
         self._sandbox = exec_sandbox
-        self._seed = seed
         self._limiter: anyio.CapacityLimiter | None = None
 
-    async def program(self, bug: BugFolder, files: Files, brief: bool = False) -> Verdict:
+    async def program(
+        self, bug: BugFolder, files: Files, brief: bool = False, seed: int | None = None
+    ) -> Verdict:
         """The verdict on a whole program.
 
         Args:
             bug: The bug.
             files: Its files.
             brief: See `redgreenbench.reference_bugs.verdict.grade_program`.
+            seed: For the inputs of the checks; none: a new one.
 
         Raises:
             CannotRun: There is none.
         """
-        return await self._run(functools.partial(grade_program, bug, files, brief=brief))
+        return await self._run(functools.partial(grade_program, bug, files, brief=brief), seed)
 
-    async def _run(self, work: functools.partial[Verdict]) -> Verdict:
+    async def _run(self, work: functools.partial[Verdict], seed: int | None) -> Verdict:
         relay: Relay | None = None
         try:
             if self._sandbox:
@@ -122,7 +122,7 @@ class Runner:
         try:
             # A thread waits for the worker, so that the event loop goes on.
             return await anyio.to_thread.run_sync(
-                functools.partial(work, pool, self._seed, relay), limiter=self._limiter
+                functools.partial(work, pool, seed, relay), limiter=self._limiter
             )
         except GraderError as error:
             if error.busy:
@@ -131,10 +131,10 @@ class Runner:
 
 
 @functools.cache
-def runner_for(device: str, exec_sandbox: str | None, exec_workers: int | None, seed: int | None) -> Runner:
+def runner_for(device: str, exec_sandbox: str | None, exec_workers: int | None) -> Runner:
     """The runner of these settings, the same one for all scorers.
 
     Raises:
         InputError: There is no such device.
     """
-    return Runner(device, exec_sandbox, exec_workers, seed)
+    return Runner(device, exec_sandbox, exec_workers)

@@ -80,6 +80,10 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     turn = check_turn(asked.pressure_turn)
     if turn != FIRST and set(pressures) == {NO_PRESSURE}:
         raise InputError(f"pressure_turn={turn} needs a pressure that can come; add pressure=time or others")
+    if turn != FIRST and asked.execution == "later":
+        raise InputError(
+            f"execution=later does not go with pressure_turn={turn}: whether the user presses depends on the first verdict"
+        )
     if asked.variants:
         chosen = with_variants(chosen, asked.variants, asked.variants_seed)
     work = AgentWork(asked) if asked.mode == "agent" else None
@@ -115,6 +119,7 @@ def _check_decides(asked: Parameters) -> None:
         "delivery": asked.delivery != "inject",
         "mode": asked.mode != "answer",
         "exec_sandbox": asked.exec_sandbox is not None,
+        "execution": asked.execution != "now",
         "variants": asked.variants > 0,
         "sandbox": asked.sandbox is not None,
         "pressure_turn": asked.pressure_turn != FIRST,

@@ -19,7 +19,17 @@ from redgreenbench.scorers.answer import Settings
 __all__ = ["OF_PROGRAMS", "Parameters", "names", "with_parameters"]
 
 OF_PROGRAMS = frozenset(
-    {"bugs", "variants", "variants_seed", "device", "exec_sandbox", "exec_workers", "mode", "agent"}
+    {
+        "bugs",
+        "variants",
+        "variants_seed",
+        "device",
+        "execution",
+        "exec_sandbox",
+        "exec_workers",
+        "mode",
+        "agent",
+    }
     | {"sandbox", "token_limit", "time_limit", "cost_limit", "call_seconds"}
 )
 """Parameters that say something only to tasks which pose programs."""
@@ -93,6 +103,10 @@ class Parameters(BaseModel):
     self_grade: bool = Field(
         False, description="Whether the model under test grades itself where the role `grader` has no model."
     )
+    execution: Literal["now", "later"] = Field(
+        "now",
+        description="`later`: programs stay unscored until `redgreen grade` runs them, on a machine that can confine them.",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where programs are run.")
     exec_sandbox: str | None = Field(
         None,
@@ -135,6 +149,7 @@ class Parameters(BaseModel):
         return Settings(
             scenarios=self.folders,
             self_grade=self.self_grade,
+            execution=self.execution,
             device=self.device,
             exec_sandbox=self.exec_sandbox,
             exec_workers=self.exec_workers,

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from redgreenbench.evals.catalogue import read_yaml, validate
 from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.reference_bugs.cache import cache_root
 
 __all__ = ["Weights", "cache_folder", "cached", "load_models", "obtain"]
 
@@ -70,11 +71,7 @@ def load_models() -> dict[str, Weights]:
 
 def cache_folder() -> Path:
     """Where weights are kept: ``REDGREEN_CACHE``, or the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    return (
-        Path(os.environ.get("REDGREEN_CACHE") or user_cache_path("redgreenbench", appauthor=False)) / "models"
-    )
+    return cache_root() / "models"
 
 
 def _target(name: str) -> Path:

@@ -5,21 +5,18 @@ Texts are read from the first sample of a scenario under each pressure. Those of
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample, read_eval_log_sample_summaries
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.reports.cache import cache_folder
+from redgreenbench.reports.cache import cache_folder, read_entry, write_entry
 from redgreenbench.reports.places import fingerprint, short
 from redgreenbench.reports.reading import latest_scores
 
@@ -123,28 +120,24 @@ def facts_of(file: str, rows: pd.DataFrame) -> LogFacts:
     found = _read_facts(file, asked, executed)
     if entry is not None:
         about = asdict(found) | {"scenarios": sorted(found.scenarios)}
-        with contextlib.suppress(OSError):
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            part = entry.with_name(f"{entry.name}.{os.getpid()}.part")
-            part.write_text(json.dumps(about), "utf-8")
-            part.replace(entry)
+        write_entry(entry, json.dumps(about).encode())
     return found
 
 
-def _entry(file: str, asked: Sequence[tuple[str, str, int]], executed: bool) -> Path | None:
+def _entry(file: str, asked: Sequence[tuple[str, str, int]], executed: bool) -> str | None:
     known = fingerprint(file)
     if known is None:
         return None
     what = json.dumps([_SCHEMA, known, asked, executed], sort_keys=True)
-    return cache_folder() / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}.json"
+    return f"{cache_folder()}/{hashlib.sha256(what.encode()).hexdigest()[:32]}.json"
 
 
-def _kept(entry: Path) -> LogFacts | None:
+def _kept(entry: str) -> LogFacts | None:
     try:
-        about = json.loads(entry.read_text("utf-8"))
+        about = json.loads(read_entry(entry) or b"")
         texts = {"engines": tuple(about["engines"]), "scenarios": frozenset(about["scenarios"])}
         return LogFacts(**about | texts)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(scripted, tmp_path: Path) -
     (tmp_path / "file").write_text("not a folder")
     tasks = build_tasks(["routing"], "v2", ["red"], [], [], 1)
     with pytest.raises(InputError, match="cannot write logs to"):
-        run_tasks(tasks, scripted(lambda s, u: "x"), tmp_path / "file", 1)
+        run_tasks(tasks, scripted(lambda s, u: "x"), tmp_path / "file" / "logs", 1)
 
 
 def test_a_full_disk_stops_the_run_with_one_line(scripted, tmp_path: Path, monkeypatch) -> None:
@@ -126,7 +126,7 @@ def test_a_full_disk_stops_the_run_with_one_line(scripted, tmp_path: Path, monke
     monkeypatch.setattr(inspect_ai, "eval_set", full)
     tasks = build_tasks(["routing"], "v2", ["red"], [], [], 1)
     with pytest.raises(InputError, match="No space left on device; finished samples are in"):
-        run_tasks(tasks, scripted(lambda s, u: "x"), tmp_path, 1)
+        run_tasks(tasks, scripted(lambda s, u: "x"), tmp_path / "logs", 1)
 
 
 def test_an_interrupted_run_resumes_where_it_stopped(scripted, tmp_path: Path) -> None:
@@ -140,11 +140,14 @@ def test_an_interrupted_run_resumes_where_it_stopped(scripted, tmp_path: Path) -
 
     options = {"max_samples": 1, "display": "none"}
     tasks = build_tasks(["routing"], "v2", ["red", "green"], [], [], 3)
-    assert run_tasks(tasks, scripted(cut), tmp_path, 1, **options) == 1
+    assert run_tasks(tasks, scripted(cut), tmp_path / "logs", 1, **options) == 1
     before = len(asked)
     tasks = build_tasks(["routing"], "v2", ["red", "green"], [], [], 3)
     assert (
-        run_tasks(tasks, scripted(lambda s, u: asked.append(u) or "NEXT: ask"), tmp_path, 1, **options) == 0
+        run_tasks(
+            tasks, scripted(lambda s, u: asked.append(u) or "NEXT: ask"), tmp_path / "logs", 1, **options
+        )
+        == 0
     )
     assert len(asked) - before == 6 - 3
     report = json.loads(call("report", str(tmp_path / "logs"), "-o", str(tmp_path / "report"), "--json"))

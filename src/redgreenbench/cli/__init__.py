@@ -26,6 +26,7 @@ from redgreenbench.cli.new import new
 from redgreenbench.cli.quickstart import quickstart
 from redgreenbench.cli.report import rationalizations, report
 from redgreenbench.cli.run import run
+from redgreenbench.cli.shards import grade, merge
 from redgreenbench.cli.siblings import siblings
 from redgreenbench.cli.suggest import suggest
 
@@ -83,6 +84,8 @@ for command in (
     list_,
     show,
     doctor,
+    grade,
+    merge,
     report,
     dataset,
     check,

@@ -22,15 +22,14 @@ __all__ = ["leaderboard", "submission"]
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
-    default=Path("site"),
+    default="site",
     show_default=True,
-    help="Folder to write; it must be empty or hold an earlier site.",
+    help="Folder to write, or an address such as s3://bucket/site; it must be empty or hold an earlier site.",
 )
 @click.option("--title", default="RedGreenBench leaderboard", show_default=True, help="Title of the site.")
 @click.option("--no-transcripts", is_flag=True, help="Do not bundle the logs and their viewer.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-def leaderboard(logs: tuple[str, ...], output: Path, title: str, no_transcripts: bool, as_json: bool) -> None:
+def leaderboard(logs: tuple[str, ...], output: str, title: str, no_transcripts: bool, as_json: bool) -> None:
     """Write a static site from LOGS: .eval files, folders of them, or a folder of accepted submissions.
 
     \b
@@ -38,16 +37,19 @@ def leaderboard(logs: tuple[str, ...], output: Path, title: str, no_transcripts:
       redgreen leaderboard results -o site/
       redgreen leaderboard submissions --title "Our skills" -o site/
     """
+    from redgreenbench.evals.storage import published
     from redgreenbench.reports.leaderboard.site import write_site
     from redgreenbench.reports.leaderboard.submissions import submitters_of
     from redgreenbench.reports.load import load
 
     table = load(logs)
-    site = write_site(table, output, title, _cards(), submitters_of(logs), not no_transcripts)
+    with published(output) as folder:
+        site = write_site(table, folder, title, _cards(), submitters_of(logs), not no_transcripts)
+    index = f"{output.rstrip('/')}/index.html"
     if as_json:
         record = {
-            "site": str(site.folder),
-            "index": str(site.folder / "index.html"),
+            "site": output.rstrip("/"),
+            "index": index,
             "pages": site.pages,
             "tabs": [
                 {"id": tab.id, "task": tab.task, "metric": tab.metric, "rows": len(tab.entries)}
@@ -62,9 +64,9 @@ def leaderboard(logs: tuple[str, ...], output: Path, title: str, no_transcripts:
     for note in site.notes:
         click.echo(f"note: {note}", err=True)
     rows = sum(len(tab.entries) for tab in site.tabs)
-    click.echo(f"{site.folder / 'index.html'}: {rows} rows on {len(site.tabs)} tabs, {site.pages} pages")
-    if not no_transcripts:
-        click.echo(f"transcripts need a web server: python -m http.server --directory {site.folder}")
+    click.echo(f"{index}: {rows} rows on {len(site.tabs)} tabs, {site.pages} pages")
+    if not no_transcripts and "://" not in output:
+        click.echo(f"transcripts need a web server: python -m http.server --directory {output}")
 
 
 def _cards() -> dict[str, Card]:

@@ -62,8 +62,8 @@ def quickstart(model: str, fallback_model: str | None, skill: str, limit: int | 
         f"redgreen: {count} questions to {chosen}; on two idle cores this takes up to five minutes", err=True
     )
     folder = run_folder(output, chosen, tasks, 1)
-    code = run_tasks(tasks, chosen, folder, 1, **model_options((), False))
-    frame = print_report([str(folder / "logs")], folder / "report", False)
+    code = run_tasks(tasks, chosen, folder / "logs", 1, **model_options((), False))
+    frame = print_report([str(folder / "logs")], str(folder / "report"), False)
     for sentence in findings(frame):
         click.echo(sentence)
     click.echo(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,13 +22,12 @@ __all__ = ["print_report", "rationalizations", "report"]
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
-    default=Path("report"),
+    default="report",
     show_default=True,
-    help="Folder to write.",
+    help="Folder to write, or an address such as s3://bucket/report.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON instead of a table.")
-def report(logs: tuple[str, ...], output: Path, as_json: bool) -> None:
+def report(logs: tuple[str, ...], output: str, as_json: bool) -> None:
     """Report on LOGS: .eval files or folders of them, local or any fsspec address.
 
     \b
@@ -40,8 +38,9 @@ def report(logs: tuple[str, ...], output: Path, as_json: bool) -> None:
     print_report(logs, output, as_json)
 
 
-def print_report(logs: Sequence[str], output: Path, as_json: bool) -> Frame:
+def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     """Writes the report of ``logs`` to ``output`` and shows it; returns its estimates."""
+    from redgreenbench.evals.storage import published
     from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compliance import compliance_of
     from redgreenbench.reports.load import load
@@ -50,7 +49,8 @@ def print_report(logs: Sequence[str], output: Path, as_json: bool) -> Frame:
 
     table = load(logs)
     made = make_report(replace(table, notes=(*table.notes, *grader_notes(table.provenance))))
-    files = write_report(made, output)
+    with published(output) as folder:
+        files = [f"{output.rstrip('/')}/{file.relative_to(folder)}" for file in write_report(made, folder)]
     said = [*map(str, compliance_of(table.rows)), *caveats(made.frame), *made.table.notes]
     if as_json:
         record = {

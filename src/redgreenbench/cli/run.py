@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.model import Model
 
+    from redgreenbench.evals.sharding import Shard
+
 __all__ = [
     "build_tasks",
     "default_tasks",
@@ -150,7 +152,7 @@ def _notes(
             "excuses) is absent; add --grader"
         )
     executed = any((sample.metadata or {}).get("bug") for task in tasks for sample in task.dataset)
-    if not executed or any(one.startswith("exec_sandbox=") for one in parameters):
+    if not executed or any(one.startswith(("exec_sandbox=", "execution=later")) for one in parameters):
         return
     try:
         mode = choose_mode()
@@ -253,8 +255,35 @@ def model_options(graders: Sequence[str], quiet: bool) -> dict[str, Any]:
     return options
 
 
-def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: int, **options: Any) -> int:
-    """Runs the tasks into ``folder/logs``, reusing what is finished there.
+def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
+    """The tasks with a shard's samples only, without those of which it has none; their logs say which share they are."""
+    from copy import copy
+
+    from redgreenbench.evals.sharding import share_of
+
+    found = []
+    for task in tasks:
+        samples = list(task.dataset)
+        mine = {str(sample.id) for sample in share_of(samples, shard)}
+        if mine:
+            task = copy(task)
+            task.dataset = task.dataset.filter(lambda sample, mine=mine: str(sample.id) in mine)  # type: ignore[misc]
+            task.metadata = {**(task.metadata or {}), "shard": str(shard), "shard_samples": len(samples)}
+            found.append(task)
+    return found
+
+
+def placed(tasks: Sequence[Task], logs: Path, shard: Shard | None) -> Iterator[tuple[Sequence[Task], Path]]:
+    """Which tasks run into which folder: all into one, or each task's shard into its own, as inspect lays them out."""
+    if shard is None:
+        yield tasks, logs
+        return
+    for task in tasks:
+        yield [task], logs / f"{_bare(str(task.name))}.shards" / str(shard.number)
+
+
+def run_tasks(tasks: Sequence[Task], model: str | Model, logs: Path, epochs: int, **options: Any) -> int:
+    """Runs the tasks into a folder of logs, reusing what is finished there.
 
     Returns:
         The exit code: 0 if all samples finished, 130 if the run was interrupted, else 1.
@@ -266,9 +295,9 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, folder: Path, epochs: i
 
     from redgreenbench.evals.errors import InputError
 
-    logs = folder / "logs"
     try:
-        logs.mkdir(parents=True, exist_ok=True)
+        if "://" not in str(logs):  # a store has no folders; making one would make a bucket
+            logs.mkdir(parents=True, exist_ok=True)
         probe = logs / ".writable"
         probe.write_text("x")
         probe.unlink()
@@ -401,10 +430,16 @@ def suite_options(function: Any) -> Any:
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
+    metavar="FOLDER",
+    default="results",
     show_default=True,
-    help="Folder for logs and report.",
+    help="Folder for logs and report, or an address such as s3://bucket/results.",
+)
+@click.option(
+    "--shard", "share", metavar="K/N", help="Only share k of n; `redgreen merge` puts the shares together."
+)
+@click.option(
+    "--cache", is_flag=True, help="Keep replies in inspect's cache: a run that died asks for none twice."
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Only print what the run would ask and use.")
 @click.option("--yes", is_flag=True, help="Do not ask before a run that may cost something.")
@@ -440,7 +475,9 @@ def run(
     self_grade: bool,
     parameters: tuple[str, ...],
     fallback_model: str | None,
-    output: Path,
+    output: str,
+    share: str | None,
+    cache: bool,
     only_plan: bool,
     yes: bool,
     reply_tokens: int,
@@ -459,11 +496,15 @@ def run(
       redgreen run --model embedded/smollm2-135m --tasks routing --arms red,placebo,green --limit 2
       redgreen run --model mockllm/model --skill ./my-skill --limit 2
       redgreen run --model openai/gpt-5 --grader anthropic/claude-sonnet-4-5 --epochs 5 --plan
+      redgreen run --model openai/gpt-5 --epochs 5 --shard 2/8
     """
+    from upath import UPath
+
     from redgreenbench.cli.plan import FREE, dry_run, plan_of, read_prices, treatment
     from redgreenbench.cli.report import print_report
     from redgreenbench.cli.spending import spending
     from redgreenbench.evals.errors import InputError
+    from redgreenbench.evals.sharding import Shard
 
     skill = ",".join(skills)
     if catalogues:
@@ -480,6 +521,9 @@ def run(
         self_grade,
         parameters,
     )
+    whole, shard = built, Shard.read(share) if share else None
+    if shard:
+        built = shares(whole, shard)
     plan = plan_of(built, model, epochs, graders, self_grade, reply_tokens)
     if only_plan and as_json:
         click.echo(json.dumps(plan.record(), indent=2))
@@ -500,11 +544,16 @@ def run(
     if not as_json:
         for note in _notes(built, graders, self_grade, parameters):
             click.echo(f"redgreen: {note}", err=True)
-    folder = run_folder(output, chosen, built, epochs, graders)
+    folder = run_folder(UPath(output), chosen, whole, epochs, graders)
+    if shard:
+        folder = folder.with_name(f"{folder.name}-{shard.of}-shards")
     asked = dry_run(reply_tokens) if chosen == "mockllm/model" else chosen
+    code = 0
     with spending(max_tokens, max_cost) as spent:
         try:
-            code = run_tasks(built, asked, folder, epochs, **model_options(graders, as_json))
+            options = model_options(graders, as_json) | ({"cache": True} if cache else {})
+            for part, logs in placed(built, folder / "logs", shard):
+                code = max(code, run_tasks(part, asked, logs, epochs, **options))
         except KeyboardInterrupt:
             if not spent.is_over:
                 raise
@@ -515,11 +564,19 @@ def run(
             "finished samples are kept",
             err=True,
         )
-    print_report([str(folder / "logs")], folder / "report", as_json)
-    if not as_json:
+    if shard:
+        done = {"shard": str(shard), "logs": str(folder / "logs"), "finished": not code}
         click.echo(
-            f"logs:   {folder / 'logs'} (look into them with: inspect view --log-dir {folder / 'logs'})"
+            json.dumps(done, indent=2)
+            if as_json
+            else f"shard {shard} is in {folder / 'logs'}; once all {shard.of} are: redgreen merge {folder / 'logs'}"
         )
+    else:
+        print_report([str(folder / "logs")], str(folder / "report"), as_json)
+        if not as_json:
+            click.echo(
+                f"logs:   {folder / 'logs'} (look into them with: inspect view --log-dir {folder / 'logs'})"
+            )
     if code:
         click.echo("redgreen: not all samples finished; the same command tries the rest again", err=True)
         sys.exit(code)

@@ -270,7 +270,7 @@ def run_answers(answers: Answers, asked: Asked, budget: Budget, quiet: bool) -> 
             code = run_tasks(
                 answers.tasks,
                 usable_model(asked.model),
-                answers.folder,
+                answers.folder / "logs",
                 asked.epochs,
                 # One sample that fails must not cost the others' answers.
                 continue_on_fail=True,

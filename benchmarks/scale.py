@@ -1,0 +1,237 @@
+"""What a run costs by its size: merging shards, the table, the report, the site; and grades by workers and shards.
+
+    python benchmarks/scale.py [--sizes 1000,10000,100000] [--grades 40] [--json]
+
+Logs of at most 5,000 samples are copies of one real run of a scripted model (see reading.py), with other epochs and models,
+so that they grow as a real run does: not in scenarios. Those that are reported on hold few transcripts, which reports do not
+read. Every measurement is a process of its own, with its imports; CPU seconds are those of all its threads and children.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from inspect_ai._util.zipfile import zipfile_compress_kwargs
+from reading import generate
+
+ARMS = ("red", "placebo", "green")
+MODELS = 3
+IN_A_LOG = 5_000
+TRANSCRIPTS = 50
+MERGED_AT_MOST = 50_000
+BUG = "missing-optimizer-step"
+PROBE = """
+import json, resource, sys
+from redgreenbench.cli import main
+main(sys.argv[1:], standalone_mode=False)
+used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+cpu = sum(one.ru_utime + one.ru_stime for one in used)
+print("\\n" + json.dumps([cpu, max(one.ru_maxrss for one in used) / 1024]))
+"""
+
+
+def copied(
+    source: Path,
+    target: Path,
+    epochs: int,
+    model: str,
+    number: int,
+    shard: str = "",
+    transcripts: int = IN_A_LOG,
+) -> None:
+    """Copies a log with its epochs moved up, another model, and ids of its own; as a shard if one is given."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", **zipfile_compress_kwargs) as new:
+        header = json.loads(old.read("header.json"))
+        was = header["eval"]["model"]
+        summaries = json.loads(old.read("summaries.json"))
+        for summary in summaries:
+            summary["epoch"] += epochs
+            summary["uuid"] = f"u{number}-{summary['uuid']}"
+            summary["model_usage"] = dict(zip([model], summary["model_usage"].values(), strict=True))
+        most = max(summary["epoch"] for summary in summaries)
+        header["eval"] |= {"model": model, "eval_id": f"eval{number}"}
+        header["eval"]["config"]["epochs"] = most
+        if shard:
+            header["eval"]["metadata"]["shard"] = shard
+        names = old.namelist()
+        held = [name for name in names if name.startswith("samples/")][:transcripts]
+        for name in [*held, *(name for name in names if not name.startswith("samples/"))]:
+            data = old.read(name)
+            if name.startswith("samples/"):
+                stem, _, epoch = name.removesuffix(".json").rpartition("_epoch_")
+                data = data.replace(f'"epoch":{epoch}'.encode(), f'"epoch":{int(epoch) + epochs}'.encode(), 1)
+                name = f"{stem}_epoch_{int(epoch) + epochs}.json"
+            elif name == "summaries.json":
+                data = json.dumps(summaries).encode()
+            elif name == "header.json":
+                data = json.dumps(header).encode()
+            elif name.startswith("_journal"):
+                continue
+            new.writestr(name, data.replace(was.encode(), model.encode()))
+
+
+def logs_of(base: Path, folder: Path, samples: int, each: int) -> None:
+    """Logs of a run of so many samples: all arms of all models, epoch after epoch."""
+    number = 0
+    for epochs in range(0, 10**9, 1000):
+        for model in range(MODELS):
+            for arm in ARMS:
+                if number * each >= samples:
+                    return
+                (source,) = base.glob(f"*-{arm}.eval")
+                copied(
+                    source,
+                    folder / f"{number:04}-{arm}.eval",
+                    epochs,
+                    f"mockllm/model-{model}",
+                    number,
+                    "",
+                    TRANSCRIPTS,
+                )
+                number += 1
+
+
+def shards_of(base: Path, folder: Path, samples: int, each: int) -> None:
+    """The shards of one log of so many samples."""
+    (source,) = base.glob("*-green.eval")
+    count = -(-samples // each)
+    for number in range(count):
+        place = folder / "routing.shards" / str(number + 1) / f"2026-01-01_{number:04}.eval"
+        copied(source, place, 1000 * number, "mockllm/model-0", number, f"{number + 1}/{count}")
+
+
+def measured(environment: dict[str, str], *command: str) -> dict[str, float]:
+    """Seconds by the clock and of CPU, and peak MB of a `redgreen` command."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *command], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"redgreen {' '.join(command)}\n{done.stderr[-2000:]}")
+    cpu, memory = json.loads(done.stdout.splitlines()[-1])
+    return {"seconds": time.perf_counter() - start, "cpu_s": cpu, "mb": memory}
+
+
+def by_size(base: Path, size: int, each: int, scratch: Path) -> dict[str, dict[str, float]]:
+    """What each command takes with so many samples."""
+    environment = os.environ | {"REDGREEN_CACHE": str(scratch / "cache")}
+    logs, shards = scratch / "logs", scratch / "shards"
+    logs_of(base, logs, size, each)
+    found = {}
+    if size <= MERGED_AT_MOST:
+        shards_of(base, shards, size, each)
+        found["merge"] = measured(environment, "merge", str(shards))
+    return found | {
+        "report, cold": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
+        "report, warm": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
+        "leaderboard, warm": measured(
+            environment, "leaderboard", str(logs), "--no-transcripts", "-o", str(scratch / "site")
+        ),
+    }
+
+
+def put_off(folder: Path, samples: int) -> Path:
+    """A log of so many programs that wait for their grade: right and wrong ones of one bug."""
+    from inspect_ai import eval as run_eval
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
+
+    from redgreenbench.reference_bugs.folder import bug_folder
+    from redgreenbench.tasks.debugging import debugging
+
+    bug = bug_folder(BUG)
+
+    def reply(*_: object) -> ModelOutput:
+        program = random.choice((bug.mended, bug.program))
+        output = ModelOutput.from_content("mockllm/scripted", f"```python\n{program}\n```")
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return output
+
+    random.seed(0)
+    (log,) = run_eval(
+        debugging(bugs=BUG, arms="red", device="cpu", execution="later"),
+        model=get_model("mockllm/scripted", custom_outputs=reply),
+        epochs=samples,
+        log_dir=str(folder),
+        display="none",
+    )
+    return Path(log.location.removeprefix("file://"))
+
+
+def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
+    """Grades by workers and by shards; by the clock, with the start of a process and of torch."""
+    found: dict[str, dict[str, float]] = {}
+    for name, workers, shards in (("1 worker", 1, 1), ("2 workers", 2, 1), ("2 shards of 1 worker", 1, 2)):
+        log = put_off(scratch / name.replace(" ", "-"), count)
+        commands = [
+            [
+                sys.executable,
+                "-c",
+                PROBE,
+                "grade",
+                str(log),
+                "--shard",
+                f"{k}/{shards}",
+                "--workers",
+                str(workers),
+            ]
+            for k in range(1, shards + 1)
+        ]
+        start = time.perf_counter()
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+        used = [json.loads(one.communicate()[0].splitlines()[-1])[0] for one in running]
+        seconds = time.perf_counter() - start
+        found[name] = {"grades": count, "seconds": seconds, "cpu_s": sum(used), "a_second": count / seconds}
+    return found
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", default="5000,50000")
+    parser.add_argument("--grades", type=int, default=40)
+    parser.add_argument(
+        "--base", type=Path, help="Generate the logs to be copied here, or use those that are here."
+    )
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.sizes.split(",") if size]
+    each = min([IN_A_LOG, *sizes])
+    sizes_found: dict[int, dict[str, dict[str, float]]] = {}
+    with tempfile.TemporaryDirectory() as made:
+        scratch = Path(made)
+        if sizes:
+            base = options.base or scratch / "base"
+            if not base.exists():
+                base.mkdir(parents=True)
+                generate(base, len(ARMS), each)
+        for size in sizes:
+            with tempfile.TemporaryDirectory(dir=scratch) as folder:
+                sizes_found[size] = by_size(base, size, each, Path(folder))
+                if not options.json:
+                    for name, one in sizes_found[size].items():
+                        print(
+                            f"{size:>9,} {name:20}{one['cpu_s']:9.1f} CPU-s{one['seconds']:9.1f} s{one['mb']:8.0f} MB",
+                            flush=True,
+                        )
+        graded = grading(options.grades, scratch) if options.grades else {}
+    if options.json:
+        print(json.dumps({"sizes": sizes_found, "grades": graded}))
+        return
+    for name, one in graded.items():
+        print(f"{name:22}{one['grades']:5.0f} grades{one['seconds']:9.1f} s{one['cpu_s']:9.1f} CPU-s")
+
+
+if __name__ == "__main__":
+    main()

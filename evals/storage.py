@@ -1,0 +1,132 @@
+"""Files on any address that fsspec knows, written whole or not at all, so that writers at once never leave a mixture."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from redgreenbench.evals.errors import InputError
+
+__all__ = ["local_copy", "published", "put_file", "read_whole", "write_whole"]
+
+
+def read_whole(address: str) -> bytes:
+    """A file in one request, so that it is one state of it.
+
+    Args:
+        address: A path, or any address that fsspec knows.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    from fsspec.core import url_to_fs
+
+    system, path = url_to_fs(address)
+    data: bytes = system.cat_file(path)
+    return data
+
+
+def write_whole(address: str, data: bytes) -> None:
+    """Writes a file; who reads it meanwhile sees the old or the new one. Of several writers the last one stays.
+
+    Args:
+        address: A path, or any address that fsspec knows.
+        data: All of it.
+    """
+    from fsspec.core import url_to_fs
+    from fsspec.implementations.local import LocalFileSystem
+
+    system, path = url_to_fs(address)
+    if not isinstance(system, LocalFileSystem):
+        system.pipe_file(path, data)  # object stores show an object when all of it is there
+        return
+    with _beside(path) as aside:
+        aside.write_bytes(data)
+        os.replace(aside, path)
+
+
+def put_file(file: Path, address: str) -> None:
+    """The same with a local file, which is moved where it can be.
+
+    Args:
+        file: The file; it may be gone afterwards.
+        address: A path, or any address that fsspec knows.
+    """
+    import shutil
+
+    from fsspec.core import url_to_fs
+    from fsspec.implementations.local import LocalFileSystem
+
+    system, path = url_to_fs(address)
+    if not isinstance(system, LocalFileSystem):
+        system.put_file(str(file), path)
+        return
+    with _beside(path) as aside:
+        shutil.move(file, aside)  # across file systems a copy, which takes its time
+        os.replace(aside, path)
+
+
+def local_copy(address: str, folder: Path) -> Path:
+    """A file on this machine: itself, or a copy of it in a folder.
+
+    Args:
+        address: A path, or any address that fsspec knows.
+        folder: Where a copy is put.
+    """
+    from fsspec.core import url_to_fs
+    from fsspec.implementations.local import LocalFileSystem
+
+    system, path = url_to_fs(address)
+    if isinstance(system, LocalFileSystem):
+        return Path(path)
+    copy = folder / Path(path).name
+    system.get_file(path, str(copy))
+    return copy
+
+
+@contextlib.contextmanager
+def published(output: str) -> Iterator[Path]:
+    """A folder to write what shall lie at an address: itself, or one that is copied there at the end.
+
+    Args:
+        output: A path, or any address that fsspec knows.
+
+    Raises:
+        InputError: It cannot be copied there.
+    """
+    if "://" not in output:
+        yield Path(output)
+        return
+    from fsspec.core import url_to_fs
+
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
+        try:
+            system, path = url_to_fs(output)
+            for file in sorted(Path(made).rglob("*")):
+                if file.is_file():
+                    system.pipe_file(
+                        f"{path.rstrip('/')}/{file.relative_to(made).as_posix()}", file.read_bytes()
+                    )
+        except Exception as error:  # each kind of store has errors of its own
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            raise InputError(
+                f"cannot write to {output} ({first}); check the address and your credentials"
+            ) from error
+
+
+@contextlib.contextmanager
+def _beside(path: str) -> Iterator[Path]:
+    """A new name in the same folder, and so on the same file system; nothing stays there."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+    finally:
+        aside.unlink(missing_ok=True)
