@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from redgreenbench.reference_bugs.engine.inside import wire
 from redgreenbench.reference_bugs.engine.inside.framing import MAX_ANSWER, WireError
 from redgreenbench.reference_bugs.files import PROGRAM
 
@@ -103,6 +102,9 @@ def answered(outcome: str, frame: bytes, nonce: str, budget: Budget) -> dict[str
         raise SubmissionFailed("exit", "the program ended its own process instead of returning")
     if outcome == "large":
         raise SubmissionFailed("protocol", "the program answered with more bytes than are allowed")
+    # Here, since it loads torch, and callers name failures without running anything.
+    from redgreenbench.reference_bugs.engine.inside import wire
+
     try:
         answer = wire.unpack(frame, MAX_ANSWER)
     except WireError as error:

@@ -342,8 +342,8 @@ def test_cpu_time_is_the_limit(tmp_path: Path, ignored: str) -> None:
 
 def test_the_caller_needs_no_torch() -> None:
     code = (
-        "import sys; import redgreenbench.reference_bugs.engine.pool, redgreenbench.reference_bugs.verdict, "
-        "redgreenbench.scorers.execution; assert 'torch' not in sys.modules"
+        "import sys; import redgreenbench.cli, redgreenbench._registry, redgreenbench.reference_bugs.engine.pool, "
+        "redgreenbench.reference_bugs.verdict; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
