@@ -1,7 +1,7 @@
 """What the site adds to its pages as it is built: tables made from the code, and links that leave `docs/`.
 
-A page asks for a table by a line `{{ name }}`; its name is that of a function below. A relative link out of `docs/` is right on
-GitHub, and leads there from the site.
+A page asks for a table by a line `{{ name }}`; its name is that of a function below. A relative link out of `docs/` is right
+on GitHub, and leads there from the site.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import click
 from griffe import Docstring
 from pydantic import BaseModel
 
+from redgreenbench.cli import main
 from redgreenbench.evals.catalogue import OwnPack
 from redgreenbench.evals.schema import ScenarioFile
 from redgreenbench.evals.vocabulary import UNSCORED
@@ -31,7 +33,10 @@ LINK = re.compile(r"\]\((\.\.?/[^)#\s]*)(#[^)\s]*)?\)")
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """A Markdown table; bars and line ends in cells are escaped."""
     lines = [list(head), ["---"] * len(list(head)), *map(list, rows)]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
+    )
 
 
 def parameters() -> str:
@@ -40,10 +45,14 @@ def parameters() -> str:
     def default(value: object) -> str:
         if value in (None, (), ""):
             return ""
-        return f"`{','.join(value) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else value}`"
+        if isinstance(value, bool):
+            return f"`{str(value).lower()}`"
+        return f"`{','.join(value) if isinstance(value, tuple) else value}`"
 
     fields = Parameters.model_fields.items()
-    return table(["`-T`", "default", "meaning"], [(f"`{n}`", default(f.default), f.description) for n, f in fields])
+    return table(
+        ["`-T`", "default", "meaning"], [(f"`{n}`", default(f.default), f.description) for n, f in fields]
+    )
 
 
 def metrics() -> str:
@@ -51,13 +60,29 @@ def metrics() -> str:
     parts = []
     for family, words in (("headline", "Headline"), ("detail", "Exploratory"), ("cost", "Costs")):
         rows = [
-            (f"**{m.title}**<br>`{name}`", f"`{m.scorer}.{m.key}`", m.formula, "more" if m.sign > 0 else "less", m.document, m.missing)
+            (
+                f"**{m.title}**<br>`{name}`",
+                f"{m.formula}<br>*from* `{m.scorer}.{m.key}`; *missing:* {m.missing}",
+                "more" if m.sign > 0 else "less",
+                m.document,
+            )
             for name, m in load_metrics().items()
             if m.family == family
         ]
-        parts += [f"## {words}", table(["metric", "score", "formula", "better", "document", "missing"], rows)]
+        parts += [f"## {words}", table(["metric", "formula", "better", "document"], rows)]
     computed = [(f"**{d.title}**<br>`{n}`", d.formula) for n, d in load_registry().computed.items()]
     return "\n\n".join([*parts, "## Computed from metrics", table(["what", "formula"], computed)])
+
+
+def commands() -> str:
+    """Every command with its help, as a terminal of 100 columns shows it."""
+
+    def helps(command: click.Command, context: click.Context) -> Iterator[str]:
+        yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```"
+        for name, inner in sorted(getattr(command, "commands", {}).items()):
+            yield from helps(inner, click.Context(inner, info_name=name, parent=context, terminal_width=100))
+
+    return "\n\n".join(helps(main, click.Context(main, info_name="redgreen", terminal_width=100)))
 
 
 def scores() -> str:
@@ -67,14 +92,23 @@ def scores() -> str:
     for name, spec in sorted(SCORERS.items()):
         words = importlib.import_module(f"redgreenbench.scorers.{name}").__doc__ or ""
         keys = ", ".join(f"`{key}`" for key in spec.keys)
-        parts.append(f"## {name}\n\nVersion {spec.version}; keys {keys}.\n\n{words.replace('``', '`').strip()}")
-    return "\n\n".join([*parts, "## Unscored", table(["code", "meaning"], [(f"`{c}`", w) for c, w in UNSCORED.items()])])
+        parts.append(
+            f"## {name}\n\nVersion {spec.version}; keys {keys}.\n\n{words.replace('``', '`').strip()}"
+        )
+    return "\n\n".join(
+        [*parts, "## Unscored", table(["code", "meaning"], [(f"`{c}`", w) for c, w in UNSCORED.items()])]
+    )
 
 
 def described(model: type[BaseModel]) -> dict[str, str]:
     """What a model's docstring says of its fields."""
     sections = Docstring(model.__doc__ or "", parser="google").parsed
-    return {item.name: item.description for section in sections if section.kind.value == "attributes" for item in section.value}
+    return {
+        item.name: item.description
+        for section in sections
+        if section.kind.value == "attributes"
+        for item in section.value
+    }
 
 
 def fields_of(model: type[BaseModel], title: str) -> str:
@@ -90,11 +124,17 @@ def fields_of(model: type[BaseModel], title: str) -> str:
 def schemas() -> str:
     """The fields of every file that a person writes."""
     parts = [fields_of(ScenarioFile, "## A scenario")]
-    inner = [ScenarioFile.model_fields[name].annotation for name in ("source", "act", "fact", "decision", "rubric", "slots")]
+    inner = [
+        ScenarioFile.model_fields[name].annotation
+        for name in ("source", "act", "fact", "decision", "rubric", "slots")
+    ]
     for model in sorted({m for a in inner for m in models_in(a)}, key=lambda m: m.__name__):
         parts.append(fields_of(model, f"### {model.__name__}"))
     parts += [fields_of(OwnPack, "## A pack: `pack.yaml`"), fields_of(GateFile, "## Gates: `gates.yaml`")]
-    parts += [fields_of(model, f"### {model.__name__}") for model in models_in(GateFile.model_fields["gates"].annotation)]
+    parts += [
+        fields_of(model, f"### {model.__name__}")
+        for model in models_in(GateFile.model_fields["gates"].annotation)
+    ]
     parts.append(fields_of(Submission, "## A submission: `submission.yaml`"))
     return "\n\n".join(parts)
 
@@ -106,7 +146,9 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
     return [m for part in getattr(annotation, "__args__", ()) for m in models_in(part)]
 
 
-TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in (parameters, metrics, scores, schemas)}
+TABLES: dict[str, Callable[[], str]] = {
+    f.__name__: f for f in (commands, parameters, metrics, scores, schemas)
+}
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:

@@ -1,6 +1,7 @@
 """What the README and the documentation say can be typed, and leads somewhere."""
 
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -8,11 +9,14 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from redgreenbench import __version__
 from redgreenbench.cli import main
 from redgreenbench.tasks.parameters import Parameters
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(p for p in (ROOT / "docs").rglob("*.md") if p.parent.name != "examples")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(p for p in (ROOT / "docs").rglob("*.md") if p.parent.name != "examples")]
+)
 RUN_BY = {
     "make quickstart": ".ci/run",
     "make test": ".ci/run",
@@ -28,7 +32,11 @@ RUN_BY = {
 
 def commands(page: Path) -> list[str]:
     """The commands of a page's console blocks, without comments and without what they print."""
-    blocks = [t.content for t in MarkdownIt().parse(page.read_text("utf-8")) if t.type == "fence" and t.info == "console"]
+    blocks = [
+        t.content
+        for t in MarkdownIt().parse(page.read_text("utf-8"))
+        if t.type == "fence" and t.info == "console"
+    ]
     lines = [line for block in blocks for line in block.splitlines()]
     prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
     plain = [line for block in blocks if "$ " not in block for line in block.splitlines()]
@@ -50,13 +58,20 @@ def test_every_command_of_the_readme_is_run_by_a_test() -> None:
     assert {name for name in RUN_BY if not any(c.startswith(name) for c in said)} == set()
 
 
-TYPED = [(page, command) for page in PAGES for command in commands(page) if command.startswith(("redgreen ", "inspect eval "))]
+TYPED = [
+    (page, command)
+    for page in PAGES
+    for command in commands(page)
+    if command.startswith(("redgreen ", "inspect eval "))
+]
 
 
 @pytest.mark.parametrize(
     ("page", "command"), TYPED, ids=[f"{page.stem}: {command[:60]}" for page, command in TYPED]
 )
-def test_a_command_of_the_docs_can_be_typed(page: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_of_the_docs_can_be_typed(
+    page: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every option and parameter exists; files and folders are the reader's own."""
     monkeypatch.setattr(click.Path, "convert", lambda self, value, *_: Path(value))
     program, *words = shlex.split(command.replace("…", "x"), comments=True)
@@ -78,9 +93,17 @@ def test_a_command_of_the_docs_can_be_typed(page: Path, command: str, monkeypatc
 
 def addresses(page: Path) -> list[str]:
     """Where the links and pictures of a page lead."""
-    inline = [t for t in MarkdownIt("commonmark").enable("table").parse(page.read_text("utf-8")) if t.type == "inline"]
+    inline = [
+        t
+        for t in MarkdownIt("commonmark").enable("table").parse(page.read_text("utf-8"))
+        if t.type == "inline"
+    ]
     parts = [child for token in inline for child in token.children or []]
-    return [str(part.attrs.get("href") or part.attrs["src"]) for part in parts if part.type in ("link_open", "image")]
+    return [
+        str(part.attrs.get("href") or part.attrs["src"])
+        for part in parts
+        if part.type in ("link_open", "image")
+    ]
 
 
 def anchors(page: Path) -> set[str]:
@@ -112,3 +135,19 @@ def test_every_page_is_in_the_sites_navigation() -> None:
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     pages = {str(p.relative_to(ROOT / "docs")) for p in PAGES if p.parent != ROOT}
     assert files(navigation) == pages
+
+
+def test_versions_and_names_agree_wherever_they_are_written() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == project["version"] == __version__
+    assert citation["license"] == project["license"]
+    pins = dict(
+        line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
+    )
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert f"v{pins['ruff']}" in {repo.get("rev") for repo in hooks}
+    entry = yaml.safe_load((ROOT / "docs" / "inspect-evals" / "redgreenbench" / "eval.yaml").read_text())
+    assert entry["source"]["repository_url"] == project["urls"]["Homepage"]
+    for task in entry["tasks"]:
+        assert f"\ndef {task['name']}(" in (ROOT / task["task_path"]).read_text()

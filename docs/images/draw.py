@@ -29,7 +29,9 @@ class Sheet:
         self.axes.set(xlim=(0, 100), ylim=(height, 0))
         self.axes.axis("off")
 
-    def box(self, x: float, y: float, width: float, height: float, title: str, text: str, colour: str) -> None:
+    def box(
+        self, x: float, y: float, width: float, height: float, title: str, text: str, colour: str
+    ) -> None:
         """A box with a bold title and a text below it."""
         shape = FancyBboxPatch(
             (x, y), width, height, boxstyle="round,pad=0,rounding_size=1.6", facecolor=colour, edgecolor=LINE
@@ -40,7 +42,9 @@ class Sheet:
 
     def text(self, x: float, y: float, text: str, size: float = 13, weight: str = "normal") -> None:
         """Centred words."""
-        self.axes.text(x, y, text, ha="center", va="center", size=size, weight=weight, color=INK, linespacing=1.25)
+        self.axes.text(
+            x, y, text, ha="center", va="center", size=size, weight=weight, color=INK, linespacing=1.25
+        )
 
     def arrow(self, x: float, y: float, to_x: float, to_y: float) -> None:
         """An arrow from one point to another."""
@@ -71,8 +75,15 @@ def idea() -> None:
     ):
         sheet.box(3 + 23.67 * column, 49.5, 23, 18, title, text, BLUE)
     sheet.arrow(50, 67.5, 50, 73.5)
-    sheet.box(3, 74, 94, 19, "GREEN − RED, paired by scenario", "difference with its interval, and a verdict;\n"
-              "where nothing can be told apart: underpowered", WHITE)
+    sheet.box(
+        3,
+        74,
+        94,
+        19,
+        "GREEN − RED, paired by scenario",
+        "difference with its interval, and a verdict;\nwhere nothing can be told apart: underpowered",
+        WHITE,
+    )
     sheet.save("idea.svg")
 
 
@@ -84,7 +95,15 @@ def rooms() -> None:
     sheet.box(3, 45, 56, 15, "scorers", "how an answer is judged", BLUE)
     sheet.box(3, 66, 56, 15, "evals", "scenarios, pressures, arms, skills", BLUE)
     sheet.box(3, 87, 56, 15, "reference_bugs", "programs, checks, engine", BLUE)
-    sheet.box(67, 24, 30, 57, "reports", "read logs only:\none frame of\nestimates, then\ntables, figures,\ngates, sites", YELLOW)
+    sheet.box(
+        67,
+        24,
+        30,
+        57,
+        "reports",
+        "read logs only:\none frame of\nestimates, then\ntables, figures,\ngates, sites",
+        YELLOW,
+    )
     for y in (18, 39, 60, 81):
         sheet.arrow(31, y, 31, y + 6)
     sheet.arrow(82, 18, 82, 24)
