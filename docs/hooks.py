@@ -75,14 +75,14 @@ def metrics() -> str:
 
 
 def commands() -> str:
-    """Every command with its help, as a terminal of 100 columns shows it."""
+    """Every command with its help, as a terminal of 80 columns shows it."""
 
     def helps(command: click.Command, context: click.Context) -> Iterator[str]:
         yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```"
         for name, inner in sorted(getattr(command, "commands", {}).items()):
-            yield from helps(inner, click.Context(inner, info_name=name, parent=context, terminal_width=100))
+            yield from helps(inner, click.Context(inner, info_name=name, parent=context, terminal_width=80))
 
-    return "\n\n".join(helps(main, click.Context(main, info_name="redgreen", terminal_width=100)))
+    return "\n\n".join(helps(main, click.Context(main, info_name="redgreen", terminal_width=80)))
 
 
 def scores() -> str:
@@ -112,8 +112,13 @@ def described(model: type[BaseModel]) -> dict[str, str]:
 
 
 def fields_of(model: type[BaseModel], title: str) -> str:
-    """A table of a file's fields."""
+    """A table of a file's fields; a field without words of its own has those of what it holds."""
     words = described(model)
+    for name, field in model.model_fields.items():
+        for held in models_in(field.annotation)[:1]:
+            words.setdefault(
+                name, f"{(held.__doc__ or '').strip().splitlines()[0]} *{held.__name__}*, below."
+            )
     rows = [
         (f"`{name}`", "yes" if field.is_required() else "", field.description or words.get(name, ""))
         for name, field in model.model_fields.items()
