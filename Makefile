@@ -8,7 +8,7 @@ LIMIT ?=
 # All tasks and scenarios, many times as long: make quickstart FULL=1
 FULL ?=
 
-.PHONY: quickstart test test-slow lint docs clean
+.PHONY: quickstart test test-slow lint docs lock clean
 
 quickstart: $(VENV)/.installed-run
 	$(BIN)/redgreen $(if $(FULL),run -T inject=body,quickstart) --model $(MODEL) --fallback-model embedded/smollm2-135m $(if $(LIMIT),--limit $(LIMIT))
@@ -28,6 +28,10 @@ lint: $(VENV)/.installed-test
 # The documentation as a site in site/; a broken link or an unlisted page fails.
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# uv.lock, with the versions of constraints.txt; needs uv.
+lock:
+	uv lock $(shell grep == constraints.txt | sed 's/^/-P /')
 
 $(BIN)/python:
 	python3 -m venv $(VENV)

@@ -145,6 +145,8 @@ def test_versions_and_names_agree_wherever_they_are_written() -> None:
     pins = dict(
         line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
     )
+    locked = {p["name"]: p.get("version") for p in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+    assert {name: locked[name] for name in pins} == pins, "make lock"
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert f"v{pins['ruff']}" in {repo.get("rev") for repo in hooks}
     entry = yaml.safe_load((ROOT / "docs" / "inspect-evals" / "redgreenbench" / "eval.yaml").read_text())
