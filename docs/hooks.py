@@ -82,7 +82,9 @@ def commands() -> str:
         for name, inner in sorted(getattr(command, "commands", {}).items()):
             yield from helps(inner, click.Context(inner, info_name=name, parent=context, terminal_width=80))
 
-    return "\n\n".join(helps(main, click.Context(main, info_name="redgreen", terminal_width=80)))
+    return "\n\n".join(
+        helps(main, click.Context(main, info_name="redgreen", terminal_width=80, **main.context_settings))
+    )
 
 
 def scores() -> str:
