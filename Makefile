@@ -8,7 +8,7 @@ LIMIT ?=
 # All tasks and scenarios, many times as long: make quickstart FULL=1
 FULL ?=
 
-.PHONY: quickstart test test-slow lint clean
+.PHONY: quickstart test test-slow lint docs lock clean
 
 quickstart: $(VENV)/.installed-run
 	$(BIN)/redgreen $(if $(FULL),run -T inject=body,quickstart) --model $(MODEL) --fallback-model embedded/smollm2-135m $(if $(LIMIT),--limit $(LIMIT))
@@ -25,6 +25,14 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The documentation as a site in site/; a broken link or an unlisted page fails.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# uv.lock, with the versions of constraints.txt; needs uv.
+lock:
+	uv lock $(shell grep == constraints.txt | sed 's/^/-P /')
+
 $(BIN)/python:
 	python3 -m venv $(VENV)
 
@@ -36,5 +44,9 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[embedded,exec,dev]"
 	touch $@ $(VENV)/.installed-run
 
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) site build dist .pytest_cache .mypy_cache .ruff_cache

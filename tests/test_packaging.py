@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -59,6 +60,33 @@ def test_wheel_and_sdist_carry_every_file_of_the_rooms(built: Path) -> None:
     assert {"redgreenbench/__init__.py", "redgreenbench/py.typed", "redgreenbench/_registry.py"} <= in_wheel
     tops = {name.partition("/")[0] for name in in_wheel}
     assert {t for t in tops if not t.endswith(".dist-info")} == {"redgreenbench"}
+
+
+def test_a_minimal_install_decides_routes_and_reports_without_torch(built: Path, tmp_path: Path) -> None:
+    """In a fresh environment with the wheel's own dependencies alone, from an empty folder."""
+    environment, empty = tmp_path / "fresh", tmp_path / "empty"
+    empty.mkdir()
+    venv.create(environment, with_pip=True)
+    (wheel,) = built.glob("*.whl")
+    subprocess.run([environment / "bin" / "pip", "install", "--quiet", str(wheel)], check=True)
+    python = environment / "bin" / "python"
+    found = subprocess.run(
+        [python, "-c", "import importlib.util as u; print(u.find_spec('torch'))"], capture_output=True
+    )
+    assert found.stdout.strip() == b"None"
+    command = [
+        environment / "bin" / "redgreen",
+        "run",
+        "--model",
+        "mockllm/model",
+        "--tasks",
+        "decision,routing",
+    ]
+    own = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "INSPECT_DISPLAY": "none"}
+    done = subprocess.run([*command, "--limit", "1"], cwd=empty, env=own, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Routing accuracy" in done.stdout
+    assert list(empty.glob("results/*/report/report.html"))
 
 
 def test_a_foreign_project_keeps_its_own_evals_and_tasks(installed: Path, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def answered(outcome: str, frame: bytes, nonce: str, budget: Budget) -> dict[str
         raise SubmissionFailed("exit", "the program ended its own process instead of returning")
     if outcome == "large":
         raise SubmissionFailed("protocol", "the program answered with more bytes than are allowed")
-    # It imports torch, which the callers of this module's errors need not have.
+    # Here, since it loads torch, and callers name failures without running anything.
     from redgreenbench.reference_bugs.engine.inside import wire
 
     try:

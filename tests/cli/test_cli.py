@@ -318,7 +318,7 @@ def test_a_scenario_of_a_bad_name_is_one_line(name: str, message: str, tmp_path:
 def test_the_guide_shows_the_very_scenario_that_is_laid_out(tmp_path: Path) -> None:
     call("new", "scenario", "training-optimization/flat-loss", "--into", str(tmp_path))
     written = (tmp_path / "training-optimization" / "flat-loss.yaml").read_text()
-    guide = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+    guide = (Path(__file__).parents[2] / "docs" / "adding-a-scenario.md").read_text()
     assert f"```yaml\n{written}```" in guide
     assert 35 <= len(written.splitlines()) <= 45
 

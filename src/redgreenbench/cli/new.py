@@ -69,7 +69,7 @@ def bug(name: str, into: Path | None) -> None:
 def scenario(name: str, into: Path) -> None:
     """Lay out the file of a scenario of a pack, such as training-optimization/flat-loss.
 
-    It holds a small example that is valid; CONTRIBUTING.md explains its fields.
+    It holds a small example that is valid; docs/adding-a-scenario.md explains its fields.
 
     \b
     Examples:
