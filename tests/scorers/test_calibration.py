@@ -460,12 +460,13 @@ def test_excuses_are_listed_with_quotes(run_task, grader, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_the_embedded_model_is_unfit_as_a_grader(tmp_path: Path, monkeypatch) -> None:
-    from redgreenbench.scorers.grading import panel
+    from redgreenbench.scorers.grading import pairs, panel
 
     monkeypatch.chdir(tmp_path)
     # It fails whether its reply is cut off here or at the full length, which takes minutes.
     monkeypatch.setattr(panel, "_TOKENS_BESIDE", 64)
     monkeypatch.setattr(panel, "_TOKENS_A_STATEMENT", 0)
+    monkeypatch.setattr(pairs, "_TOKENS", 64)
     arguments = ["calibrate", "--grader", "embedded/smollm2-135m", "--limit", "1", "--repeats", "1", "--json"]
     done = CliRunner().invoke(redgreen, arguments)
     assert done.exit_code == 0, done.output
