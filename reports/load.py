@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from redgreenbench.evals.catalogue import Scenario, load_scenarios
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.cache import cached, keep
 from redgreenbench.reports.places import Unreachable, files_of, fingerprint, short
@@ -27,11 +26,6 @@ __all__ = ["COLUMNS", "Skipped", "Table", "load"]
 COLUMNS = (*IDENTITY, "edition", "epoch", "scorer", "key", "value", "status", "reason")
 """Columns of the tidy table. ``status`` is scored, not_applicable, unscored, error, limit or missing."""
 
-_OF_SCENARIO: dict[str, Callable[[Scenario], str | None]] = {
-    "control": lambda scenario: scenario.file.control,
-    "split": lambda scenario: scenario.split,
-    "document": lambda scenario: scenario.document,
-}
 _SAMPLE = ["task", "version", "model", "grader", "delivery", "scenario", "pressure", "arm", "epoch"]
 
 
@@ -242,10 +236,7 @@ def _kept(frame: pd.DataFrame) -> pd.Series[int]:
 
 
 def _filled(frame: pd.DataFrame) -> pd.DataFrame:
-    """A sample that never ran has no metadata; what belongs to its scenario or arm is taken from others.
-
-    Where no sample of a scenario ran, what the catalogue says of it counts.
-    """
+    """A sample that never ran has no metadata; what belongs to its scenario or arm is taken from others."""
     bare = frame["status"].eq("missing")
     if not bare.any():
         return frame
@@ -258,14 +249,6 @@ def _filled(frame: pd.DataFrame) -> pd.DataFrame:
         wanted = frame.loc[bare, by]
         keys = pd.MultiIndex.from_frame(wanted) if len(by) > 1 else pd.Index(wanted[by[0]])
         for column in columns:
-            frame.loc[bare, column] = known[column].reindex(keys).to_numpy()
-    unseen = bare & frame["document"].isna()
-    if unseen.any():
-        shipped = {scenario.id: scenario for scenario in load_scenarios()}
-        asked = frame.loc[unseen, "scenario"].astype(str).map(shipped.get)
-        for column, of in _OF_SCENARIO.items():
-            told = asked.map(of, na_action="ignore")
-            kinds = sorted({*frame[column].cat.categories, *told.dropna()})
-            frame[column] = frame[column].cat.set_categories(kinds)
-            frame.loc[unseen, column] = told
+            told = pd.Series(known[column].reindex(keys).to_numpy(object), frame.index[bare])
+            frame.loc[bare, column] = frame.loc[bare, column].astype(object).fillna(told)
     return frame

@@ -187,6 +187,8 @@ def _provenance(chosen: Sequence[Scenario], arms: Arms, asked: Parameters) -> di
         # How the skill reaches the model: its text stands in the prompt, or tools load it. Never mixed.
         "delivery": f"{delivery}, agent {asked.agent}" if asked.mode == "agent" else delivery,
         "scenario_set": scenario_set_hash(chosen),
+        # Of a sample that never runs the log holds nothing but its id.
+        "controls": {scenario.id: scenario.file.control for scenario in chosen if scenario.file.control},
         "base_prompt": prompt_template("system"),
         "skills": {
             pack: {

@@ -229,15 +229,22 @@ def test_invalidated_samples_are_left_out_and_counted(log: Path) -> None:
 
 def test_a_control_that_never_ran_is_a_control(log: Path) -> None:
     """Also where no sample of it ran that could say so."""
-    control = next(scenario for scenario in load_scenarios() if scenario.file.control)
     cut = read_eval_log(str(log))
-    cut.eval.dataset.sample_ids = [*(sample.id for sample in cut.samples), f"{control.id}/none/green"]
+    lost, kind = cut.samples[0].metadata["scenario"], "plain"
+    cut.eval.metadata["controls"] = {lost: kind}
+    cut.samples = [sample for sample in cut.samples if sample.metadata["scenario"] != lost]
+    assert cut.samples
     write_eval_log(cut, str(log))
     rows = load([str(log)]).rows
     missing = rows[rows["status"].eq("missing")]
-    assert set(missing["control"]) == {control.file.control}
-    assert set(missing["document"]) == {"control"}
-    assert set(missing["split"]) == {"public"}
+    assert set(missing["scenario"]) == {lost}
+    assert set(missing["control"]) == {kind}
+
+
+def test_logs_name_their_controls() -> None:
+    told = routing(scenarios="training-optimization").metadata["controls"]
+    assert told
+    assert told.items() <= {s.id: s.file.control for s in load_scenarios() if s.file.control}.items()
 
 
 def test_logs_of_other_graders_or_skills_are_subjects_of_their_own(log: Path, tmp_path: Path) -> None:
