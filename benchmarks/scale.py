@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -33,9 +34,7 @@ PROBE = """
 import json, resource, sys
 from redgreenbench.cli import main
 main(sys.argv[1:], standalone_mode=False)
-used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-cpu = sum(one.ru_utime + one.ru_stime for one in used)
-print("\\n" + json.dumps([cpu, max(one.ru_maxrss for one in used) / 1024]))
+print("\\n" + json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 """
 
 
@@ -110,16 +109,22 @@ def shards_of(base: Path, folder: Path, samples: int, each: int) -> None:
         copied(source, place, 1000 * number, "mockllm/model-0", number, f"{number + 1}/{count}")
 
 
+def used() -> float:
+    """CPU seconds of all processes that this one has waited for, and of those that they waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
 def measured(environment: dict[str, str], *command: str) -> dict[str, float]:
     """Seconds by the clock and of CPU, and peak MB of a `redgreen` command."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), used()
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *command], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(f"redgreen {' '.join(command)}\n{done.stderr[-2000:]}")
-    cpu, memory = json.loads(done.stdout.splitlines()[-1])
-    return {"seconds": time.perf_counter() - start, "cpu_s": cpu, "mb": memory}
+    memory = json.loads(done.stdout.splitlines()[-1])
+    return {"seconds": time.perf_counter() - start, "cpu_s": used() - before, "mb": memory}
 
 
 def by_size(base: Path, size: int, each: int, scratch: Path) -> dict[str, dict[str, float]]:
@@ -186,11 +191,17 @@ def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
             ]
             for k in range(1, shards + 1)
         ]
-        start = time.perf_counter()
-        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
-        used = [json.loads(one.communicate()[0].splitlines()[-1])[0] for one in running]
+        start, before = time.perf_counter(), used()
+        running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+        if any(one.wait() for one in running):
+            raise SystemExit("a shard failed")
         seconds = time.perf_counter() - start
-        found[name] = {"grades": count, "seconds": seconds, "cpu_s": sum(used), "a_second": count / seconds}
+        found[name] = {
+            "grades": count,
+            "seconds": seconds,
+            "cpu_s": used() - before,
+            "a_second": count / seconds,
+        }
     return found
 
 
