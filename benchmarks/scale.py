@@ -2,7 +2,7 @@
 
     python benchmarks/scale.py [--sizes 1000,10000,100000] [--grades 40] [--json]
 
-Logs of at most 5,000 samples are copies of one real run of a scripted model (see reading.py), with other epochs and models,
+Logs are copies of one real run of a scripted model (see reading.py), with other epochs and models,
 so that they grow as a real run does: not in scenarios. Those that are reported on hold few transcripts, which reports do not
 read. Every measurement is a process of its own, with its imports; CPU seconds are those of all its threads and children.
 """
@@ -26,7 +26,6 @@ from reading import generate
 
 ARMS = ("red", "placebo", "green")
 MODELS = 3
-IN_A_LOG = 5_000
 TRANSCRIPTS = 50
 MERGED_AT_MOST = 50_000
 BUG = "missing-optimizer-step"
@@ -45,7 +44,7 @@ def copied(
     model: str,
     number: int,
     shard: str = "",
-    transcripts: int = IN_A_LOG,
+    transcripts: int | None = None,
 ) -> None:
     """Copies a log with its epochs moved up, another model, and ids of its own; as a shard if one is given."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -200,7 +199,6 @@ def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
             "grades": count,
             "seconds": seconds,
             "cpu_s": used() - before,
-            "a_second": count / seconds,
         }
     return found
 
@@ -212,13 +210,14 @@ def main() -> None:
     )
     parser.add_argument("--sizes", default="5000,50000")
     parser.add_argument("--grades", type=int, default=40)
+    parser.add_argument("--in-a-log", type=int, default=5000, help="Samples in a log, at most.")
     parser.add_argument(
         "--base", type=Path, help="Generate the logs to be copied here, or use those that are here."
     )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",") if size]
-    each = min([IN_A_LOG, *sizes])
+    each = min([options.in_a_log, *sizes])
     sizes_found: dict[int, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as made:
         scratch = Path(made)
