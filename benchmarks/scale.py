@@ -2,7 +2,7 @@
 
     python benchmarks/scale.py [--sizes 1000,10000,100000] [--grades 40] [--json]
 
-Logs of at most 5,000 samples are copies of one real run of a scripted model (see reading.py), with other epochs and models,
+Logs are copies of one real run of a scripted model (see reading.py), with other epochs and models,
 so that they grow as a real run does: not in scenarios. Those that are reported on hold few transcripts, which reports do not
 read. Every measurement is a process of its own, with its imports; CPU seconds are those of all its threads and children.
 """
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,6 @@ from reading import generate
 
 ARMS = ("red", "placebo", "green")
 MODELS = 3
-IN_A_LOG = 5_000
 TRANSCRIPTS = 50
 MERGED_AT_MOST = 50_000
 BUG = "missing-optimizer-step"
@@ -33,9 +33,7 @@ PROBE = """
 import json, resource, sys
 from redgreenbench.cli import main
 main(sys.argv[1:], standalone_mode=False)
-used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-cpu = sum(one.ru_utime + one.ru_stime for one in used)
-print("\\n" + json.dumps([cpu, max(one.ru_maxrss for one in used) / 1024]))
+print("\\n" + json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 """
 
 
@@ -46,7 +44,7 @@ def copied(
     model: str,
     number: int,
     shard: str = "",
-    transcripts: int = IN_A_LOG,
+    transcripts: int | None = None,
 ) -> None:
     """Copies a log with its epochs moved up, another model, and ids of its own; as a shard if one is given."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -110,16 +108,22 @@ def shards_of(base: Path, folder: Path, samples: int, each: int) -> None:
         copied(source, place, 1000 * number, "mockllm/model-0", number, f"{number + 1}/{count}")
 
 
+def used() -> float:
+    """CPU seconds of all processes that this one has waited for, and of those that they waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
 def measured(environment: dict[str, str], *command: str) -> dict[str, float]:
     """Seconds by the clock and of CPU, and peak MB of a `redgreen` command."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), used()
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *command], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(f"redgreen {' '.join(command)}\n{done.stderr[-2000:]}")
-    cpu, memory = json.loads(done.stdout.splitlines()[-1])
-    return {"seconds": time.perf_counter() - start, "cpu_s": cpu, "mb": memory}
+    memory = json.loads(done.stdout.splitlines()[-1])
+    return {"seconds": time.perf_counter() - start, "cpu_s": used() - before, "mb": memory}
 
 
 def by_size(base: Path, size: int, each: int, scratch: Path) -> dict[str, dict[str, float]]:
@@ -186,11 +190,16 @@ def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
             ]
             for k in range(1, shards + 1)
         ]
-        start = time.perf_counter()
-        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
-        used = [json.loads(one.communicate()[0].splitlines()[-1])[0] for one in running]
+        start, before = time.perf_counter(), used()
+        running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+        if any(one.wait() for one in running):
+            raise SystemExit("a shard failed")
         seconds = time.perf_counter() - start
-        found[name] = {"grades": count, "seconds": seconds, "cpu_s": sum(used), "a_second": count / seconds}
+        found[name] = {
+            "grades": count,
+            "seconds": seconds,
+            "cpu_s": used() - before,
+        }
     return found
 
 
@@ -201,13 +210,14 @@ def main() -> None:
     )
     parser.add_argument("--sizes", default="5000,50000")
     parser.add_argument("--grades", type=int, default=40)
+    parser.add_argument("--in-a-log", type=int, default=5000, help="Samples in a log, at most.")
     parser.add_argument(
         "--base", type=Path, help="Generate the logs to be copied here, or use those that are here."
     )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",") if size]
-    each = min([IN_A_LOG, *sizes])
+    each = min([options.in_a_log, *sizes])
     sizes_found: dict[int, dict[str, dict[str, float]]] = {}
     with tempfile.TemporaryDirectory() as made:
         scratch = Path(made)

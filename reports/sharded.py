@@ -11,7 +11,7 @@ import hashlib
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,9 @@ def _header(
             k: v for k, v in (spec.metadata or {}).items() if k not in ("shard", "shard_samples")
         } or None
         spec.shards = EvalShards(selection="ids", ledger=list(_ledger(headers)))
-        header.stats = _stats([one.stats for one in headers.values()])
+        header.stats = _stats(
+            [one.stats for one in headers.values()], (best[key].summary for key in sorted(best))
+        )
         header.status = "success" if complete else "cancelled"
         header.error = None
         header.invalidated = any(one.invalidated for one in headers.values())
@@ -254,13 +256,13 @@ def _ledger(headers: Mapping[str, EvalLog]) -> Iterator[EvalShardEntry]:
         )
 
 
-def _stats(parts: Sequence[EvalStats]) -> EvalStats:
-    """Usage of all attempts, from the first's start to the last's end."""
+def _stats(parts: Sequence[EvalStats], samples: Iterable[EvalSampleSummary]) -> EvalStats:
+    """From the first attempt's start to the last one's end; the usage is that of the samples that count."""
     started = [one.started_at for one in parts if one.started_at]
     ended = [one.completed_at for one in parts if one.completed_at]
     whole = EvalStats(started_at=min(started, default=""), completed_at=max(ended, default=""))
-    for one in parts:
-        for total, used in ((whole.model_usage, one.model_usage), (whole.role_usage, one.role_usage)):
+    for sample in samples:
+        for total, used in ((whole.model_usage, sample.model_usage), (whole.role_usage, sample.role_usage)):
             for name, usage in used.items():
                 total[name] = total.get(name, ModelUsage()) + usage
     return whole

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -27,7 +29,7 @@ from inspect_ai.log import (
 from inspect_ai.scorer import Score, Scorer
 
 from redgreenbench.evals.sharding import Shard
-from redgreenbench.evals.storage import read_whole, write_whole
+from redgreenbench.evals.storage import local_copy, read_whole, write_whole
 from redgreenbench.scorers.answer import Settings
 from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.resolution import resolution
@@ -152,7 +154,7 @@ async def grade_log(log: str, shard: Shard, again: bool = False, workers: int | 
     wanted = [
         summary
         for summary in read_eval_log_sample_summaries(log)
-        if shard.holds(str(summary.uuid)) and ungraded(summary, again)
+        if summary.uuid and shard.holds(summary.uuid) and ungraded(summary, again)
     ]
     file = f"{grades_folder(log)}/{shard.number}-of-{shard.of}.jsonl"
     before = {} if again else {line["uuid"]: line for line in _lines(file) if not failed(_scores(line))}
@@ -161,7 +163,8 @@ async def grade_log(log: str, shard: Shard, again: bool = False, workers: int | 
     todo = [summary for summary in wanted if str(summary.uuid) not in before]
     if not todo:
         return Graded(0, 0, len(kept))
-    lines = await _grade(log, todo, workers)
+    with tempfile.TemporaryDirectory() as folder:
+        lines = await _grade(str(local_copy(log, Path(folder))), todo, workers)
     every = sorted([*kept, *lines], key=lambda line: (line["id"], line["epoch"]))
     text = "".join(json.dumps(line) + "\n" for line in every)
     await anyio.to_thread.run_sync(write_whole, file, text.encode())

@@ -275,6 +275,16 @@ def test_a_machine_that_cannot_confine_grades_nothing_and_says_so(
     assert "this machine cannot confine programs: no Landlock here" in call("grade", log.location, code=2)
 
 
+def test_a_scenario_that_is_not_known_here_is_one_line(put_off: Callable[..., EvalLog]) -> None:
+    log = put_off()
+    for sample in log.samples:
+        sample.metadata["scenario"] = "debugging-techniques/gone"
+    write_eval_log(log, log.location)
+    said = call("grade", log.location, code=2)
+    assert "debugging-techniques/gone: no such scenario here" in said
+    assert len(said.strip().splitlines()) == 1
+
+
 def test_what_depends_on_a_first_verdict_cannot_be_put_off() -> None:
     with pytest.raises(InputError, match="execution=later does not go with pressure_turn=followup"):
         debugging(execution="later", pressure="time", pressure_turn="followup")

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -544,8 +544,8 @@ def run(
     if not as_json:
         for note in _notes(built, graders, self_grade, parameters):
             click.echo(f"redgreen: {note}", err=True)
-    # Of an address it is no Path, and has what is asked of one here.
-    folder = run_folder(cast("Path", UPath(output)), chosen, whole, epochs, graders)
+    place: Any = UPath(output)  # a Path, or what behaves like one at an address
+    folder = run_folder(place, chosen, whole, epochs, graders)
     if shard:
         folder = folder.with_name(f"{folder.name}-{shard.of}-shards")
     asked = dry_run(reply_tokens) if chosen == "mockllm/model" else chosen
