@@ -13,7 +13,7 @@ LOGS = (".eval", ".json")
 """Endings of inspect's logs. Not every .json file is one; those that are not are named."""
 
 _GLOB = re.compile(r"[*?\[]")
-_BESIDE = ("logs.json", "eval-set.json", "listing.json", "summary.json")
+_BESIDE = ("logs.json", "eval-set.json", "listing.json", "summary.json", "estimates.json", "result.json")
 _CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
 
 
@@ -52,7 +52,7 @@ def files_of(place: str) -> list[str]:
         raise Unreachable(
             f"{place} cannot be reached ({first}); check the address and your credentials"
         ) from error
-    # What eval sets keep beside their logs is none.
+    # What eval sets, reports and `redgreen ci` keep beside logs is none.
     logs = sorted({
         str(file) for file in found
         if str(file).endswith(".eval") or (str(file).endswith(".json") and short(str(file)) not in _BESIDE)

@@ -8,6 +8,9 @@ import click
 import pytest
 import yaml
 from markdown_it import MarkdownIt
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from redgreenbench import __version__
 from redgreenbench.cli import main
@@ -145,8 +148,17 @@ def test_versions_and_names_agree_wherever_they_are_written() -> None:
     pins = dict(
         line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
     )
-    locked = {p["name"]: p.get("version") for p in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
-    assert {name: locked[name] for name in pins} == pins, "make lock"
+    lock = {p["name"]: p for p in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+    assert {name: lock[name]["version"] for name in pins} == pins, "make lock"
+    asked = [
+        *project["dependencies"],
+        *(one for many in project["optional-dependencies"].values() for one in many),
+    ]
+    noted = {(r["name"], r.get("specifier", "")) for r in lock["redgreenbench"]["metadata"]["requires-dist"]}
+    wanted = [Requirement(one) for one in asked]
+    assert {(canonicalize_name(r.name), SpecifierSet(str(r.specifier))) for r in wanted} == {
+        (name, SpecifierSet(specifier)) for name, specifier in noted
+    }, "make lock"
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert f"v{pins['ruff']}" in {repo.get("rev") for repo in hooks}
     entry = yaml.safe_load((ROOT / "docs" / "inspect-evals" / "redgreenbench" / "eval.yaml").read_text())

@@ -81,6 +81,7 @@ def test_globs_and_folders_find_logs(log: Path, tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     shutil.copy(log, deep / "x.eval")
     (deep / "notes.txt").write_text("no log")
+    (deep / "estimates.json").write_text("{}")  # of a report that lies beside its logs
     expected = [str(deep / "x.eval")]
     for place in ("runs", "runs/*", "runs/*/*.eval", "runs/monday/x.eval", "runs/**/*.eval"):
         assert files_of(str(tmp_path / place)) == expected, place
