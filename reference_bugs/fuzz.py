@@ -366,6 +366,8 @@ FREE: dict[str, dict[str, set[str]]] = {
     "onecycle-max-rate-too-high": {"weights": set(), "seen": set(), "rates": {"the wrong way round"}},
     # What counts is which kinds are told, as many networks tell them.
     "kinds-numbered-per-set": {"weights": set()},
+    # What counts of a trace is how large its steps are.
+    "post-norm-transformer-without-warmup": {"trace": set()},
     # Directions have no sign.
     "eigh-reads-empty-triangle": {"directions": {"negative"}},
     # A script may train any number of networks.

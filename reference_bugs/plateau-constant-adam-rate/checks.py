@@ -12,6 +12,7 @@ RAW, FINE = 64, 8
 COUNT, VAL, FRESH = 240, 500, 1000
 LAST = 5  # epochs
 LIMIT = 5.0
+UNSURE = (3.3, 9.0)
 
 
 def _ratio(grade: Grade) -> float:
@@ -42,5 +43,8 @@ def _ratio(grade: Grade) -> float:
 def no_noise_floor(grade: Grade) -> None:
     ratio = _ratio(grade)
     # The logarithm of this ratio in 30 draws, mean and standard deviation: reference 0.12 (0.09), batch norm 0.96 (0.15),
-    # the buggy program 2.96 (0.39), early stopping 2.82 (0.20).
+    # the buggy program 2.96 (0.39), early stopping 2.82 (0.20). The limit is at 1.61; between 1.19 and 2.2 the mean of two
+    # draws counts.
+    if UNSURE[0] < ratio < UNSURE[1]:
+        ratio = (ratio * _ratio(grade)) ** 0.5
     expect(ratio < LIMIT, f"on fresh data the loss is {ratio:.2f} times that of the least squares solution")
