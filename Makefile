@@ -16,7 +16,7 @@ quickstart: $(VENV)/.installed-run
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-# What runs the embedded model, builds packages, or repeats attacks as an ordinary user.
+# What runs the embedded model, builds packages, fuzzes every bug, or repeats attacks as an ordinary user.
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m slow
 

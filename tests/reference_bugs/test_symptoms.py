@@ -21,14 +21,14 @@ from redgreenbench.reference_bugs.folder import (
 )
 
 
-# One of each kind: an error, a loss that becomes NaN, a curve, memory. `verify` runs every program.
+# An error and a loss that becomes NaN, and once a week a curve and memory. `verify` runs every program.
 @pytest.mark.parametrize(
     "name",
     [
         "shape-mismatch-after-flatten",
         "nan-after-five-epochs",
-        "plateau-constant-adam-rate",
-        "loss-tensors-kept",
+        pytest.param("plateau-constant-adam-rate", marks=pytest.mark.slow),
+        pytest.param("loss-tensors-kept", marks=pytest.mark.slow),
     ],
 )
 def test_a_program_prints_its_recorded_symptom(name: str) -> None:
