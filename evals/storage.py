@@ -9,8 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.reference_bugs.cache import VARIABLE, cache_root
 
-__all__ = ["local_copy", "published", "put_file", "read_whole", "write_whole"]
+__all__ = ["cache_place", "local_copy", "published", "put_file", "read_whole", "write_whole"]
+
+
+def cache_place(name: str) -> str:
+    """Where things of a kind are kept that can be made again.
+
+    Below $REDGREEN_CACHE, a folder or an address, else below
+    the user's cache folder.
+    """
+    given = os.environ.get(VARIABLE, "")
+    return f"{given}/{name}" if "://" in given else str(cache_root() / name)
 
 
 def read_whole(address: str) -> bytes:

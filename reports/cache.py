@@ -11,17 +11,14 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from redgreenbench.evals.storage import read_whole, write_whole
+from redgreenbench.evals.storage import cache_place, read_whole, write_whole
 from redgreenbench.evals.vocabulary import SUITE_VERSION
-from redgreenbench.reference_bugs.cache import VARIABLE, cache_root
 from redgreenbench.reports.places import fingerprint
 from redgreenbench.reports.reading import LogInfo, Part
 
@@ -32,10 +29,9 @@ SCHEMA = 7
 _ABOUT = b"redgreenbench"
 
 
-def cache_folder() -> Path | str:
+def cache_folder() -> str:
     """Where tables are kept: ``tables`` in the user's cache folder, or in $REDGREEN_CACHE, a folder or an address."""
-    given = os.environ.get(VARIABLE, "")
-    return f"{given}/tables" if "://" in given else cache_root() / "tables"
+    return cache_place("tables")
 
 
 def read_entry(address: str) -> bytes | None:

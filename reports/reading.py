@@ -6,6 +6,7 @@ stands in the table with its status, so that no number silently rests on fewer a
 
 from __future__ import annotations
 
+import json
 import math
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -213,10 +214,29 @@ def read_log(file: str) -> Part:
 
 def _touched(file: str) -> tuple[frozenset[tuple[str, int]], int]:
     """Samples that somebody declared invalid, and how many scores were edited; summaries say neither."""
-    left_out = {"events", "store", "attachments", "messages", "output", "metadata"}
-    samples = read_eval_log(file, exclude_fields=left_out).samples or []
-    edited = sum(bool(score.history) for sample in samples for score in (sample.scores or {}).values())
-    return frozenset((str(sample.id), sample.epoch) for sample in samples if sample.invalidation), edited
+    void, edited = set(), 0
+    for sample in _with_marks(file):
+        edited += sum(bool(score.get("history")) for score in (sample.get("scores") or {}).values())
+        if sample.get("invalidation"):
+            void.add((str(sample["id"]), int(sample["epoch"])))
+    return frozenset(void), edited
+
+
+def _with_marks(file: str) -> Iterator[dict[str, Any]]:
+    """Samples with a mark of an edit or of an invalidation; of .eval logs none but those is parsed."""
+    import fsspec
+
+    with fsspec.open(file, "rb") as stream:
+        if not file.endswith(".eval"):
+            yield from json.load(stream).get("samples") or ()
+            return
+        # inspect has taught zipfile its compression. Within a text the quotes of these words would be escaped.
+        with zipfile.ZipFile(stream) as log:
+            for name in log.namelist():
+                if name.startswith("samples/"):
+                    data = log.read(name)
+                    if b'"score_edit"' in data or b'"invalidation"' in data:
+                        yield json.loads(data)
 
 
 def _written_again(file: str, header: EvalLog) -> bool:
