@@ -1,6 +1,10 @@
-"""Shards: shares of a run or of its grades that machines do on their own, as `k/n`.
+"""Shards: shares of a run or of its grades that machines do on their own, as `k/n`, and where their logs lie.
 
 Nothing but `k/n` has to be known to do one, so that any batch system can start them, kill them and start them again.
+
+The layout is inspect's: the shards of ``<name>.eval`` lie at ``<name>.shards/<k>/``, each attempt a log, the newest of a
+shard the current one. Reports leave out the shards that a merged log holds, by the ledger in its header; inspect's viewer
+does so by their times. inspect 0.3 has this layout and no command that makes shards or merges them.
 """
 
 from __future__ import annotations
@@ -11,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inspect_ai.dataset import Sample
+from inspect_ai.log import read_eval_log
 
 from redgreenbench.evals.errors import InputError
 
-__all__ = ["WHOLE", "Shard", "share_of"]
+__all__ = ["WHOLE", "Shard", "file_name", "place_of_shard", "sets_of", "share_of", "without_merged"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +64,61 @@ def share_of(samples: Sequence[Sample], shard: Shard) -> list[Sample]:
     pairs = [((s.metadata or {}).get("scenario"), (s.metadata or {}).get("pressure")) for s in samples]
     mine = set(list(dict.fromkeys(pairs))[shard.number - 1 :: shard.of])
     return [sample for sample, pair in zip(samples, pairs, strict=True) if pair in mine]
+
+
+def file_name(log: str) -> str:
+    """A log's file name.
+
+    Args:
+        log: Its address.
+    """
+    return log.rsplit("/", 1)[-1]
+
+
+def place_of_shard(file: str) -> tuple[str, str] | None:
+    """The merged log that a shard's log belongs to, and the shard's name; None for any other log.
+
+    Args:
+        file: Address of a log.
+    """
+    folder, _, _ = file.rpartition("/")
+    above, _, shard = folder.rpartition("/")
+    return (f"{above.removesuffix('.shards')}.eval", shard) if above.endswith(".shards") else None
+
+
+def sets_of(files: Sequence[str]) -> dict[str, list[str]]:
+    """Logs of shards by the merged log that they belong to.
+
+    Args:
+        files: Addresses of logs.
+    """
+    found: dict[str, list[str]] = {}
+    for file in files:
+        if place := place_of_shard(file):
+            found.setdefault(place[0], []).append(file)
+    return found
+
+
+def without_merged(files: Sequence[str]) -> list[str]:
+    """The logs without those of shards that a merged log among them holds.
+
+    Args:
+        files: Addresses of logs.
+    """
+    held: set[str] = set()
+    for merged, parts in sets_of(files).items():
+        if merged not in files:
+            continue
+        try:
+            shards = read_eval_log(merged, header_only=True).eval.shards
+        except Exception:  # a broken log may fail anywhere inside the reader; its shards count then
+            continue
+        ledger = {entry.shard: entry for entry in shards.ledger} if shards else {}
+        for part in parts:
+            entry = ledger.get(place_of_shard(part)[1])  # type: ignore[index]
+            # Names of attempts begin with their time; one that had not ended, or a later one, says more than was merged.
+            if entry and (
+                file_name(part) < entry.log or (file_name(part) == entry.log and entry.status == "success")
+            ):
+                held.add(part)
+    return [file for file in files if file not in held]

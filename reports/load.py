@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.sharding import without_merged
 from redgreenbench.reports.cache import cached, keep
 from redgreenbench.reports.places import Unreachable, files_of, fingerprint, short
 from redgreenbench.reports.reading import FAILED, IDENTITY, Foreign, LogInfo, Part, read_log
-from redgreenbench.reports.sharded import without_merged
 
 __all__ = ["COLUMNS", "Skipped", "Table", "load"]
 

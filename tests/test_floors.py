@@ -60,7 +60,7 @@ def test_reports_share_small_vocabularies_only() -> None:
         for n in imports(p)
         if n.startswith("redgreenbench.evals")
     }
-    assert used <= {f"redgreenbench.evals.{name}" for name in ("vocabulary", "errors", "storage")}
+    assert used <= {f"redgreenbench.evals.{name}" for name in ("vocabulary", "errors", "storage", "sharding")}
 
 
 def test_no_module_is_a_drawer() -> None:

@@ -15,8 +15,8 @@ __all__ = ["grade", "merge"]
 def _files(logs: Sequence[str]) -> Iterator[str]:
     """The .eval logs at these places, without shards that a merged log holds."""
     from redgreenbench.evals.errors import InputError
+    from redgreenbench.evals.sharding import without_merged
     from redgreenbench.reports.places import files_of
-    from redgreenbench.reports.sharded import without_merged
 
     for place in logs:
         found = [file for file in files_of(place) if file.endswith(".eval")]
@@ -87,9 +87,9 @@ def merge(logs: tuple[str, ...], partial: bool, as_json: bool) -> None:
       redgreen merge s3://bucket/logs --partial
     """
     from redgreenbench.evals.errors import InputError
+    from redgreenbench.evals.sharding import sets_of
     from redgreenbench.reports.places import files_of
-    from redgreenbench.reports.sharded import merge as put_together
-    from redgreenbench.reports.sharded import sets_of
+    from redgreenbench.scorers.merging import merge as put_together
     from redgreenbench.scorers.regrading import has_grades
 
     done, lacking = [], []

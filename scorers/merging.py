@@ -1,9 +1,4 @@
-"""Logs of shards: which of them a merged log holds, and how one is made of them.
-
-The layout is inspect's: the shards of ``<name>.eval`` lie at ``<name>.shards/<k>/``, each attempt a log, the newest of a
-shard the current one. Reports leave out the shards that a merged log holds, by the ledger in its header; inspect's viewer
-does so by their times. inspect 0.3 has this layout and no command that makes shards or merges them.
-"""
+"""Puts the logs of shards, and the grades beside logs, together into one log."""
 
 from __future__ import annotations
 
@@ -34,57 +29,11 @@ from inspect_ai.scorer import Score
 from pydantic_core import to_json
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.sharding import file_name, place_of_shard
 from redgreenbench.evals.storage import local_copy, put_file
-from redgreenbench.reports.places import short
 from redgreenbench.scorers.regrading import failed, read_grades, ungraded
 
-__all__ = ["Merged", "merge", "sets_of", "without_merged"]
-
-
-def _place(file: str) -> tuple[str, str] | None:
-    """The merged log that a shard's log belongs to, and the shard's name; None for any other log."""
-    folder, _, _ = file.rpartition("/")
-    above, _, shard = folder.rpartition("/")
-    return (f"{above.removesuffix('.shards')}.eval", shard) if above.endswith(".shards") else None
-
-
-def sets_of(files: Sequence[str]) -> dict[str, list[str]]:
-    """Logs of shards by the merged log that they belong to.
-
-    Args:
-        files: Addresses of logs.
-    """
-    found: dict[str, list[str]] = {}
-    for file in files:
-        if place := _place(file):
-            found.setdefault(place[0], []).append(file)
-    return found
-
-
-def without_merged(files: Sequence[str]) -> list[str]:
-    """The logs without those of shards that a merged log among them holds.
-
-    Args:
-        files: Addresses of logs.
-    """
-    held: set[str] = set()
-    for merged, parts in sets_of(files).items():
-        if merged not in files:
-            continue
-        try:
-            shards = read_eval_log(merged, header_only=True).eval.shards
-        except Exception:  # a broken log may fail anywhere inside the reader; its shards count then
-            continue
-        ledger = {entry.shard: entry for entry in shards.ledger} if shards else {}
-        for part in parts:
-            entry = ledger.get(_place(part)[1])  # type: ignore[index]
-            # Names of attempts begin with their time; one that had not ended, or a later one, says more than was merged.
-            if entry and (
-                short(part) < entry.log or (short(part) == entry.log and entry.status == "success")
-            ):
-                held.add(part)
-    return [file for file in files if file not in held]
-
+__all__ = ["Merged", "merge"]
 
 _Date = tuple[int, int, int, int, int, int]
 
@@ -115,7 +64,7 @@ class _Held:
 
     @property
     def rank(self) -> tuple[bool, str]:
-        return (not self.summary.error, short(self.log))
+        return (not self.summary.error, file_name(self.log))
 
 
 def merge(target: str, parts: Sequence[str], partial: bool = False) -> Merged:
@@ -131,7 +80,7 @@ def merge(target: str, parts: Sequence[str], partial: bool = False) -> Merged:
     Raises:
         InputError: Something is missing and `partial` is not set.
     """
-    sources = sorted(parts, key=short) or [target]
+    sources = sorted(parts, key=file_name) or [target]
     headers = {file: read_eval_log(file, header_only=True) for file in sources}
     grades: dict[str, dict[str, Score]] = {}
     for file in dict.fromkeys([*sources, target]):
@@ -236,12 +185,12 @@ def _ledger(headers: Mapping[str, EvalLog]) -> Iterator[EvalShardEntry]:
     """An entry for the current attempt of each shard."""
     current = {}
     for file, header in headers.items():  # in the order of their names
-        current[_place(file)[1]] = (file, header)  # type: ignore[index]
+        current[place_of_shard(file)[1]] = (file, header)  # type: ignore[index]
     for shard, (file, header) in sorted(current.items()):
         ids = [str(one) for one in header.eval.dataset.sample_ids or ()]
         yield EvalShardEntry(
             shard=shard,
-            log=short(file),
+            log=file_name(file),
             eval_set_id=header.eval.eval_set_id,
             status=header.status,
             error=header.error,
@@ -282,7 +231,7 @@ def _write(
     # Entries keep their times, by which readers tell a log that was edited; so the same shards give the same bytes, too.
     last = (1980, 1, 1, 0, 0, 0)
     with zipfile.ZipFile(made, "w", **zipfile_compress_kwargs) as out:
-        for file in sorted(wanted, key=short):
+        for file in sorted(wanted, key=file_name):
             with zipfile.ZipFile(local_copy(file, folder)) as source:
                 for sample_id, epoch in wanted[file]:
                     name = f"samples/{sample_id}_epoch_{epoch}.json"
