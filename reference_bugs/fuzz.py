@@ -378,6 +378,8 @@ FREE: dict[str, dict[str, set[str]]] = {
     "resume-with-fresh-optimizer": {"epochs": set()},
     # A network in float64 is right.
     "float64-numpy-input": {"weights": {"as float64"}, "prices": {"as float64"}},
+    # What counts is the loss of the outputs, whatever their type; where the last steps' are others, that of the final ones.
+    "plateau-constant-adam-rate": {"final": {"as float64", "as float16", "as bfloat16"}, "last": set()},
 }
 """Keys of answers that a right fix may give otherwise, and how (empty: in any way): such a change must not escape, but
 may pass."""

@@ -27,7 +27,10 @@ def _ratio(grade: Grade) -> float:
     answer = grade.ask("train", features=x[known], targets=y[known], fresh=x[fresh], epochs=LAST)
     final, last = answer["final"], answer["last"]
     expect(final.shape == (FRESH,), f"{FRESH} rows get outputs of the shape {tuple(final.shape)}")
-    expect(last.shape[1:] == (FRESH,), f"{FRESH} rows get outputs of the shape {tuple(last.shape[1:])}")
+    expect(
+        last.shape == (LAST, FRESH),
+        f"{FRESH} rows get outputs of the shape {tuple(last.shape)} in {LAST} epochs",
+    )
     finite(final, "the output for fresh rows")
     finite(last, "the output for fresh rows")
     # Noise of a single step may happen to be small. A program that ends on other weights than its last step's, such as a
