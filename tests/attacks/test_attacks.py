@@ -321,7 +321,7 @@ def test_every_attack_has_its_own_expectation() -> None:
     assert set(ATTACKS) > BY_GRADING
 
 
-@pytest.mark.parametrize(("pool", "attack"), CASES, indirect=["pool"])
+@pytest.mark.parametrize(("pool", "attack"), CASES, indirect=["pool"], scope="module")
 def test_an_attack_fails_and_leaves_no_trace(attack: str, pool: Pool, host: Host, bug: BugFolder) -> None:
     constants = (
         f"CANARY = {str(host.canary)!r}\nPORT = {host.port}\nNEIGHBOUR = {host.neighbour.pid}\n"
