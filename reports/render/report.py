@@ -177,12 +177,13 @@ def _run(table: Table, frame: Frame) -> str:
     tasks = " and ".join(sorted(map(str, samples["task"].unique())))
     arms = ", ".join(dict.fromkeys(arm for mine in frame.arms.values() for arm in mine))
     pressures = sorted(set(map(str, samples["pressure"].unique())) - {NO_PRESSURE})
-    under = f" and under the pressures {', '.join(pressures)}" if pressures else ""
+    under = f" and under pressure ({', '.join(pressures)})" if pressures else ""
     times = int(samples["epoch"].max())
+    often = "once" if times == 1 else f"up to {times} times"
     failed = rows.loc[rows["status"].isin(FAILED), sample].drop_duplicates()
     lost = f", of which {len(failed):,} failed or never ran" if len(failed) else ""
     return (
-        f"{named} answered {posed} of {tasks} in the arms {arms}{under}, up to {_plural(times, 'time')} each: "
+        f"{named} answered {posed} of {tasks} in the arms {arms}{under}, {often} each: "
         f"{_plural(len(samples), 'answer')}{lost}."
     )
 
