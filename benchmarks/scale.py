@@ -4,7 +4,8 @@
 
 Logs are copies of one real run of a scripted model (see reading.py), with other epochs and models, so that they grow as a
 real run does: not in scenarios. Those that are reported on hold few transcripts, which reports do not read (a site does:
-leaderboard.py). Every measurement is a process of its own, with its imports; CPU seconds are those of all its threads and children.
+leaderboard.py). Every measurement is a process of its own, with its imports; CPU seconds are those of all its threads and
+children.
 """
 
 from __future__ import annotations
