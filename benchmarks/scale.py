@@ -1,10 +1,11 @@
-"""What a run costs by its size: merging shards, the table, the report, the site; and grades by workers and shards.
+"""What a run costs by its size: merging shards, the table and the report; and grades by workers and by shards.
 
-    python benchmarks/scale.py [--sizes 1000,10000,100000] [--grades 40] [--json]
+    python benchmarks/scale.py [--sizes 1000,10000] [--grades 40] [--json]
 
-Logs are copies of one real run of a scripted model (see reading.py), with other epochs and models,
-so that they grow as a real run does: not in scenarios. Those that are reported on hold few transcripts, which reports do not
-read. Every measurement is a process of its own, with its imports; CPU seconds are those of all its threads and children.
+Logs are copies of one real run of a scripted model (see reading.py), with other epochs and models, so that they grow as a
+real run does: not in scenarios. Those that are reported on hold few transcripts, which reports do not read (a site does:
+leaderboard.py). Every measurement is a process of its own, with its imports; CPU seconds are those of all its threads and
+children.
 """
 
 from __future__ import annotations
@@ -138,9 +139,6 @@ def by_size(base: Path, size: int, each: int, scratch: Path) -> dict[str, dict[s
     return found | {
         "report, cold": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
         "report, warm": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
-        "leaderboard, warm": measured(
-            environment, "leaderboard", str(logs), "--no-transcripts", "-o", str(scratch / "site")
-        ),
     }
 
 
@@ -208,7 +206,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sizes", default="5000,50000")
+    parser.add_argument("--sizes", default="1000,10000")
     parser.add_argument("--grades", type=int, default=40)
     parser.add_argument("--in-a-log", type=int, default=5000, help="Samples in a log, at most.")
     parser.add_argument(
