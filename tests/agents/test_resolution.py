@@ -221,9 +221,11 @@ def test_comments_and_layout_are_no_new_program_to_grade(
     graded: list[Files] = []
     grade = Runner.program
 
-    async def counted(self: Runner, bug: BugFolder, files: Files, brief: bool = False) -> Verdict:
+    async def counted(
+        self: Runner, bug: BugFolder, files: Files, brief: bool = False, seed: int = 0
+    ) -> Verdict:
         graded.append(files)
-        return await grade(self, bug, files, brief)
+        return await grade(self, bug, files, brief, seed)
 
     monkeypatch.setattr(Runner, "program", counted)
     script = [

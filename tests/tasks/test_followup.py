@@ -68,7 +68,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The programs that are run; only the reference is right."""
     seen: list[str] = []
 
-    async def run(self: Runner, bug: BugFolder, files: Files, brief: bool = False) -> Verdict:
+    async def run(self: Runner, bug: BugFolder, files: Files, brief: bool = False, seed: int = 0) -> Verdict:
         seen.append(shown(files))
         return Verdict(bug.name, correct=seen[-1] == FIX, minimal=True)
 
