@@ -89,6 +89,8 @@ def test_doctor_points_at_what_to_do() -> None:
         (["show", "*nan*"], "give one id"),
         (["report", "nowhere"], "there is no .eval log here"),
         (["run", "--model", "embedded/nope"], "unknown embedded model 'nope'"),
+        (["run", "--model", "gpt-5"], "give it as provider/name, such as openai/gpt-5"),
+        (["run", "--model", "mockllm/model", "--grader", "nobody/gpt-5"], "no provider 'nobody'"),
         (["run", "--model", "mockllm/model", "--tasks", "rooting"], "did you mean routing"),
         (["run", "--model", "mockllm/model", "--skill", "./nowhere"], "no such folder"),
         (["dataset", "export", "/proc/nope"], "cannot write the data set"),

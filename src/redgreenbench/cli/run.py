@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from redgreenbench.cli.models import MODEL
+
 if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.model import Model
@@ -312,6 +314,7 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, logs: Path, epochs: int
             model=model,
             epochs=epochs,
             retry_attempts=0,
+            retry_immediate=False,
             log_dir_allow_dirty=True,
             **options,
         )
@@ -366,6 +369,7 @@ def suite_options(function: Any) -> Any:
             "-g",
             "graders",
             multiple=True,
+            type=MODEL,
             help="Model that grades; several vote. See docs/grading.md.",
         ),
         click.option(
@@ -397,6 +401,7 @@ def suite_options(function: Any) -> Any:
         click.option(
             "--model",
             required=True,
+            type=MODEL,
             help="Any inspect model, for example openai/gpt-5 or embedded/qwen2.5-coder-0.5b.",
         ),
     ):
@@ -426,7 +431,9 @@ def suite_options(function: Any) -> Any:
     default="",
     help="Only scenarios that pose these reference bugs, separated by commas; all: those that pose any.",
 )
-@click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
+@click.option(
+    "--fallback-model", type=MODEL, help="Used where the weights of an embedded model cannot be had."
+)
 @click.option(
     "--output",
     "-o",
