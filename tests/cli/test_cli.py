@@ -245,6 +245,19 @@ def test_named_bugs_are_posed_by_the_tasks_that_have_them() -> None:
         posed(["softmax"])
 
 
+def test_a_limit_poses_so_many_of_what_is_named_and_never_more(tmp_path: Path) -> None:
+    def posed(scenarios: str, limit: int) -> list[str]:
+        (task,) = build_tasks(["decision"], "v2", ["red"], [], [scenarios], limit)
+        return [sample.metadata["scenario"] for sample in task.dataset]
+
+    control = "training-optimization/control-adamw-weight-decay-default"
+    assert posed(control, 1) == [control]
+    assert len(posed("training-optimization", 15)) == 15
+    assert not [name for name in posed("training-optimization", 8) if "/control-" in name]
+    call("new", "pack", "mine", "--into", str(tmp_path))
+    assert posed(str(tmp_path / "mine"), 1) == ["mine/breaking-change"]
+
+
 def test_parameters_of_tasks_reach_those_that_have_them() -> None:
     routing, debugging = build_tasks(
         ["routing", "debugging"],
