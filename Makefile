@@ -37,7 +37,7 @@ $(BIN)/python:
 	python3 -m venv $(VENV)
 
 $(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[embedded,exec]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[embedded,exec,check]"
 	touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python

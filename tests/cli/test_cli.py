@@ -89,6 +89,8 @@ def test_doctor_points_at_what_to_do() -> None:
         (["show", "*nan*"], "give one id"),
         (["report", "nowhere"], "there is no .eval log here"),
         (["run", "--model", "embedded/nope"], "unknown embedded model 'nope'"),
+        (["run", "--model", "gpt-5"], "give it as provider/name, such as openai/gpt-5"),
+        (["run", "--model", "mockllm/model", "--grader", "nobody/gpt-5"], "no provider 'nobody'"),
         (["run", "--model", "mockllm/model", "--tasks", "rooting"], "did you mean routing"),
         (["run", "--model", "mockllm/model", "--skill", "./nowhere"], "no such folder"),
         (["dataset", "export", "/proc/nope"], "cannot write the data set"),
@@ -241,6 +243,19 @@ def test_named_bugs_are_posed_by_the_tasks_that_have_them() -> None:
     assert len(posed(["all"], limit=2)["debugging"]) == 2
     with pytest.raises(InputError, match="unknown bug 'softmax'"):
         posed(["softmax"])
+
+
+def test_a_limit_poses_so_many_of_what_is_named_and_never_more(tmp_path: Path) -> None:
+    def posed(scenarios: str, limit: int) -> list[str]:
+        (task,) = build_tasks(["decision"], "v2", ["red"], [], [scenarios], limit)
+        return [sample.metadata["scenario"] for sample in task.dataset]
+
+    control = "training-optimization/control-adamw-weight-decay-default"
+    assert posed(control, 1) == [control]
+    assert len(posed("training-optimization", 15)) == 15
+    assert not [name for name in posed("training-optimization", 8) if "/control-" in name]
+    call("new", "pack", "mine", "--into", str(tmp_path))
+    assert posed(str(tmp_path / "mine"), 1) == ["mine/breaking-change"]
 
 
 def test_parameters_of_tasks_reach_those_that_have_them() -> None:

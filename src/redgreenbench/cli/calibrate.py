@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from redgreenbench.cli.console import wide_console
+from redgreenbench.cli.models import MODEL
 from redgreenbench.evals.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ __all__ = ["calibrate", "score_text"]
 
 
 @click.command()
-@click.option("--grader", "-g", multiple=True, help="Model to calibrate; several make a panel that votes.")
+@click.option(
+    "--grader", "-g", multiple=True, type=MODEL, help="Model to calibrate; several make a panel that votes."
+)
 @click.option(
     "--set",
     "folder",
@@ -255,7 +258,7 @@ def _readers(as_json: bool) -> None:
 @click.option(
     "--pressure", default="none", show_default=True, help="The pressure that the answer was given under."
 )
-@click.option("--grader", "-g", multiple=True, help="Model that grades the answer; several vote.")
+@click.option("--grader", "-g", multiple=True, type=MODEL, help="Model that grades the answer; several vote.")
 @click.option(
     "--run/--no-run", "execute", default=True, show_default=True, help="Whether a program in it is executed."
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from redgreenbench.cli.console import wide_console
+from redgreenbench.cli.models import MODEL
 
 if TYPE_CHECKING:
     from redgreenbench.reports.compare import Sides
@@ -137,7 +138,12 @@ def _common(function: Any) -> Any:
     help="Let a grader see both replies to each question, without names, and choose.",
 )
 @click.option(
-    "--grader", "-g", "graders", multiple=True, help="Model that compares the replies; several vote."
+    "--grader",
+    "-g",
+    "graders",
+    multiple=True,
+    type=MODEL,
+    help="Model that compares the replies; several vote.",
 )
 @click.option(
     "--self-grade", is_flag=True, help="Allow a grader that is a model under test; no evidence, and said so."

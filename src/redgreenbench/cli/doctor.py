@@ -65,6 +65,13 @@ def _findings() -> Iterator[Finding]:
         "" if swe else "pip install 'redgreenbench[swe]' to run Claude Code and others; docs/agents-real.md"
     )
     yield Finding("real agents", "ok" if swe else "limited", f"inspect-swe {swe}" if swe else "none", remedy)
+    lacking = [package for package in ("detect-secrets", "skills-ref") if not _version(package)]
+    yield Finding(
+        "redgreen check",
+        "missing" if lacking else "ok",
+        f"without {' and '.join(lacking)}" if lacking else "detect-secrets, skills-ref",
+        "pip install 'redgreenbench[check]'" if lacking else "",
+    )
     yield from _models()
     yield from _torch()
     yield from _isolation()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from redgreenbench.cli.models import MODEL
 from redgreenbench.cli.run import build_tasks, model_options, run_folder, run_tasks, usable_model
 
 if TYPE_CHECKING:
@@ -23,8 +24,12 @@ _LONGER = "redgreen run --model MODEL --pressure all --epochs 4"
 
 
 @click.command()
-@click.option("--model", default="embedded/qwen2.5-coder-0.5b", show_default=True, help="Any inspect model.")
-@click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
+@click.option(
+    "--model", default="embedded/qwen2.5-coder-0.5b", show_default=True, type=MODEL, help="Any inspect model."
+)
+@click.option(
+    "--fallback-model", type=MODEL, help="Used where the weights of an embedded model cannot be had."
+)
 @click.option("--skill", default="v2", show_default=True, help="Skill under test: a folder, v1 or v2.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first so many scenarios.")
 @click.option(

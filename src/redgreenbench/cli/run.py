@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from redgreenbench.cli.models import MODEL
+
 if TYPE_CHECKING:
     from inspect_ai import Task
     from inspect_ai.model import Model
@@ -66,7 +68,7 @@ def build_tasks(
         arms: Arms.
         pressure: Pressures; none: each task's own default.
         scenarios: Ids, globs, packs, tags or folders; none: all.
-        limit: Only this many scenarios a task, the first by id of every pack in turn.
+        limit: Only this many scenarios a task, the first by id of every pack in turn, controls after all others.
         bugs: Only scenarios that pose these reference bugs, in the tasks that execute fixes; ``all``: that pose any.
         self_grade: Whether the model under test grades itself where no grader is bound.
         parameters: Further parameters of tasks, ``name=value`` each; those for programs only go to tasks that pose some.
@@ -106,7 +108,9 @@ def build_tasks(
             posed = [s for s in posed if s.file.bug in asked][:limit]
             arguments["bugs"] = ",".join(dict.fromkeys(s.file.bug or "" for s in posed))
         elif limit is not None:
-            chosen = [s.id for s in posed if s.file.control is None][:limit]
+            controls_last = sorted(posed, key=lambda s: s.file.control is not None)
+            if posed:  # else the task says that it poses none of them
+                chosen = [*filter(is_external, scenarios), *(s.id for s in controls_last[:limit])]
         if chosen:
             arguments["scenarios"] = ",".join(chosen)
         door = getattr(importlib.import_module(f"redgreenbench.tasks.{name}"), name)
@@ -312,6 +316,7 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, logs: Path, epochs: int
             model=model,
             epochs=epochs,
             retry_attempts=0,
+            retry_immediate=False,
             log_dir_allow_dirty=True,
             **options,
         )
@@ -366,6 +371,7 @@ def suite_options(function: Any) -> Any:
             "-g",
             "graders",
             multiple=True,
+            type=MODEL,
             help="Model that grades; several vote. See docs/grading.md.",
         ),
         click.option(
@@ -376,7 +382,9 @@ def suite_options(function: Any) -> Any:
             help="Parameter of the tasks that have it, such as delivery=tool or mode=agent. Can be repeated.",
         ),
         click.option(
-            "--limit", type=click.IntRange(1), help="Only the first so many scenarios of each task."
+            "--limit",
+            type=click.IntRange(1),
+            help="Only the first so many scenarios of each task; controls come last.",
         ),
         click.option(
             "--epochs",
@@ -397,6 +405,7 @@ def suite_options(function: Any) -> Any:
         click.option(
             "--model",
             required=True,
+            type=MODEL,
             help="Any inspect model, for example openai/gpt-5 or embedded/qwen2.5-coder-0.5b.",
         ),
     ):
@@ -426,7 +435,9 @@ def suite_options(function: Any) -> Any:
     default="",
     help="Only scenarios that pose these reference bugs, separated by commas; all: those that pose any.",
 )
-@click.option("--fallback-model", help="Used where the weights of an embedded model cannot be had.")
+@click.option(
+    "--fallback-model", type=MODEL, help="Used where the weights of an embedded model cannot be had."
+)
 @click.option(
     "--output",
     "-o",

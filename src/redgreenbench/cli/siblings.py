@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from redgreenbench.cli.models import MODEL
+
 if TYPE_CHECKING:
     from redgreenbench.evals.catalogue import Scenario
 
@@ -22,7 +24,7 @@ _HEADER = (
 
 @click.command()
 @click.argument("scenarios", nargs=-1, required=True)
-@click.option("--model", required=True, help="Any inspect model; it writes the paraphrases.")
+@click.option("--model", required=True, type=MODEL, help="Any inspect model; it writes the paraphrases.")
 @click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False),

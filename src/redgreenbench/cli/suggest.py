@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from redgreenbench.cli.models import MODEL
+
 if TYPE_CHECKING:
     from redgreenbench.evals.skillfolder import Skill
 
@@ -16,7 +18,7 @@ __all__ = ["suggest"]
 
 @click.command()
 @click.argument("skill")
-@click.option("--model", required=True, help="Any inspect model; it writes the drafts.")
+@click.option("--model", required=True, type=MODEL, help="Any inspect model; it writes the drafts.")
 @click.option("--count", default=5, show_default=True, type=click.IntRange(1, 20), help="How many drafts.")
 @click.option(
     "--into",
