@@ -131,7 +131,7 @@ def test_the_rule_finds_what_gives_the_remedy_away() -> None:
 
 
 def test_the_words_of_a_senior_who_is_right_are_those_of_the_right_option() -> None:
-    """In every scenario they share the stem of a word that is not common to all; the sense was read by people."""
+    """In every scenario they share the stem of a word that is not common to all; the sense was read."""
     common = {
         word[:5] for word in ("which", "before", "after", "every", "first", "their", "other", "training")
     }

@@ -1,4 +1,4 @@
-"""Held-out submissions: programs labelled right or wrong by people who had not seen the checks."""
+"""Held-out submissions: programs labelled right or wrong by authors who had not seen the checks."""
 
 from pathlib import Path
 
