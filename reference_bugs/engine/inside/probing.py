@@ -20,7 +20,8 @@ __all__ = ["SecondDevice", "Steps", "copy_state", "gradients", "other_device", "
 
 def copy_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Parameters and buffers of a module, copied."""
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+    state = module.state_dict()  # which may hold what else a module keeps, by get_extra_state
+    return {name: value.detach().clone() for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 def named_as(module: torch.nn.Module, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
