@@ -68,7 +68,9 @@ def _tasted(grade: Grade, orders: list[list[int]], trained: tuple[int, ...] = (K
         epochs=60,
         lr=0.2,
     )
-    expect(len(got["weights"]) == len(trained), f"{len(trained)} trainings leave {len(got['weights'])} networks")
+    expect(
+        len(got["weights"]) == len(trained), f"{len(trained)} trainings leave {len(got['weights'])} networks"
+    )
     want = []
     for before, after, x, kinds, own in zip(states, got["weights"], teas, labels, tests, strict=True):
         expect(

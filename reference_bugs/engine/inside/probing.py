@@ -26,7 +26,7 @@ def copy_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def named_as(module: torch.nn.Module, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A state under a module's own names, by their order where all shapes agree; otherwise as it is."""
-    own = module.state_dict()
+    own = copy_state(module)
     alike = [tensor.shape for tensor in own.values()] == [tensor.shape for tensor in state.values()]
     return dict(zip(own, state.values(), strict=True)) if alike else state
 
