@@ -1,4 +1,4 @@
-"""What must come out: the networks, numbers of epochs and errors that went in, without running what a file says."""
+"""What must come out: the networks, numbers of epochs and misses that went in, without running what a file says."""
 
 from typing import Any
 
@@ -33,11 +33,11 @@ def _returned(grade: Grade, lengths: list[int]) -> dict[str, Any]:
     close(got["answers"], want, "a period of an unpacked network", rtol=1e-4, atol=1e-5)
     close(got["epochs"], lengths, "the number of epochs")
     means = [sum(history[-5:]) / len(history[-5:]) for history in histories]
-    close(got["errors"], means, "the error", rtol=1e-5, atol=1e-6)
+    close(got["errors"], means, "the mean of the last misses", rtol=1e-5, atol=1e-6)
     return got
 
 
-@check("symptom", "what was packed comes back: weights, epochs, error")
+@check("symptom", "what was packed comes back: weights, epochs, miss")
 def checkpoints_come_back(grade: Grade) -> None:
     _returned(grade, [7])
     _returned(grade, [3, 20, 5])

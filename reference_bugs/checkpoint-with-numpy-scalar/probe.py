@@ -2,6 +2,7 @@
 
 import builtins
 import io
+from itertools import product
 
 import numpy as np
 import torch
@@ -10,21 +11,27 @@ RETURNS = {"round_trip": {"answers": "states", "epochs": "numbers", "errors": "n
 
 
 class _Code:
-    def __init__(self, text):
-        self.text = text
+    """Runs a text when it is unpickled, by a function of Python or by one of numpy."""
+
+    def __init__(self, run, *arguments):
+        self.run, self.arguments = run, arguments
 
     def __reduce__(self):
-        return exec, (self.text,)
+        return self.run, self.arguments
+
+
+TEXT = "import builtins; builtins.ran_foreign_code = True"
 
 
 def _foreign(state, epochs, error):
     """Checkpoints with a code in the place of a part or beside the parts, with and without a scalar of numpy."""
-    code = _Code("import builtins; builtins.ran_foreign_code = True")
+    codes = _Code(exec, TEXT), _Code(np.testing.runstring, TEXT, {})
     for number in (error, np.float64(error)):
         parts = {"weights": state, "epochs": epochs, "miss": number}
-        for name in (*parts, "more"):
+        # Protocol 2 writes the names of Python's functions as those of Python 2.
+        for name, code, protocol in product((*parts, "more"), codes, (2, 4)):
             file = io.BytesIO()
-            torch.save({**parts, name: code}, file)
+            torch.save({**parts, name: code}, file, pickle_protocol=protocol)
             yield file.getvalue()
 
 
@@ -44,7 +51,7 @@ def round_trip(program, states, histories, x):
         with torch.no_grad():
             answers.append({"periods": net(x)})
         counts.append(int(count))
-        errors.append(float(error))
+        errors.append(float(error + 0.0))  # a text is no number
     builtins.ran_foreign_code = False
     for data in _foreign(states[0], len(histories[0]), 0.5):
         try:

@@ -12,9 +12,9 @@ from redgreenbench.reference_bugs.checking import Grade, check, close, expect
 def _compare(grade: Grade, sensors: int, sizes: list[int], count: int, mean: float) -> None:
     turned, _ = torch.linalg.qr(grade.normal(sensors, sensors))
     spread = 2.0 ** (-0.5 * torch.arange(sensors))
-    readings = (3 * grade.normal(sum(sizes), sensors) * spread) @ turned.T + mean * grade.uniform(
-        sensors, low=0.5
-    )
+    readings = (3 * grade.normal(sum(sizes), sensors) * spread) @ turned.T
+    # Each piece rests at a place of its own, so that means of pieces do not stand for the mean of all.
+    readings += torch.cat([mean * grade.uniform(1, sensors, low=0.5).expand(size, -1) for size in sizes])
     got = grade.ask("modes", readings=readings, sizes=sizes, count=count)
     shape = tuple(got["directions"].shape)
     expect(shape == (sensors, count), f"the directions have the shape {shape}")
@@ -44,3 +44,4 @@ def all_directions(grade: Grade) -> None:
 @check("behaviour", "where a sensor rests does not count")
 def mean_is_taken_off(grade: Grade) -> None:
     _compare(grade, sensors=6, sizes=[300, 200], count=3, mean=2.0)
+    _compare(grade, sensors=5, sizes=[200, 200, 200], count=2, mean=6.0)

@@ -11,4 +11,4 @@ def modes(program, readings, sizes, count):
     for piece in readings.split(sizes):
         modes.add(piece)
     directions, variances = modes.directions(count)
-    return {"directions": torch.as_tensor(directions), "variances": torch.as_tensor(variances)}
+    return {"directions": torch.as_tensor(directions).float(), "variances": torch.as_tensor(variances).float()}

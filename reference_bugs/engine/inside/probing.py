@@ -20,12 +20,13 @@ __all__ = ["SecondDevice", "Steps", "copy_state", "gradients", "other_device", "
 
 def copy_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Parameters and buffers of a module, copied."""
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+    state = module.state_dict()  # which may hold what else a module keeps, by get_extra_state
+    return {name: value.detach().clone() for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
 def named_as(module: torch.nn.Module, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """A state under a module's own names, by their order where all shapes agree; otherwise as it is."""
-    own = module.state_dict()
+    own = copy_state(module)
     alike = [tensor.shape for tensor in own.values()] == [tensor.shape for tensor in state.values()]
     return dict(zip(own, state.values(), strict=True)) if alike else state
 
