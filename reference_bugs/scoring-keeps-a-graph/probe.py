@@ -12,7 +12,7 @@ RETURNS = {"score": {"errors": "numbers", "kept": "numbers", "training": "number
 
 @contextmanager
 def _counted(keep):
-    """Gives keep each tensor that autograd saves, also one that hooks of the program pack, which hide those around them."""
+    """Gives keep each tensor that autograd saves, also where hooks of the program hide the ones around them."""
     start = saved_tensors_hooks.__init__
 
     def counted(self, pack, unpack):
@@ -22,9 +22,11 @@ def _counted(keep):
 
         start(self, count, unpack)
 
-    with mock.patch.object(saved_tensors_hooks, "__init__", counted):
-        with saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor):
-            yield
+    with (
+        mock.patch.object(saved_tensors_hooks, "__init__", counted),
+        saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor),
+    ):
+        yield
 
 
 def score(program, state, readings, depths, batch_size, rounds, lr):
