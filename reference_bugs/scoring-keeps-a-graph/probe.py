@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 from unittest import mock
 
-import torch
 from probing import copy_state
 from torch.autograd.graph import saved_tensors_hooks
 
