@@ -73,7 +73,9 @@ def every_layer_trains(grade: Grade) -> None:
     for name, gradient in zip(state, wanted, strict=True):
         move = (state[name].double() - after[name].double()) / RATE
         slack = 2e-3 * float(gradient.abs().max()) + 5e-6
-        close(move, gradient, f"the step of the {name} parameters over the rate", rtol=5e-3, atol=slack)
+        close(
+            move, gradient, f"the step of the parameters of shape {name} over the rate", rtol=5e-3, atol=slack
+        )
 
 
 @check(

@@ -7,4 +7,4 @@ def fit(program, seen, known, colours):
     """The matrix that was fitted, and colours that it corrected."""
     chart = program.ColourChart()
     chart.fit(seen, known)
-    return {"matrix": chart.matrix, "corrected": chart.correct(colours)}
+    return {"matrix": chart.matrix.detach().float(), "corrected": chart.correct(colours).detach().float()}

@@ -41,17 +41,22 @@ def _scores(state: State, rung: torch.Tensor) -> torch.Tensor:
     return torch.stack(scores, dim=1)
 
 
-def _rung(grade: Grade, rows: int, before: int, count: int) -> dict[str, Any]:
-    """A peal that is rung on, with each new bell judged."""
-    state, rung = _state(grade), grade.integers(0, BELLS, rows, before)
-    got = grade.ask("ring", state=state, rung=rung, count=count)
-    bells = got["bells"]
+def _judge(state: State, rung: torch.Tensor, bells: torch.Tensor, count: int) -> None:
+    """Each new bell (B, count) must be the likeliest after all bells before it."""
+    rows, before = rung.shape
     expect(tuple(bells.shape) == (rows, count), f"the new bells have the shape {tuple(bells.shape)}")
     expect(bool(((bells >= 0) & (bells < BELLS)).all()), "a new bell is none of the twelve")
     scores = _scores(state, torch.cat([rung, bells], dim=1))[:, before - 1 : -1]
     lost = scores.amax(dim=2) - scores.gather(2, bells[:, :, None])[:, :, 0]
     wrong = int((lost > 1e-4).any(dim=0).int().argmax()) if bool((lost > 1e-4).any()) else -1
     expect(wrong < 0, f"new bell {wrong + 1} is not the likeliest after all bells before it")
+
+
+def _rung(grade: Grade, rows: int, before: int, count: int) -> dict[str, Any]:
+    """A peal that is rung on, with each new bell judged."""
+    state, rung = _state(grade), grade.integers(0, BELLS, rows, before)
+    got = grade.ask("ring", state=state, rung=rung, count=count)
+    _judge(state, rung, got["bells"], count)
     return got
 
 
@@ -75,6 +80,16 @@ def late_bells_cost_the_same(grade: Grade) -> None:
 def bells_are_right(grade: Grade) -> None:
     for rows, before, count in ((3, 6, 12), (2, 1, 30), (1, 25, 1)):
         _rung(grade, rows, before, count)
+
+
+@check("behaviour", "a network that rang one peal rings the next as if it were the first")
+def peals_do_not_mix(grade: Grade) -> None:
+    state = _state(grade)
+    peals = [grade.integers(0, BELLS, rows, before) for rows, before in ((2, 9), (2, 9), (1, 5))]
+    got = grade.ask("in_turn", state=state, peals=peals, count=12)["bells"]
+    expect(len(got) == len(peals), f"{len(peals)} peals give new bells for {len(got)}")
+    for rung, new in zip(peals, got, strict=True):
+        _judge(state, rung, new["bells"], 12)
 
 
 @check("cause", "a bell costs as much after a long peal as after a short one, in every row")

@@ -4,7 +4,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-RETURNS = {"ring": {"bells": "int64", "work": "number"}, "scores": {"scores": "float32"}}
+RETURNS = {
+    "ring": {"bells": "int64", "work": "number"},
+    "in_turn": {"bells": "states"},
+    "scores": {"scores": "float32"},
+}
 
 
 class Work(TorchDispatchMode):
@@ -34,6 +38,12 @@ def ring(program, state, rung, count):
     with Work() as work:
         bells = program.ring_on(net, rung, count)
     return {"bells": bells, "work": work.values}
+
+
+def in_turn(program, state, peals, count):
+    """New bells of peals that one network rings on, one after the other."""
+    net = _net(program, state)
+    return {"bells": [{"bells": program.ring_on(net, rung, count)} for rung in peals]}
 
 
 def scores(program, state, rung):
