@@ -415,6 +415,26 @@ def test_bad_input_is_one_line(better: Place, change: dict[str, str], words: str
     assert not better.asked
 
 
+def test_a_golden_scenario_that_is_not_asked_is_said_before_anything_is_paid(better: Place) -> None:
+    Path("golden.yaml").write_text(
+        "gates: [{metric: routing-accuracy, golden: [training-optimization/loss-goes-to-nam]}]"
+    )
+    given = [
+        "--skill",
+        f"skills/{NAME}",
+        "--base",
+        "old",
+        "--gates",
+        "golden.yaml",
+        "--model",
+        "mockllm/scripted",
+    ]
+    done = CliRunner().invoke(redgreen, ["ci", *given, "--scenarios", SCENARIOS, "--plan"])
+    assert done.exit_code == 0, done.output
+    assert "not asked: training-optimization/loss-goes-to-nam" in done.stderr
+    assert not better.asked
+
+
 def test_a_skill_that_cannot_be_used_is_bad_input_and_not_a_deleted_one(better: Place) -> None:
     (better.skill / "SKILL.md").write_text("no frontmatter")
     done = better.ci()
