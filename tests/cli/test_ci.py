@@ -698,7 +698,7 @@ def test_names_of_keys_are_names(runner: Runner) -> None:
 
 ASKED = {
     "SKILL": "skills/a b", "BASE": "one", "GATES": "gates.yaml", "MODEL": "openai/gpt-5", "TASKS": "routing",
-    "SCENARIOS": "*nan*", "PRESSURE": "", "EPOCHS": "3", "LIMIT": "", "GRADER": "a/b, c/d", "MAX_MINUTES": "80",
+    "SCENARIOS": "*nan*", "PRESSURE": "", "EPOCHS": "3", "LIMIT": "", "GRADER": "mockllm/a, mockllm/b", "MAX_MINUTES": "80",
     "OUTPUT": "redgreen-ci",
 }  # fmt: skip
 
@@ -709,15 +709,15 @@ def test_the_action_plans_and_judges_with_the_same_arguments(runner: Runner) -> 
     planned, judged = runner.calls
     given = [
         "ci", "--skill=skills/a b", "--base=one", "--gates=gates.yaml", "--model=openai/gpt-5", "--output=redgreen-ci",
-        "--tasks=routing", "--scenarios=*nan*", "--pressure=", "--epochs=3", "--max-minutes=80", "--grader=a/b",
-        "--grader=c/d",
+        "--tasks=routing", "--scenarios=*nan*", "--pressure=", "--epochs=3", "--max-minutes=80", "--grader=mockllm/a",
+        "--grader=mockllm/b",
     ]  # fmt: skip
     assert planned[:-2] == judged[:-2] == given
     assert planned[-2] == "--plan"
     assert judged[-2].startswith("--step-summary=")
     assert planned[-1] == judged[-1]
     context = redgreen.commands["ci"].make_context("ci", [*judged[1:]])
-    assert context.params["graders"] == ("a/b", "c/d")
+    assert context.params["graders"] == ("mockllm/a", "mockllm/b")
     assert context.params["limit"] is None
 
 
