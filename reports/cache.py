@@ -24,7 +24,7 @@ from redgreenbench.reports.reading import LogInfo, Part
 
 __all__ = ["SCHEMA", "cache_folder", "cached", "keep", "read_entry", "write_entry"]
 
-SCHEMA = 7
+SCHEMA = 8
 """To be raised whenever the same log would be read into other rows."""
 _ABOUT = b"redgreenbench"
 

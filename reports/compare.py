@@ -152,7 +152,12 @@ def unlike(base: Sequence[LogInfo], head: Sequence[LogInfo], harnesses: bool = F
         harnesses: Whether the delivery of the skill is what is compared, and may differ.
     """
     found = []
-    for task in sorted({i.task for i in base} & {i.task for i in head}):
+    tasks = [{i.task for i in base}, {i.task for i in head}]
+    if tasks[0].isdisjoint(tasks[1]):
+        found.append(
+            f"tasks {' and '.join(sorted(tasks[0]))} against {' and '.join(sorted(tasks[1]))}, none in common"
+        )
+    for task in sorted(tasks[0] & tasks[1]):
         mine, other = [i for i in base if i.task == task], [i for i in head if i.task == task]
         for what, of in (
             ("delivery of the skill", lambda i: i.delivery),

@@ -112,7 +112,7 @@ def _why(file: str, error: Exception) -> str:
     if known is not None and known["size"] == "0":
         return "cannot be read: it is empty (0 bytes)"
     first = next(iter(str(error).splitlines()), "")
-    if isinstance(error, (EOFError, zipfile.BadZipFile, struct.error)) or any(
+    if isinstance(error, (EOFError, KeyError, zipfile.BadZipFile, struct.error)) or any(
         m in first for m in ("EOCD", "EOF")
     ):
         return f"cannot be read: the file ends too early, or is no log ({first or type(error).__name__})"
@@ -128,8 +128,8 @@ def _followed(infos: Sequence[LogInfo]) -> dict[str, str]:
             for other in infos
             if one.status != "success"
             and other.created > one.created
-            and (other.task, other.model, other.delivery, other.scenario_set, other.graders)
-            == (one.task, one.model, one.delivery, one.scenario_set, one.graders)
+            and (other.task, other.model, other.delivery, other.scenario_set, other.graders, other.skills)
+            == (one.task, one.model, one.delivery, one.scenario_set, one.graders, one.skills)
         ]
         if after:
             found[one.log] = min(after, key=lambda other: other.created).log
@@ -165,15 +165,15 @@ def _editions(infos: Sequence[LogInfo]) -> dict[str, str]:
 
 def _absent(infos: Sequence[LogInfo]) -> list[str]:
     """Runs of which some shards have no log."""
-    there: dict[tuple[str, str, str, int], set[int]] = {}
+    there: dict[tuple[str, str, str, int, int], set[int]] = {}
     for info in infos:
         if info.shard:
             number, of = map(int, info.shard.split("/"))
-            there.setdefault((info.task, info.model, info.scenario_set, of), set()).add(number)
+            there.setdefault((info.task, info.model, info.scenario_set, of, info.shards), set()).add(number)
     return [
         f"{task} of {model}: no log of shard {', '.join(map(str, lacking))} of {of}; their answers are in no number here"
-        for (task, model, _, of), found in sorted(there.items())
-        if (lacking := sorted(set(range(1, of + 1)) - found))
+        for (task, model, _, of, shards), found in sorted(there.items())
+        if (lacking := sorted(set(range(1, shards + 1)) - found))
     ]
 
 

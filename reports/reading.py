@@ -88,6 +88,7 @@ class LogInfo:
         commit: Commit of the repository that the run was made in, if any.
         delivery: How the skill reached the model.
         shard: Which share of the run it is, as ``k/n``; empty: all of it.
+        shards: How many shares have samples; fewer than n where there are few scenarios.
     """
 
     log: str
@@ -109,6 +110,7 @@ class LogInfo:
     commit: str = ""
     delivery: str = "injection"
     shard: str = ""
+    shards: int = 0
 
 
 @dataclass(frozen=True)
@@ -346,8 +348,12 @@ def _add(
                     _add_number(columns, scorer, str(key), number)
             for pattern, number in (told.get("patterns") or {}).items():
                 _add_number(columns, scorer, f"pattern:{pattern}", number)
-        elif isinstance(value, float) and math.isnan(value):
-            columns.add(scorer, None, math.nan, "unscored", score.reason or "no reason given")
+        else:
+            nothing = isinstance(value, float) and math.isnan(value)
+            reason = (
+                (score.reason or "no reason given") if nothing else "the score is no set of keys with values"
+            )
+            columns.add(scorer, None, math.nan, "unscored", reason)
 
 
 def _add_number(columns: _Columns, scorer: str, key: str, number: object) -> None:
@@ -430,4 +436,5 @@ def _info(file: str, header: EvalLog, versions: Mapping[str, int], edited: int) 
         commit=spec.revision.commit if spec.revision else "",
         delivery=_delivery(header),
         shard=str(about.get("shard", "")),
+        shards=int(about.get("shards") or str(about.get("shard", "")).partition("/")[2] or 0),
     )

@@ -121,7 +121,7 @@ def _lacks(
         if missing:
             complete = {_number(header) for header in headers.values() if header.status == "success"}
             of = int(str(about["shard"]).partition("/")[2])
-            todo = [str(k) for k in range(1, of + 1) if k not in complete]
+            todo = [str(k) for k in range(1, about.get("shards", of) + 1) if k not in complete]
             which = f"run shard {', '.join(todo)} of {of}" if todo else "run the shards again"
             yield f"{missing} of {planned * epochs} answers are missing: {which}"
         if lost := sum(bool(held.summary.error) for held in best.values()):
@@ -150,7 +150,7 @@ def _header(
         spec.dataset.sample_ids, spec.dataset.samples = list(ids), len(ids)
         spec.created = min(one.eval.created for one in headers.values())
         spec.metadata = {
-            k: v for k, v in (spec.metadata or {}).items() if k not in ("shard", "shard_samples")
+            k: v for k, v in (spec.metadata or {}).items() if k not in ("shard", "shard_samples", "shards")
         } or None
         spec.shards = EvalShards(selection="ids", ledger=list(_ledger(headers)))
         header.stats = _stats(

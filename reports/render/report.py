@@ -194,9 +194,13 @@ def _finding(frame: Frame) -> str:
         if one.described.family == "headline" and one.verdict not in ("invalid", "absent")
     ]  # fmt: skip
     if not tested:
-        return (
-            "Nothing is compared: there is no arm to compare with that has answers to the same two scenarios."
-        )
+        invalid = [
+            one
+            for one in frame.where(kind=DIFFERENCE, slice=ALL)
+            if one.described.family == "headline" and one.why
+        ]
+        why = invalid[0].why if invalid else "no two arms have answers to the same scenarios"
+        return f"Nothing is compared: {why}."
     shown = sorted((one for one in tested if found(one)), key=lambda one: one.p_adjusted)
     if not shown:
         largest = max(tested, key=lambda one: abs(one.value))

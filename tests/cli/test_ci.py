@@ -415,6 +415,26 @@ def test_bad_input_is_one_line(better: Place, change: dict[str, str], words: str
     assert not better.asked
 
 
+def test_a_golden_scenario_that_is_not_asked_is_said_before_anything_is_paid(better: Place) -> None:
+    Path("golden.yaml").write_text(
+        "gates: [{metric: routing-accuracy, golden: [training-optimization/loss-goes-to-nam]}]"
+    )
+    given = [
+        "--skill",
+        f"skills/{NAME}",
+        "--base",
+        "old",
+        "--gates",
+        "golden.yaml",
+        "--model",
+        "mockllm/scripted",
+    ]
+    done = CliRunner().invoke(redgreen, ["ci", *given, "--scenarios", SCENARIOS, "--plan"])
+    assert done.exit_code == 0, done.output
+    assert "not asked: training-optimization/loss-goes-to-nam" in done.stderr
+    assert not better.asked
+
+
 def test_a_skill_that_cannot_be_used_is_bad_input_and_not_a_deleted_one(better: Place) -> None:
     (better.skill / "SKILL.md").write_text("no frontmatter")
     done = better.ci()
@@ -678,7 +698,7 @@ def test_names_of_keys_are_names(runner: Runner) -> None:
 
 ASKED = {
     "SKILL": "skills/a b", "BASE": "one", "GATES": "gates.yaml", "MODEL": "openai/gpt-5", "TASKS": "routing",
-    "SCENARIOS": "*nan*", "PRESSURE": "", "EPOCHS": "3", "LIMIT": "", "GRADER": "a/b, c/d", "MAX_MINUTES": "80",
+    "SCENARIOS": "*nan*", "PRESSURE": "", "EPOCHS": "3", "LIMIT": "", "GRADER": "mockllm/a, mockllm/b", "MAX_MINUTES": "80",
     "OUTPUT": "redgreen-ci",
 }  # fmt: skip
 
@@ -689,15 +709,15 @@ def test_the_action_plans_and_judges_with_the_same_arguments(runner: Runner) -> 
     planned, judged = runner.calls
     given = [
         "ci", "--skill=skills/a b", "--base=one", "--gates=gates.yaml", "--model=openai/gpt-5", "--output=redgreen-ci",
-        "--tasks=routing", "--scenarios=*nan*", "--pressure=", "--epochs=3", "--max-minutes=80", "--grader=a/b",
-        "--grader=c/d",
+        "--tasks=routing", "--scenarios=*nan*", "--pressure=", "--epochs=3", "--max-minutes=80", "--grader=mockllm/a",
+        "--grader=mockllm/b",
     ]  # fmt: skip
     assert planned[:-2] == judged[:-2] == given
     assert planned[-2] == "--plan"
     assert judged[-2].startswith("--step-summary=")
     assert planned[-1] == judged[-1]
     context = redgreen.commands["ci"].make_context("ci", [*judged[1:]])
-    assert context.params["graders"] == ("a/b", "c/d")
+    assert context.params["graders"] == ("mockllm/a", "mockllm/b")
     assert context.params["limit"] is None
 
 

@@ -199,7 +199,15 @@ def _other_words(texts: dict[str, str]) -> dict[str, str]:
 
 def test_a_sibling_is_kept_only_where_a_person_accepts_it(paraphraser, tmp_path: Path) -> None:
     paraphraser(_other_words)
-    arguments = ["siblings", "loss-goes-to-nan", "which-optimizer", "--model", "x/y", "--into", str(tmp_path)]
+    arguments = [
+        "siblings",
+        "loss-goes-to-nan",
+        "which-optimizer",
+        "--model",
+        "mockllm/y",
+        "--into",
+        str(tmp_path),
+    ]
     done = CliRunner().invoke(main, arguments, input="y\nn\n")
     assert done.exit_code == 0, done.output
     (kept,) = tmp_path.rglob("*.yaml")
@@ -221,7 +229,7 @@ def test_a_sibling_is_kept_only_where_a_person_accepts_it(paraphraser, tmp_path:
 )
 def test_a_reply_that_makes_no_scenario_is_left_out(paraphraser, tmp_path: Path, change) -> None:
     paraphraser(change)
-    arguments = ["siblings", "loss-goes-to-nan", "--model", "x/y", "--into", str(tmp_path)]
+    arguments = ["siblings", "loss-goes-to-nan", "--model", "mockllm/y", "--into", str(tmp_path)]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert "no usable paraphrase" in done.output

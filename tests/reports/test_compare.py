@@ -360,6 +360,26 @@ def test_a_gate_has_three_exit_codes(versions: tuple[str, str], tmp_path: Path) 
     assert json.loads(done.stdout)["outcome"] == "INCONCLUSIVE"
 
 
+def test_a_file_that_cannot_be_written_is_bad_input_and_no_block(
+    versions: tuple[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "gates.yaml"
+    file.write_text("gates: [{metric: routing-first, minimum: 0.9}]")
+    for option in ("--junit", "--markdown"):
+        done = cli("gate", *versions, "--gates", str(file), option, str(tmp_path / "no" / "such"))
+        assert done.exit_code == 2
+        assert (
+            done.stderr
+            == f"redgreen: {tmp_path}/no/such: No such file or directory; check the path and its rights\n"
+        )
+
+
+def test_logs_without_a_task_in_common_are_not_alike(versions: tuple[str, str]) -> None:
+    infos = load([versions[0]]).provenance
+    others = [replace(info, task="decision") for info in infos]
+    assert unlike(infos, others) == ("tasks routing against decision, none in common",)
+
+
 def test_unlike_logs_are_refused_unless_forced(versions: tuple[str, str], tmp_path: Path) -> None:
     task = routing(scenarios="which-optimizer,training-too-slow", arms="green")
     (other,) = run_eval(task, model=answering(lambda system: GOOD), log_dir=str(tmp_path), display="none")

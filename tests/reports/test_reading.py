@@ -273,6 +273,26 @@ def test_a_dead_run_is_not_in_progress_once_another_goes_on(log: Path, tmp_path:
     assert any(note.startswith("dead.eval: the run did not end; ") for note in notes)
 
 
+def test_a_run_of_another_skill_does_not_go_on_with_a_dead_one(log: Path, tmp_path: Path) -> None:
+    dead = read_eval_log(str(log))
+    dead.status, dead.samples = "cancelled", dead.samples[:1]
+    dead.eval.created = "2020-01-01T00:00:00+00:00"
+    for by_arm in dead.eval.metadata["skills"].values():
+        by_arm["green"]["hash"] = "f" * 64
+    write_eval_log(dead, str(tmp_path / "dead.eval"))
+    notes = load([str(tmp_path / "dead.eval"), str(log)]).notes
+    assert any(note.startswith("dead.eval: the run is cancelled") for note in notes)
+
+
+def test_a_score_of_another_form_is_missing_and_does_not_vanish(log: Path) -> None:
+    odd = read_eval_log(str(log))
+    odd.samples[0].scores["act"].value = "I"
+    write_eval_log(odd, str(log))
+    rows = load([str(log)]).rows
+    (reason,) = rows.loc[rows["scorer"].eq("act") & rows["status"].eq("unscored"), "reason"]
+    assert "no set of keys" in reason
+
+
 def test_nothing_readable_ends_with_two(tmp_path: Path) -> None:
     (tmp_path / "x.eval").write_text("no")
     for place in (tmp_path / "x.eval", tmp_path / "none", "memory://nowhere"):

@@ -85,6 +85,21 @@ def test_all_shards_together_are_the_task_and_arms_stay_together() -> None:
     assert {len(part) for part in parts} == {2, 4}
 
 
+def test_shards_without_a_sample_are_not_missed(scripted, tmp_path: Path) -> None:
+    (task,) = routing_tasks()
+    filled = sum(bool(share_of(list(task.dataset), Shard(k, 50))) for k in range(1, 51))
+    assert filled < 50
+    for k in range(1, filled):
+        assert run_shard(k, 50, scripted(answer), tmp_path / "logs") == 0
+    assert f"run shard {filled} of 50" in call("merge", str(tmp_path / "logs"), code=2)
+    assert f"no log of shard {filled} of 50" in call(
+        "report", str(tmp_path / "logs"), "-o", str(tmp_path / "r")
+    )
+    assert run_shard(50, 50, scripted(answer), tmp_path / "logs") == 0
+    assert run_shard(filled, 50, scripted(answer), tmp_path / "logs") == 0
+    assert "no log of shard" not in call("report", str(tmp_path / "logs"), "-o", str(tmp_path / "r"))
+
+
 @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2"])
 def test_a_shard_that_is_none_is_one_line(text: str) -> None:
     with pytest.raises(InputError, match="give it as k/n"):

@@ -42,6 +42,11 @@ class _Group(click.Group):
         except PrerequisiteError as exc:
             click.echo(f"redgreen: {_plain(exc.message)}", err=True)
             sys.exit(2)
+        except OSError as exc:
+            if exc.filename is None:  # a pipe that closed, or a network's; click and inspect know those
+                raise
+            click.echo(f"redgreen: {exc.filename}: {exc.strerror}; check the path and its rights", err=True)
+            sys.exit(2)
         except KeyboardInterrupt:
             click.echo("redgreen: interrupted; finished samples are kept, the same command resumes", err=True)
             sys.exit(130)

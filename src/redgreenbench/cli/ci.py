@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from redgreenbench.cli.judging import Case, Result
     from redgreenbench.cli.versions import Answers, Version
     from redgreenbench.reports.render.comment import About
+    from redgreenbench.reports.rules import GateFile
     from redgreenbench.reports.usage import Usage
 
 __all__ = ["ci"]
@@ -127,6 +128,8 @@ def ci(
     command = _command(case, gates, noise, force)
     result = judging.plan(case)
     bands = noise_bands(noise, "green", epochs)
+    for line in _golden_unasked(file, result):
+        click.echo(f"redgreen: {line}", err=True)
     if not plan:
         if result.outcome == judging.PLANNED:
             budget = Budget(max_minutes)
@@ -222,6 +225,16 @@ def _about(case: Case, result: Result, bands: Mapping[tuple[str, str], float] | 
         tuple(_validity(result, bands)),
         tuple(_cost(result)),
     )
+
+
+def _golden_unasked(file: GateFile, result: Result) -> Iterator[str]:
+    """Golden scenarios that the run does not pose, so that their gates cannot pass, a line a gate."""
+    if result.head is None:
+        return
+    posed = {(sample.metadata or {}).get("scenario") for task in result.head.tasks for sample in task.dataset}
+    for gate in file.gates:
+        if unasked := [name for name in gate.golden if name not in posed]:
+            yield f"{gate.metric}: cannot pass, as these golden scenarios are not asked: {', '.join(unasked)}"
 
 
 def _facts(case: Case, result: Result) -> list[str]:

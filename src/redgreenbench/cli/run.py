@@ -263,16 +263,21 @@ def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
     """The tasks with a shard's samples only, without those of which it has none; their logs say which share they are."""
     from copy import copy
 
-    from redgreenbench.evals.sharding import share_of
+    from redgreenbench.evals.sharding import Shard, share_of
 
     found = []
     for task in tasks:
         samples = list(task.dataset)
-        mine = {str(sample.id) for sample in share_of(samples, shard)}
+        shards = [
+            {str(sample.id) for sample in share_of(samples, Shard(k, shard.of))}
+            for k in range(1, shard.of + 1)
+        ]
+        mine = shards[shard.number - 1]
         if mine:
+            about = {"shard": str(shard), "shard_samples": len(samples), "shards": sum(map(bool, shards))}
             task = copy(task)
             task.dataset = task.dataset.filter(lambda sample, mine=mine: str(sample.id) in mine)  # type: ignore[misc]
-            task.metadata = {**(task.metadata or {}), "shard": str(shard), "shard_samples": len(samples)}
+            task.metadata = {**(task.metadata or {}), **about}
             found.append(task)
     return found
 
