@@ -327,8 +327,7 @@ def _without_main(spec: str, below: list[str]) -> str:
 def _parse(tree: _Tree, spec: str, folder: str, ref: str) -> Skill:
     sources, left_out = _sources(tree.entries, spec)
     for path in sources:
-        # Bytes of a name that are no UTF-8 stand as surrogates in it.
-        if not path.isprintable() and any("\udc80" <= c <= "\udcff" for c in path):
+        if any("\ud800" <= c <= "\udfff" for c in path):  # for bytes that are no UTF-8
             raise InputError(f"skill {spec}: the name of the file {ascii(path)} is not UTF-8; rename it")
     sizes = {path: int(tree.entries[source]) for path, source in sources.items()}
     if sum(sizes.values()) > MAX_BYTES:
