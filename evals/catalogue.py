@@ -446,6 +446,8 @@ def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scen
             identity += posed_bug(file.bug).digest
         except ValueError as error:
             raise InputError(f"{path}: bug: {error}") from None
+        for name in sorted(file.files.keys() & posed_bug(file.bug).files.keys()):
+            raise InputError(f"{path}: files: '{name}' is a file of the program; give it another name")
     digest = hashlib.sha256(identity.encode()).hexdigest()
     return Scenario(id=f"{pack}/{slug}", pack=pack, digest=digest, file=file)
 

@@ -110,7 +110,7 @@ def opening_of(scenario: Scenario, base: str = "system") -> str:
 
 
 def work_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
-    """The user's message to an agent: the prompt, where the program is, what it printed, the pressure."""
+    """The user's message to an agent: the prompt, where program and files are, what it printed, the pressure."""
     assert scenario.file.bug is not None
     bug = posed_bug(scenario.file.bug)
     text = prompt_template("workplace").format(
@@ -121,7 +121,9 @@ def work_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
         ran=bug.about["ran"],
         symptom=bug.symptom,
     )
-    return _joined(text, pressure_text(pressure, scenario.file))
+    there = ", ".join(f"`{path}`" for path in scenario.file.files)
+    beside = prompt_template("files_place").format(files=there) if there else ""
+    return _joined(text, beside, pressure_text(pressure, scenario.file))
 
 
 def shared_message(scenario: Scenario, arms: Arms, base: str) -> str:

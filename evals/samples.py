@@ -227,6 +227,13 @@ def build_samples(
     return MemoryDataset(samples, name="redgreenbench-agent" if works else "redgreenbench")
 
 
+def _in_sandbox(scenario: Scenario) -> dict[str, str] | None:
+    """What lies in an agent's working directory, by path: the program and the scenario's files; None where nothing does."""
+    file = scenario.file
+    program = posed_bug(file.bug).files if file.bug else {}
+    return {**file.files, **{path: f"{text}\n" for path, text in program.items()}} or None
+
+
 def _question(scenario: Scenario, pressure: str, works: bool, decides: bool) -> ChatMessageUser:
     if works and scenario.file.bug:
         return ChatMessageUser(content=work_message(scenario, pressure))
@@ -253,9 +260,7 @@ def _sample(
         choices=list(file.decision.steps) if decides and file.decision else None,
         target=file.decision.right if decides and file.decision else describe_target(scenario),
         description=f"{file.title} · pressure {pressed} · arm {arm}",
-        files={path: f"{text}\n" for path, text in posed_bug(file.bug).files.items()}
-        if works and file.bug
-        else None,
+        files=_in_sandbox(scenario) if works else None,
         metadata={
             "scenario": scenario.id,
             "pressure": pressure,

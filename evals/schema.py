@@ -10,9 +10,10 @@ judged (``redgreenbench.scorers``).
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = [
     "Criterion",
@@ -223,7 +224,9 @@ class ScenarioFile(_Frozen):
         default=None, description="Folder in reference_bugs/ whose program and symptom follow the prompt."
     )
     files: dict[str, str] = Field(
-        default={}, description="Text files by name, which the user's message shows behind the prompt."
+        default={},
+        description="Text files by path, which the user's message shows behind the prompt; where an agent works, they lie "
+        "in its working directory.",
     )
     deviation: str | None = Field(
         default=None, description="Where and why this scenario departs from its document's technical claims."
@@ -252,6 +255,15 @@ class ScenarioFile(_Frozen):
         default=False, description="Whether nobody has read and accepted it yet; it is not posed."
     )
     tags: tuple[Slug, ...] = ()
+
+    @field_validator("files")
+    @classmethod
+    def _inside(cls, files: dict[str, str]) -> dict[str, str]:
+        for path in files:
+            parts = PurePosixPath(path).parts
+            if not parts or path != "/".join(parts) or ".." in parts or "\\" in path or not path.isprintable():
+                raise ValueError(f"'{path}' is no path of a file; write it relative, such as data/rows.csv")
+        return files
 
     @model_validator(mode="after")
     def _consistent(self) -> ScenarioFile:

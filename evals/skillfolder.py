@@ -104,6 +104,8 @@ def read_skill(spec: str) -> Skill:
     path, ref = Path(spec).expanduser(), ""
     if not path.exists() and "@" in spec:
         before, _, ref = spec.rpartition("@")
+        if not ref:
+            raise InputError(f"skill {spec}: no revision behind the @; name one, or drop the @")
         path = Path(before).expanduser()
     if _is_main(path.name):
         path = path.parent
@@ -115,7 +117,9 @@ def skills_below(folder: Path) -> list[Path]:
     """Folders with a SKILL.md at most three levels below a folder, such as those of a plugin, sorted."""
     found = (path for depth in (1, 2, 3) for path in folder.glob("*/" * depth + "*.[mM][dD]"))
     inside = (path for path in found if not _is_unread(path.relative_to(folder).parts))
-    return sorted({path.parent for path in inside if _is_main(path.name)})
+    # By where they really lie: a link to a folder above would list the same skills again.
+    once = {os.path.realpath(path): path.parent for path in sorted(inside, reverse=True) if _is_main(path.name)}
+    return sorted(once.values())
 
 
 def largest_files(skill: Skill, count: int = 3) -> str:
@@ -212,7 +216,7 @@ def _disk_tree(folder: Path, spec: str) -> _Tree:
     if not folder.is_dir():
         raise MissingSkill(f"skill {spec}: no such folder; give a folder that holds a {SKILL_FILE}")
     root = folder.resolve()
-    if not any(_is_main(path.name) for path in root.iterdir()):
+    if not any(_is_main(path.name) and not path.is_dir() for path in root.iterdir()):
         raise MissingSkill(_without_main(spec, [str(p.relative_to(root)) for p in skills_below(root)]))
 
     def failed(error: OSError) -> None:
@@ -322,6 +326,9 @@ def _without_main(spec: str, below: list[str]) -> str:
 
 def _parse(tree: _Tree, spec: str, folder: str, ref: str) -> Skill:
     sources, left_out = _sources(tree.entries, spec)
+    for path in sources:
+        if any("\ud800" <= c <= "\udfff" for c in path):  # for bytes that are no UTF-8
+            raise InputError(f"skill {spec}: the name of the file {ascii(path)} is not UTF-8; rename it")
     sizes = {path: int(tree.entries[source]) for path, source in sources.items()}
     if sum(sizes.values()) > MAX_BYTES:
         # Images and fonts may be large, and are no text; so what is text is found out before anything is refused.
@@ -341,8 +348,12 @@ def _parse(tree: _Tree, spec: str, folder: str, ref: str) -> Skill:
             left_out.append(path)
         else:
             texts[path] = text
-    main = next((path for path in sorted(sources) if _is_main(path)), None)
-    assert main is not None
+    mains = sorted(path for path in sources if _is_main(path))
+    if not mains:
+        raise InputError(f"skill {spec}: {SKILL_FILE} is a link that leads nowhere; copy in what it should lead to")
+    if len(mains) > 1:
+        raise InputError(f"skill {spec}: {' and '.join(mains)} differ in case alone; keep one")
+    main = mains[0]
     if main not in texts:
         raise InputError(f"skill {spec}: {main} is not UTF-8; save it as UTF-8")
     fields, front, body = _frontmatter(texts.pop(main), spec)
@@ -458,6 +469,9 @@ def _frontmatter(text: str, spec: str) -> tuple[dict[str, Any], str, str]:
         ) from exc
     if not isinstance(fields, dict):
         raise InputError(f"{where} is not a mapping; write `name: …` lines")
+    for key in ("name", "description"):
+        if isinstance(fields.get(key), list | dict):
+            raise InputError(f"{where} gives `{key}` as a list or mapping; write it as text, in quotes if need be")
     if not str(fields.get("description") or "").strip():
         raise InputError(f"{where} lacks `description`, by which agents find the skill; add it")
     body = body.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -42,7 +43,7 @@ def import_(evals: Path, into: Path | None) -> None:
     """
     from pydantic import BaseModel, ConfigDict, Field
 
-    from redgreenbench.cli.new import dump, write_pack
+    from redgreenbench.cli.new import dump, shown_place, write_pack
     from redgreenbench.evals.arms import prompt_template
     from redgreenbench.evals.catalogue import PACK_FILE, validate
     from redgreenbench.evals.errors import InputError
@@ -64,8 +65,9 @@ def import_(evals: Path, into: Path | None) -> None:
         evals: list[One] = Field(min_length=1)
 
     try:
-        data = json.loads(evals.read_text("utf-8"))
-    except (OSError, ValueError) as exc:
+        data = json.loads(evals.read_text("utf-8-sig"))
+        json.dumps(data, ensure_ascii=False).encode()  # half a character, such as \ud800, is no text
+    except (OSError, ValueError, RecursionError) as exc:
         raise InputError(f"{evals}: no JSON ({str(exc).splitlines()[0]}); correct it") from exc
     given = validate(File, data, evals)
     root = evals.resolve().parent
@@ -100,31 +102,41 @@ def import_(evals: Path, into: Path | None) -> None:
         if lacking:
             scenario["draft"] = True
             click.echo(
-                f"eval {one.id} stays a draft: {', '.join(lacking)} cannot be shown in a prompt", err=True
+                f"eval {one.id} stays a draft: {', '.join(f'{p} {why}' for p, why in lacking.items())}", err=True
             )
-        name = "".join(c if c.isalnum() and c.isascii() else "-" for c in one.id.lower()).strip("-")
-        path = f"scenarios/eval-{'-'.join(filter(None, name.split('-')))}.yaml"
+        path = f"scenarios/{_slug(f'eval-{one.id}')}.yaml"
         if path in files:
             raise InputError(f"{evals}: two evals have the id {one.id}; give each its own")
         files[path] = dump({key: value for key, value in scenario.items() if value})
-    target = into or Path(f"{given.skill_name}-evals")
+    target = into or Path(_slug(f"{given.skill_name}-evals"))
     write_pack(target, files)
     click.echo(f"made {target} with {len(given.evals)} scenarios; its statements need a grader:")
-    click.echo(f"  redgreen run --model MODEL --grader MODEL --scenarios ./{target} --skill {root}")
+    click.echo(f"  redgreen run --model MODEL --grader MODEL --scenarios {shown_place(target)} --skill {root}")
 
 
-def _texts(root: Path, paths: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """Files as texts by name, and the paths of those that are none or are not there or lie elsewhere."""
-    shown, lacking = {}, []
+def _texts(root: Path, paths: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Files as texts by their paths, and why the others cannot stand in a prompt."""
+    shown, lacking = {}, {}
     for path in paths:
-        file = (root / path).resolve()
         try:
+            # realpath: resolve() raises at a link that leads to itself.
+            file = Path(os.path.realpath(root / path))
             if not file.is_relative_to(root):
-                raise OSError
-            shown[file.name] = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            lacking.append(path)
+                lacking[path] = "lies outside of the skill's folder"
+                continue
+            text = file.read_text("utf-8")
+        except UnicodeDecodeError:
+            lacking[path] = "is no text, which a prompt can show"
+        except (OSError, ValueError):
+            lacking[path] = "is no file there"
+        else:
+            shown[Path(os.path.relpath(root / path, root)).as_posix()] = text
     return shown, lacking
+
+
+def _slug(text: str) -> str:
+    """Small words joined by hyphens."""
+    return "-".join("".join(c if c.isalnum() and c.isascii() else " " for c in text.lower()).split())
 
 
 def _statement(text: str) -> str:

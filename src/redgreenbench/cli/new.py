@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-__all__ = ["new", "write_pack"]
+__all__ = ["check_new", "dump", "new", "shown_place", "write_pack"]
 
 
 @click.group()
@@ -141,7 +141,7 @@ def pack(name: str, into: Path) -> None:
     count = len(load_scenarios(into / name))
     click.echo(f"made {into / name} with {count} scenarios")
     click.echo("next: make them yours, look at what a model will see, and pose them:")
-    place = into / name if into.is_absolute() else f"./{into / name}"
+    place = shown_place(into / name)
     click.echo(f"  redgreen show {name}/breaking-change --scenarios {place}")
     click.echo(f"  redgreen run --model mockllm/model --scenarios {place} --skill path/to/your-skill")
 
@@ -151,6 +151,25 @@ def dump(data: dict[str, Any]) -> str:
     import yaml
 
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
+
+
+def check_new(folder: Path) -> None:
+    """Refuses a folder that no new pack can have.
+
+    Raises:
+        InputError: Its name is none for a pack, or it is there already.
+    """
+    from redgreenbench.evals.catalogue import check_pack_name
+    from redgreenbench.evals.errors import InputError
+
+    check_pack_name(folder)
+    if folder.exists():
+        raise InputError(f"{folder} is there already; choose another name or remove it")
+
+
+def shown_place(folder: Path) -> str:
+    """A folder as `--scenarios` takes it."""
+    return str(folder) if folder.is_absolute() else f"./{folder}"
 
 
 def write_pack(folder: Path, files: dict[str, str]) -> None:
@@ -163,12 +182,9 @@ def write_pack(folder: Path, files: dict[str, str]) -> None:
     Raises:
         InputError: The name is none for a pack, or the folder is there already or cannot be written.
     """
-    from redgreenbench.evals.catalogue import check_pack_name
     from redgreenbench.evals.errors import InputError
 
-    check_pack_name(folder)
-    if folder.exists():
-        raise InputError(f"{folder} is there already; choose another name or remove it")
+    check_new(folder)
     try:
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

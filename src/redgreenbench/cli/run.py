@@ -564,7 +564,7 @@ def run(
     folder = run_folder(place, chosen, whole, epochs, graders)
     if shard:
         folder = folder.with_name(f"{folder.name}-{shard.of}-shards")
-    asked = dry_run(reply_tokens) if chosen == "mockllm/model" else chosen
+    asked = dry_run(chosen, reply_tokens)
     code = 0
     with spending(max_tokens, max_cost) as spent:
         try:

@@ -34,7 +34,7 @@ def suggest(skill: str, model: str, count: int, into: Path | None) -> None:
     Examples:
       redgreen suggest ./skills/release-notes --model openai/gpt-5
     """
-    from redgreenbench.cli.new import dump, write_pack
+    from redgreenbench.cli.new import check_new, dump, write_pack
     from redgreenbench.evals.arms import prompt_template
     from redgreenbench.evals.catalogue import PACK_FILE
     from redgreenbench.evals.errors import InputError
@@ -43,6 +43,8 @@ def suggest(skill: str, model: str, count: int, into: Path | None) -> None:
     read = read_skill(skill)
     target = into or Path(f"{read.name}-pack")
     adds = (target / PACK_FILE).is_file()
+    if not adds:
+        check_new(target)
     drafts = asyncio.run(_drafts(read, model, count))
     files: dict[str, str] = {}
     patterns: dict[str, str] = {}
@@ -96,9 +98,10 @@ async def _drafts(skill: Skill, model: str, count: int) -> list[Any]:
     """What the model proposes, as data.
 
     Raises:
-        InputError: Its reply is no list.
+        InputError: It gives no reply, or one that is no list.
     """
     import yaml
+    from inspect_ai._util.error import PrerequisiteError
     from inspect_ai.model import get_model
 
     from redgreenbench.evals.arms import prompt_template
@@ -108,7 +111,13 @@ async def _drafts(skill: Skill, model: str, count: int) -> list[Any]:
     asked = prompt_template("suggest").format(
         count=count, name=skill.name, description=skill.description, body=skill.body
     )
-    said = without_reasoning((await get_model(model).generate(asked)).completion)
+    try:
+        said = without_reasoning((await get_model(model).generate(asked)).completion)
+    except PrerequisiteError:
+        raise
+    except Exception as exc:  # a provider's of any kind
+        why = " ".join((str(exc) or type(exc).__name__).split())[:300]
+        raise InputError(f"{model}: no reply ({why}); try again, or take another model") from exc
     inside = next((block.text for block in code_blocks(said) if block.language in ("yaml", "yml", "")), said)
     try:
         drafts = yaml.safe_load(inside)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from redgreenbench.cli.plan import dry_run
 from redgreenbench.cli.run import (
     build_tasks,
     default_tasks,
@@ -269,7 +270,7 @@ def run_answers(answers: Answers, asked: Asked, budget: Budget, quiet: bool) -> 
         with suppress(KeyboardInterrupt), budget.watch():
             code = run_tasks(
                 answers.tasks,
-                usable_model(asked.model),
+                dry_run(usable_model(asked.model)),
                 answers.folder / "logs",
                 asked.epochs,
                 # One sample that fails must not cost the others' answers.
