@@ -261,7 +261,13 @@ class ScenarioFile(_Frozen):
     def _inside(cls, files: dict[str, str]) -> dict[str, str]:
         for path in files:
             parts = PurePosixPath(path).parts
-            if not parts or path != "/".join(parts) or ".." in parts or "\\" in path or not path.isprintable():
+            if (
+                not parts
+                or path != "/".join(parts)
+                or ".." in parts
+                or "\\" in path
+                or not path.isprintable()
+            ):
                 raise ValueError(f"'{path}' is no path of a file; write it relative, such as data/rows.csv")
         return files
 

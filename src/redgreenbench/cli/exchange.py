@@ -102,7 +102,8 @@ def import_(evals: Path, into: Path | None) -> None:
         if lacking:
             scenario["draft"] = True
             click.echo(
-                f"eval {one.id} stays a draft: {', '.join(f'{p} {why}' for p, why in lacking.items())}", err=True
+                f"eval {one.id} stays a draft: {', '.join(f'{p} {why}' for p, why in lacking.items())}",
+                err=True,
             )
         path = f"scenarios/{_slug(f'eval-{one.id}')}.yaml"
         if path in files:
@@ -111,7 +112,9 @@ def import_(evals: Path, into: Path | None) -> None:
     target = into or Path(_slug(f"{given.skill_name}-evals"))
     write_pack(target, files)
     click.echo(f"made {target} with {len(given.evals)} scenarios; its statements need a grader:")
-    click.echo(f"  redgreen run --model MODEL --grader MODEL --scenarios {shown_place(target)} --skill {root}")
+    click.echo(
+        f"  redgreen run --model MODEL --grader MODEL --scenarios {shown_place(target)} --skill {root}"
+    )
 
 
 def _texts(root: Path, paths: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
