@@ -11,4 +11,7 @@ def modes(program, readings, sizes, count):
     for piece in readings.split(sizes):
         modes.add(piece)
     directions, variances = modes.directions(count)
-    return {"directions": torch.as_tensor(directions).float(), "variances": torch.as_tensor(variances).float()}
+    return {
+        "directions": torch.as_tensor(directions).float(),
+        "variances": torch.as_tensor(variances).float(),
+    }
