@@ -1,12 +1,13 @@
 """The command line `redgreen`.
 
 Exit codes: 0 done; 1 a run ended without finishing all of its samples; 2 the input cannot be used (one
-line on standard error says why and what to do); 130 interrupted, finished samples are kept.
+line on standard error says why and what to do); 3 `gate` or `ci` failed by a fault of its own; 130 interrupted, finished samples are kept.
 """
 
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -47,6 +48,15 @@ class _Group(click.Group):
                 raise
             click.echo(f"redgreen: {exc.filename}: {exc.strerror}; check the path and its rights", err=True)
             sys.exit(2)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:
+            if ctx.invoked_subcommand not in ("gate", "ci"):
+                raise
+            # Python's own 1 would say BLOCK to whoever reads the exit code.
+            traceback.print_exc()
+            click.echo("redgreen: this is a fault of redgreen's; please report it with what stands above", err=True)
+            sys.exit(3)
         except KeyboardInterrupt:
             click.echo("redgreen: interrupted; finished samples are kept, the same command resumes", err=True)
             sys.exit(130)
