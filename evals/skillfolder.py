@@ -117,8 +117,9 @@ def skills_below(folder: Path) -> list[Path]:
     """Folders with a SKILL.md at most three levels below a folder, such as those of a plugin, sorted."""
     found = (path for depth in (1, 2, 3) for path in folder.glob("*/" * depth + "*.[mM][dD]"))
     inside = (path for path in found if not _is_unread(path.relative_to(folder).parts))
-    # By where they really lie: a link to a folder above would list the same skills again.
-    once = {os.path.realpath(path): path.parent for path in sorted(inside, reverse=True) if _is_main(path.name)}
+    mains = sorted((path for path in inside if _is_main(path.name)), key=lambda path: (len(path.parts), path))
+    # By where they really lie, the nearest last: a link to a folder above would list the same skills again.
+    once = {os.path.realpath(path): path.parent for path in reversed(mains)}
     return sorted(once.values())
 
 
@@ -328,7 +329,7 @@ def _parse(tree: _Tree, spec: str, folder: str, ref: str) -> Skill:
     sources, left_out = _sources(tree.entries, spec)
     for path in sources:
         if any("\ud800" <= c <= "\udfff" for c in path):  # for bytes that are no UTF-8
-            raise InputError(f"skill {spec}: the name of the file {ascii(path)} is not UTF-8; rename it")
+            raise InputError(f"skill {spec}: the name of the file {path!a} is not UTF-8; rename it")
     sizes = {path: int(tree.entries[source]) for path, source in sources.items()}
     if sum(sizes.values()) > MAX_BYTES:
         # Images and fonts may be large, and are no text; so what is text is found out before anything is refused.
@@ -350,7 +351,9 @@ def _parse(tree: _Tree, spec: str, folder: str, ref: str) -> Skill:
             texts[path] = text
     mains = sorted(path for path in sources if _is_main(path))
     if not mains:
-        raise InputError(f"skill {spec}: {SKILL_FILE} is a link that leads nowhere; copy in what it should lead to")
+        raise InputError(
+            f"skill {spec}: {SKILL_FILE} is a link that leads nowhere; copy in what it should lead to"
+        )
     if len(mains) > 1:
         raise InputError(f"skill {spec}: {' and '.join(mains)} differ in case alone; keep one")
     main = mains[0]
@@ -471,7 +474,9 @@ def _frontmatter(text: str, spec: str) -> tuple[dict[str, Any], str, str]:
         raise InputError(f"{where} is not a mapping; write `name: …` lines")
     for key in ("name", "description"):
         if isinstance(fields.get(key), list | dict):
-            raise InputError(f"{where} gives `{key}` as a list or mapping; write it as text, in quotes if need be")
+            raise InputError(
+                f"{where} gives `{key}` as a list or mapping; write it as text, in quotes if need be"
+            )
     if not str(fields.get("description") or "").strip():
         raise InputError(f"{where} lacks `description`, by which agents find the skill; add it")
     body = body.strip()

@@ -102,16 +102,19 @@ def import_(evals: Path, into: Path | None) -> None:
         if lacking:
             scenario["draft"] = True
             click.echo(
-                f"eval {one.id} stays a draft: {', '.join(f'{p} {why}' for p, why in lacking.items())}", err=True
+                f"eval {one.id} stays a draft: {', '.join(f'{p} {why}' for p, why in lacking.items())}",
+                err=True,
             )
         path = f"scenarios/{_slug(f'eval-{one.id}')}.yaml"
         if path in files:
-            raise InputError(f"{evals}: two evals have the id {one.id}; give each its own")
+            raise InputError(f"{evals}: two evals would be {path}; give each an id of its own in ASCII")
         files[path] = dump({key: value for key, value in scenario.items() if value})
     target = into or Path(_slug(f"{given.skill_name}-evals"))
     write_pack(target, files)
     click.echo(f"made {target} with {len(given.evals)} scenarios; its statements need a grader:")
-    click.echo(f"  redgreen run --model MODEL --grader MODEL --scenarios {shown_place(target)} --skill {root}")
+    click.echo(
+        f"  redgreen run --model MODEL --grader MODEL --scenarios {shown_place(target)} --skill {root}"
+    )
 
 
 def _texts(root: Path, paths: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
@@ -267,6 +270,7 @@ def _write(path: Path, data: Any) -> None:
 
 
 def _runs(log: EvalLog) -> Iterator[dict[str, Any]]:
+    from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.samples import is_external, scenarios_by_id
     from redgreenbench.tasks.parameters import names
 
@@ -282,7 +286,14 @@ def _runs(log: EvalLog) -> Iterator[dict[str, Any]]:
         about = sample.metadata or {}
         if about.get("arm") not in _CONFIGURATIONS or about.get("pressure") != "none":
             continue
-        verdicts = list(_verdicts(sample, known[about["scenario"]]))
+        try:
+            scenario = known[about["scenario"]]
+        except KeyError:
+            raise InputError(
+                f"{log.location}: its scenario {about['scenario']} is not found; call this where the run was started, with "
+                "the scenarios that it posed"
+            ) from None
+        verdicts = list(_verdicts(sample, scenario))
         if not verdicts:
             continue
         passed = sum(verdict["passed"] for verdict in verdicts)
