@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 __all__ = [
     "Criterion",
@@ -223,7 +223,7 @@ class ScenarioFile(_Frozen):
     bug: Slug | None = Field(
         default=None, description="Folder in reference_bugs/ whose program and symptom follow the prompt."
     )
-    files: dict[str, str] = Field(
+    files: dict[str, Annotated[str, StringConstraints(strip_whitespace=False)]] = Field(
         default={},
         description="Text files by path, which the user's message shows behind the prompt; where an agent works, they lie "
         "in its working directory.",

@@ -117,10 +117,9 @@ def skills_below(folder: Path) -> list[Path]:
     """Folders with a SKILL.md at most three levels below a folder, such as those of a plugin, sorted."""
     found = (path for depth in (1, 2, 3) for path in folder.glob("*/" * depth + "*.[mM][dD]"))
     inside = (path for path in found if not _is_unread(path.relative_to(folder).parts))
-    # By where they really lie: a link to a folder above would list the same skills again.
-    once = {
-        os.path.realpath(path): path.parent for path in sorted(inside, reverse=True) if _is_main(path.name)
-    }
+    mains = sorted((path for path in inside if _is_main(path.name)), key=lambda path: (len(path.parts), path))
+    # By where they really lie, the nearest last: a link to a folder above would list the same skills again.
+    once = {os.path.realpath(path): path.parent for path in reversed(mains)}
     return sorted(once.values())
 
 

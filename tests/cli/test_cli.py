@@ -459,3 +459,17 @@ def test_a_run_stops_when_it_has_used_what_it_may_and_goes_on_later(tmp_path: Pa
     done = sum(len(read_eval_log(info).samples or ()) for info in list_eval_logs(str(tmp_path)))
     assert 0 < done < 16
     call(*asked)
+
+
+@pytest.mark.parametrize("command", ["gate", "ci"])
+def test_a_fault_of_ours_never_reads_as_block(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("not foreseen")
+
+    monkeypatch.setattr(main.commands[command], "callback", fails)
+    gates = ["--gates", "g.yaml"]
+    given = {"gate": ["logs", *gates], "ci": ["--skill", "s", "--base", "b", "--model", "m", *gates]}[command]
+    done = CliRunner().invoke(main, [command, *given])
+    assert done.exit_code == 3
+    assert "RuntimeError: not foreseen" in done.stderr
+    assert "fault of redgreen's" in done.stderr

@@ -18,6 +18,7 @@ from redgreenbench.evals.catalogue import load_packs, load_scenarios
 from redgreenbench.evals.discovery import offered_skills
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.messages import user_message
+from redgreenbench.evals.samples import build_samples
 from redgreenbench.tasks.routing import routing
 
 
@@ -193,6 +194,50 @@ def test_evals_are_imported_and_gradings_exported(call, make_skill, tmp_path: Pa
     graded = json.loads(Path("out/eval-my-skill-evals-eval-1/with_skill/run-1/grading.json").read_text())
     assert graded["summary"] == {"passed": 2, "failed": 0, "total": 2, "pass_rate": 1.0}
     assert graded["expectations"][0]["evidence"] == "There are 2 rows"
+    Path("my-skill-evals").rename("elsewhere")
+    assert "eval-1 is not found; call this where" in call("export", "skill-evals", "logs", "out", code=2)
+
+
+def test_files_of_evals_keep_their_paths_and_what_cannot_be_shown_is_said(call, make_skill) -> None:
+    skill = make_skill()
+    (skill / "evals").mkdir()
+    (skill / "a.sql").write_text("SELECT 1;")
+    (skill / "evals" / "a.sql").write_text("SELECT 2;")
+    (skill / "evals" / "loop").symlink_to("loop")
+    given = ["a.sql", "evals/../evals/a.sql", str(skill / "a.sql")]
+    unfit = ["../../etc/passwd", "/etc/passwd", "gone.sql", "evals/loop", "nul\0"]
+    one = {"prompt": "Why is it slow, do you think?", "expected_output": "Asks for the plan."}
+    evals = [{"id": "Both files", "files": given, **one}, {"id": 2, "files": unfit, **one}]
+    (skill / "evals" / "evals.json").write_text(json.dumps({"skill_name": "My_Skill", "evals": evals}))
+    said = call("import", str(skill / "evals" / "evals.json"))
+    for path in unfit[:2]:
+        assert f"{path} lies outside of the skill's folder" in said
+    assert "gone.sql is no file there, evals/loop is no file there" in said
+    (scenario,) = load_scenarios(Path("my-skill-evals"))
+    assert scenario.id == "my-skill-evals/eval-both-files"
+    assert scenario.file.files == {"a.sql": "SELECT 1;", "evals/a.sql": "SELECT 2;"}
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"skill_name": "\\ud800"}', "\xff"])
+def test_evals_that_are_no_text_are_one_line(call, text: str) -> None:
+    Path("evals.json").write_text(text, "latin-1")
+    assert "evals.json: no JSON (" in call("import", "evals.json", code=2)
+
+
+def test_files_lie_where_an_agent_works(call) -> None:
+    call("new", "pack", "notes")
+    place = Path("notes/scenarios/breaking-change.yaml")
+    change(place, bug="missing-optimizer-step", files={"data/rows.csv": " x,y\n1,2\n"})
+    (scenario,) = [s for s in load_scenarios(Path("notes")) if s.file.bug]
+    arms = resolve_arms(["red"], ["v2"], ["notes"])
+    (sample,) = build_samples([scenario], arms, ["none"], works=True)
+    assert sample.files["data/rows.csv"] == " x,y\n1,2\n"
+    assert "program.py" in sample.files
+    assert "working directory: `data/rows.csv`" in sample.input[-1].text
+    for path, why in [("../x", "is no path of a file"), ("program.py", "is a file of the program")]:
+        change(place, files={path: "x"})
+        with pytest.raises(InputError, match=why):
+            load_scenarios(Path("notes"))
 
 
 def test_bugs_of_ones_own_are_found_beside_the_pack(call) -> None:
@@ -234,9 +279,18 @@ def test_suggested_scenarios_are_drafts_until_a_person_accepts_them(call, make_s
     change(Path("my-skill-pack/scenarios/draft-1.yaml"), draft=False)
     (scenario,) = load_scenarios(Path("my-skill-pack"))
     assert scenario.file.decision.right == steps[0]
+    Path("empty").mkdir()
     # More are added beside those that are there.
     call("suggest", skill, "--model", "mockllm/model", "--into", "my-skill-pack")
     assert Path("my-skill-pack/scenarios/draft-1-2.yaml").exists()
     assert len(load_scenarios(Path("my-skill-pack"))) == 1
+    assert "is there already" in call("suggest", skill, "--model", "mockllm/model", "--into", "empty", code=2)
+    assert len(asked) == 2, "what cannot be written is not asked for"
     said = "no list"
     assert "its reply is no list of scenarios" in call("suggest", skill, "--model", "mockllm/model", code=2)
+
+    def fails(*_: object) -> ModelOutput:
+        raise ConnectionError("no network\nat all")
+
+    model = get_model("mockllm/model", custom_outputs=fails, memoize=False)
+    assert "no reply (" in call("suggest", skill, "--model", "mockllm/model", "--into", "other", code=2)

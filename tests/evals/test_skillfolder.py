@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.skillfolder import Skill, dead_links, read_skill
+from redgreenbench.evals.skillfolder import Skill, dead_links, read_skill, skills_below
 
 
 def test_the_whole_folder_is_read(make_skill) -> None:
@@ -86,6 +86,8 @@ def broken(folder: Path, text: str) -> str:
         ),
         ("---\n- x\n---\nBody.", "is not a mapping"),
         ("---\nname: x\n---\nBody.", "lacks `description`"),
+        ("---\nname: x\ndescription: [a, b]\n---\nBody.", "gives `description` as a list"),
+        ("---\nname: {a: b}\ndescription: x\n---\nBody.", "gives `name` as a list or mapping"),
         ("---\nname: x\ndescription: y\n---\n\n  \n", "empty body"),
     ],
 )
@@ -107,8 +109,50 @@ def test_missing_things_are_one_line(make_skill, tmp_path: Path, git) -> None:
     git(tmp_path, "commit", "one")
     with pytest.raises(InputError, match="git knows no revision 'nope'"):
         read_skill(f"{folder}@nope")
+    with pytest.raises(InputError, match="no revision behind the @"):
+        read_skill(f"{folder}@")
     with pytest.raises(InputError, match="no folder other at revision"):
         read_skill(f"{tmp_path / 'other'}@HEAD")
+
+
+@pytest.mark.parametrize("target", ["nowhere.md", "SKILL.md"])
+def test_a_skill_md_that_leads_nowhere_is_one_line(make_skill, tmp_path: Path, git, target: str) -> None:
+    folder = make_skill()
+    (folder / "SKILL.md").unlink()
+    (folder / "SKILL.md").symlink_to(target)
+    git(tmp_path, "commit", "one")
+    for spec in (str(folder), f"{folder}@HEAD"):
+        with pytest.raises(InputError, match=r"SKILL\.md is a link that leads nowhere"):
+            read_skill(spec)
+
+
+def test_a_folder_called_skill_md_is_no_skill(tmp_path: Path) -> None:
+    (tmp_path / "odd" / "SKILL.md").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"no SKILL\.md in it"):
+        read_skill(str(tmp_path / "odd"))
+
+
+def test_of_two_skill_mds_none_is_lost_silently(make_skill, tmp_path: Path, git) -> None:
+    folder = make_skill()
+    (folder / "skill.md").write_text("---\nname: x\ndescription: y\n---\nOther.")
+    if len(list(folder.glob("*.md"))) == 1:
+        pytest.skip("this file system knows no case")
+    git(tmp_path, "commit", "one")
+    for spec in (str(folder), f"{folder}@HEAD"):
+        with pytest.raises(InputError, match="differ in case alone; keep one"):
+            read_skill(spec)
+
+
+def test_a_name_that_is_not_utf8_is_one_line(make_skill, tmp_path: Path, git) -> None:
+    folder = make_skill()
+    try:
+        (folder / os.fsdecode(b"caf\xe9.md")).write_text("x")
+    except OSError:
+        pytest.skip("this file system knows no such names")
+    git(tmp_path, "commit", "one")
+    for spec in (str(folder), f"{folder}@HEAD"):
+        with pytest.raises(InputError, match=r"'caf\\udce9\.md' is not UTF-8; rename it"):
+            read_skill(spec)
 
 
 def test_a_link_out_of_the_folder_is_refused(make_skill, tmp_path: Path, git) -> None:
@@ -214,6 +258,13 @@ def test_a_folder_of_several_skills_lists_them(make_skill, tmp_path: Path, git) 
     git(tmp_path, "commit", "one")
     with pytest.raises(InputError, match=r"2 skills below: skills/one, skills/two"):
         read_skill(f"{tmp_path}@HEAD")
+
+
+def test_a_link_to_a_folder_above_lists_no_skill_twice(make_skill, tmp_path: Path) -> None:
+    skill = make_skill(name="skills/one")
+    (skill / "again").symlink_to(".")
+    (tmp_path / "skills" / "all").symlink_to(".")
+    assert skills_below(tmp_path / "skills") == [skill]
 
 
 def test_a_skill_inside_a_skill_is_a_sheet(make_skill) -> None:

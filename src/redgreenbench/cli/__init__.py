@@ -43,23 +43,26 @@ class _Group(click.Group):
         except PrerequisiteError as exc:
             click.echo(f"redgreen: {_plain(exc.message)}", err=True)
             sys.exit(2)
-        except OSError as exc:
-            if exc.filename is None:  # a pipe that closed, or a network's; click and inspect know those
-                raise
-            click.echo(f"redgreen: {exc.filename}: {exc.strerror}; check the path and its rights", err=True)
-            sys.exit(2)
+        except KeyboardInterrupt:
+            click.echo("redgreen: interrupted; finished samples are kept, the same command resumes", err=True)
+            sys.exit(130)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except Exception:
+        except Exception as exc:
+            # Errors of a pipe that closed, or of a network's, have no file; click and inspect know those.
+            if isinstance(exc, OSError) and exc.filename is not None:
+                click.echo(
+                    f"redgreen: {exc.filename}: {exc.strerror}; check the path and its rights", err=True
+                )
+                sys.exit(2)
             if ctx.invoked_subcommand not in ("gate", "ci"):
                 raise
             # Python's own 1 would say BLOCK to whoever reads the exit code.
             traceback.print_exc()
-            click.echo("redgreen: this is a fault of redgreen's; please report it with what stands above", err=True)
+            click.echo(
+                "redgreen: this is a fault of redgreen's; please report it with what stands above", err=True
+            )
             sys.exit(3)
-        except KeyboardInterrupt:
-            click.echo("redgreen: interrupted; finished samples are kept, the same command resumes", err=True)
-            sys.exit(130)
 
 
 def _plain(message: object) -> str:

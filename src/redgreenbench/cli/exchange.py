@@ -107,7 +107,7 @@ def import_(evals: Path, into: Path | None) -> None:
             )
         path = f"scenarios/{_slug(f'eval-{one.id}')}.yaml"
         if path in files:
-            raise InputError(f"{evals}: two evals have the id {one.id}; give each its own")
+            raise InputError(f"{evals}: two evals would be {path}; give each an id of its own in ASCII")
         files[path] = dump({key: value for key, value in scenario.items() if value})
     target = into or Path(_slug(f"{given.skill_name}-evals"))
     write_pack(target, files)
@@ -270,6 +270,7 @@ def _write(path: Path, data: Any) -> None:
 
 
 def _runs(log: EvalLog) -> Iterator[dict[str, Any]]:
+    from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.samples import is_external, scenarios_by_id
     from redgreenbench.tasks.parameters import names
 
@@ -285,7 +286,14 @@ def _runs(log: EvalLog) -> Iterator[dict[str, Any]]:
         about = sample.metadata or {}
         if about.get("arm") not in _CONFIGURATIONS or about.get("pressure") != "none":
             continue
-        verdicts = list(_verdicts(sample, known[about["scenario"]]))
+        try:
+            scenario = known[about["scenario"]]
+        except KeyError:
+            raise InputError(
+                f"{log.location}: its scenario {about['scenario']} is not found; call this where the run was started, with "
+                "the scenarios that it posed"
+            ) from None
+        verdicts = list(_verdicts(sample, scenario))
         if not verdicts:
             continue
         passed = sum(verdict["passed"] for verdict in verdicts)
