@@ -462,13 +462,18 @@ def test_a_run_stops_when_it_has_used_what_it_may_and_goes_on_later(tmp_path: Pa
 
 
 @pytest.mark.parametrize("command", ["gate", "ci"])
-def test_a_fault_of_ours_never_reads_as_block(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_never_reads_as_block(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("not foreseen")
 
     monkeypatch.setattr(main.commands[command], "callback", fails)
     gates = ["--gates", "g.yaml"]
-    given = {"gate": ["logs", *gates], "ci": ["--skill", "s", "--base", "b", "--model", "m", *gates]}[command]
+    given = {
+        "gate": ["logs", *gates],
+        "ci": ["--skill", str(tmp_path), "--base", "b", "--model", "mockllm/model", *gates],
+    }[command]
     done = CliRunner().invoke(main, [command, *given])
     assert done.exit_code == 3
     assert "RuntimeError: not foreseen" in done.stderr

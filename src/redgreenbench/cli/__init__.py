@@ -1,7 +1,8 @@
 """The command line `redgreen`.
 
 Exit codes: 0 done; 1 a run ended without finishing all of its samples; 2 the input cannot be used (one
-line on standard error says why and what to do); 3 `gate` or `ci` failed by a fault of its own; 130 interrupted, finished samples are kept.
+line on standard error says why and what to do); 3 `gate` or `ci` failed by a fault of its own; 130 interrupted,
+finished samples are kept.
 """
 
 from __future__ import annotations
