@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from redgreenbench.evals.errors import InputError, unknown
 from redgreenbench.evals.schema import ScenarioFile, Slug
-from redgreenbench.reference_bugs.private import VARIABLE, private_folder
+from redgreenbench.reference_bugs.folder import add_bugs
+from redgreenbench.reference_bugs.private import private_folder
 from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = [
@@ -307,10 +307,10 @@ def read_own_pack(folder: Path) -> str:
             raise InputError(
                 f"{path}: neighbours: '{neighbour}' is no shipped pack; a skill of your own goes into {folder / 'skills'}"
             )
-    if (folder / "bugs").is_dir():
-        other = os.environ.setdefault(VARIABLE, str(folder))
-        if Path(other).expanduser().resolve() != folder:
-            raise InputError(f"{folder / 'bugs'}: {VARIABLE} names other bugs; unset it")
+    try:
+        add_bugs(folder / "bugs")
+    except ValueError as error:
+        raise InputError(str(error)) from None
     _own[name] = (folder, own)
     return name
 
@@ -381,7 +381,7 @@ def _private() -> tuple[Scenario, ...]:
         folder = private_folder()
     except ValueError as error:
         raise InputError(str(error)) from error
-    if folder is None or not (folder / "scenarios").is_dir() or (folder / PACK_FILE).is_file():
+    if folder is None or not (folder / "scenarios").is_dir():
         return ()
     found = _read_folder(folder / "scenarios")
     for scenario in found:

@@ -35,6 +35,7 @@ __all__ = [
     "NAME",
     "BugFolder",
     "Patch",
+    "add_bugs",
     "alike",
     "bug_folder",
     "bug_names",
@@ -232,7 +233,7 @@ def bug_names(private: bool = True) -> tuple[str, ...]:
     """Names of all reference bugs, sorted.
 
     Args:
-        private: Whether those of the private split are among them.
+        private: Whether those of the private split and of a user's own packs are among them.
 
     Raises:
         ValueError: The private split cannot be read, or has a bug of a shipped one's name.
@@ -253,9 +254,29 @@ def alike(name: str) -> tuple[str, ...]:
     return tuple(sorted(group - {name}))
 
 
+_added: dict[str, Path] = {}
+"""Folders of the bugs that lie beside a user's own packs, by name."""
+
+
+def add_bugs(folder: Path) -> None:
+    """Adds the bugs of a user's own pack, for this process.
+
+    Args:
+        folder: Each folder in it with a ``bug.yaml`` is a bug.
+
+    Raises:
+        ValueError: Another bug has the name of one of them.
+    """
+    for path in sorted(file.parent.resolve() for file in folder.glob("*/bug.yaml")):
+        if path.name in bug_names() and _added.get(path.name) != path:
+            raise ValueError(f"{path}: there is another bug called '{path.name}'; rename the folder")
+        _added[path.name] = path
+
+
 def _private_bugs() -> dict[str, Path]:
     folder = private_folder()
-    return {path.parent.name: path.parent for path in folder.glob("bugs/*/bug.yaml")} if folder else {}
+    found = {path.parent.name: path.parent for path in folder.glob("bugs/*/bug.yaml")} if folder else {}
+    return found | _added
 
 
 @cache

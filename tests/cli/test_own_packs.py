@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,19 +15,21 @@ from inspect_ai.model import ModelOutput, ModelUsage, get_model
 from redgreenbench.cli import main
 from redgreenbench.cli.run import default_tasks
 from redgreenbench.evals.arms import prompt_template, resolve_arms
-from redgreenbench.evals.catalogue import load_packs, load_scenarios
+from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.evals.discovery import offered_skills
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.messages import user_message
 from redgreenbench.evals.samples import build_samples
+from redgreenbench.reference_bugs.folder import HERE, bug_folder
 from redgreenbench.tasks.routing import routing
 
 
 @pytest.fixture(autouse=True)
 def _no_packs_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("redgreenbench.evals.catalogue._own", {})
-    monkeypatch.setenv("REDGREEN_PRIVATE", "")
-    os.environ.pop("REDGREEN_PRIVATE")
+    monkeypatch.setattr("redgreenbench.reference_bugs.folder._added", {})
+    monkeypatch.delenv("REDGREEN_PRIVATE", raising=False)
+    bug_folder.cache_clear()
 
 
 @pytest.fixture
@@ -240,12 +243,18 @@ def test_files_lie_where_an_agent_works(call) -> None:
             load_scenarios(Path("notes"))
 
 
-def test_bugs_of_ones_own_are_found_beside_the_pack(call) -> None:
-    call("new", "pack", "notes")
-    Path("notes/bugs").mkdir()
-    load_scenarios(Path("notes"))
-    assert Path(os.environ["REDGREEN_PRIVATE"]).name == "notes"
-    assert "notes" in load_packs()
+def test_bugs_of_ones_own_are_found_beside_their_packs(call, tmp_path: Path) -> None:
+    for name in ("notes", "letters"):
+        call("new", "pack", name)
+        shutil.copytree(HERE / "missing-optimizer-step", Path(f"{name}/bugs/{name}-without-step"))
+        change(Path(f"{name}/scenarios/breaking-change.yaml"), bug=f"{name}-without-step")
+    posed = {s.file.bug for s in load_scenarios(tmp_path) if s.file.bug}
+    assert posed == {"notes-without-step", "letters-without-step"}
+    assert bug_folder("notes-without-step").path == tmp_path / "notes/bugs/notes-without-step"
+    assert "REDGREEN_PRIVATE" not in os.environ
+    shutil.copytree(HERE / "missing-optimizer-step", Path("notes/bugs/letters-without-step"))
+    with pytest.raises(InputError, match="another bug called 'letters-without-step'; rename the folder"):
+        load_scenarios(Path("notes"))
 
 
 def test_suggested_scenarios_are_drafts_until_a_person_accepts_them(call, make_skill, monkeypatch) -> None:
