@@ -12,6 +12,8 @@ from inspect_ai import Task, eval
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
 
+from redgreenbench.evals import catalogue
+from redgreenbench.reference_bugs import folder as bugs
 from redgreenbench.reference_bugs.engine.host import choose_mode, examine
 from redgreenbench.reference_bugs.engine.jail import why_not
 from redgreenbench.reference_bugs.engine.pool import Worker
@@ -49,6 +51,13 @@ def _skip_without(*parts: str) -> None:
     for part in parts:
         if missing := PARTS[part]():
             pytest.skip(f"needs {part}: {missing}")
+
+
+@pytest.fixture(autouse=True)
+def _no_packs_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's own packs and their bugs are known for a process; no test sees another's."""
+    monkeypatch.setattr(catalogue, "_own", {})
+    monkeypatch.setattr(bugs, "_added", {})
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -25,9 +25,7 @@ from redgreenbench.tasks.routing import routing
 
 
 @pytest.fixture(autouse=True)
-def _no_packs_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("redgreenbench.evals.catalogue._own", {})
-    monkeypatch.setattr("redgreenbench.reference_bugs.folder._added", {})
+def _no_private_split(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDGREEN_PRIVATE", raising=False)
     bug_folder.cache_clear()
 
