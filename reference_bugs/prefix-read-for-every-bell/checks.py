@@ -89,6 +89,7 @@ def peals_do_not_mix(grade: Grade) -> None:
     got = grade.ask("in_turn", state=state, peals=peals, count=12)["bells"]
     expect(len(got) == len(peals), f"{len(peals)} peals give new bells for {len(got)}")
     for rung, new in zip(peals, got, strict=True):
+        expect(set(new) == {"bells"}, "a peal gives something else than new bells")
         _judge(state, rung, new["bells"], 12)
 
 
