@@ -59,7 +59,7 @@ def loss_falls(grade: Grade) -> None:
         # each, fixes end at 0.16 (0.01), a hundredth of the rate at 0.43 (0.05); of 21 runs of the bug the best had 0.69.
         plain = float(y.double().var())
         expect(
-            after < 0.85 * plain,
+            after < 0.93 * plain,
             f"after eight epochs the loss is {after:.3f}, that of guessing is {plain:.3f}",
         )
 
