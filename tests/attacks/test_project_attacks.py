@@ -33,7 +33,8 @@ EFFECTS: dict[str, Effect] = {
     "easier_data": fails("loss-falls"),
     "modules_in_the_place_of_modules": fails("loss-falls"),
     "answers_at_import": fails("loss-falls"),
-    "package_that_finds_for_others": fails("loss-falls"),
+    # With some draws the loss falls by what the encoder learns.
+    "package_that_finds_for_others": lambda v: v.failed_check in ("loss-falls", "readout-takes-steps"),
     "reads_what_the_importer_holds": fails("loss-falls", "nothing is held"),
     "empty_the_importers": fails("loss-falls"),
     "library_of_its_own": lambda v: v.outcome == "exit" and "own sympy" in v.output,
