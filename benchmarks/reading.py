@@ -21,9 +21,9 @@ from pathlib import Path
 
 READ = {
     "samples_df": "from inspect_ai.analysis import samples_df as f; run = lambda p: f(p, quiet=True)",
-    "load, cold": "from redgreenbench.reports.load import load as f; run = lambda p: f([p], cache=False)",
-    "load, filling the cache": "from redgreenbench.reports.load import load as f; run = lambda p: f([p])",
-    "load, warm": "from redgreenbench.reports.load import load as f; run = lambda p: f([p])",
+    "load, cold": "from redgreenbench.reports.logs.table import load as f; run = lambda p: f([p], cache=False)",
+    "load, filling the cache": "from redgreenbench.reports.logs.table import load as f; run = lambda p: f([p])",
+    "load, warm": "from redgreenbench.reports.logs.table import load as f; run = lambda p: f([p])",
 }
 PROBE = """
 import json, resource, sys, time

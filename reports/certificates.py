@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from redgreenbench.reports.reading import LogInfo
+from redgreenbench.reports.logs.reading import LogInfo
 
 __all__ = ["CERTIFICATES", "certificate_path", "grader_notes", "pairwise_note"]
 

@@ -10,9 +10,9 @@ import pandas as pd
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.compliance import Compliance, compliance_of
 from redgreenbench.reports.estimate import ALL, DIFFERENCE, Estimate, Frame, estimate
-from redgreenbench.reports.load import Table
+from redgreenbench.reports.logs.reading import LogInfo
+from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics
-from redgreenbench.reports.reading import LogInfo
 from redgreenbench.reports.rules import MARGIN, judge
 
 __all__ = ["BASE", "HEAD", "Sides", "Transcript", "compare", "shown", "sides_of", "transcripts_of", "unlike"]

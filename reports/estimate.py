@@ -314,7 +314,7 @@ def estimate(
     """Everything that the tidy table says.
 
     Args:
-        rows: The tidy table of `redgreenbench.reports.logs.load`.
+        rows: The tidy table of `redgreenbench.reports.logs.table.load`.
         base: The arm that others are compared with.
         metrics: Ids of metrics; none: all.
         scenarios: Scenarios of which each has a slice of its own.

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from redgreenbench.evals.errors import unknown
 from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT, NO_PRESSURE
-from redgreenbench.reports.reading import FAILED, in_words
+from redgreenbench.reports.logs.reading import FAILED, in_words
 
 __all__ = [
     "POSITIVE",
@@ -216,7 +216,7 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     never happened at all there are no values: all would be that amount.
 
     Args:
-        rows: The tidy table of `redgreenbench.reports.load.load`.
+        rows: The tidy table of `redgreenbench.reports.logs.table.load`.
         metric: The metric.
     """
     mine = rows["key"].eq(metric.key) & rows["scorer"].eq(metric.scorer)

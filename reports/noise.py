@@ -11,7 +11,7 @@ from scipy import stats
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.estimate import Subject, differences_of
 from redgreenbench.reports.inference import flip_rate
-from redgreenbench.reports.load import Table
+from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics, values_of
 
 __all__ = ["Noise", "halves_of", "measure_noise", "noise_between"]

@@ -18,7 +18,7 @@ from scipy import stats
 
 from redgreenbench.reports.compare import BASE, HEAD, Sides
 from redgreenbench.reports.inference import adjust
-from redgreenbench.reports.reading import VOID
+from redgreenbench.reports.logs.reading import VOID
 from redgreenbench.reports.rules import MOST_MISSING
 
 __all__ = [

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import SUITE_VERSION
 from redgreenbench.reports.estimate import ALL, DIFFERENCE, MEAN, SUBJECT, Estimate, Frame, Subject, estimate
-from redgreenbench.reports.load import Table
-from redgreenbench.reports.reading import LogInfo
+from redgreenbench.reports.logs.reading import LogInfo
+from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.rules import judge
 
 __all__ = ["HUB_METRIC", "HUB_TASK", "HubResult", "Written", "every_eval_records", "hub_results"]

@@ -8,9 +8,9 @@ from typing import Any
 
 from inspect_ai.log import read_eval_log, read_eval_log_samples
 
-from redgreenbench.reports.load import Skipped
-from redgreenbench.reports.places import files_of
-from redgreenbench.reports.reading import identity_of, in_words, latest_scores
+from redgreenbench.reports.logs.addresses import files_of
+from redgreenbench.reports.logs.reading import identity_of, in_words, latest_scores
+from redgreenbench.reports.logs.table import Skipped
 
 __all__ = ["Found", "Listing", "as_markdown", "list_excuses"]
 

@@ -85,7 +85,7 @@ def worker() -> Iterator[Worker]:
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Graders' replies are cached on disk; a test must not see another's."""
     monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("redgreenbench.reports.cache.cache_folder", lambda: tmp_path / "tables")
+    monkeypatch.setattr("redgreenbench.reports.logs.cache.cache_folder", lambda: tmp_path / "tables")
 
 
 @pytest.fixture

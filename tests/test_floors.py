@@ -111,7 +111,7 @@ USES_RE = {
     "reports/leaderboard/identity.py": "names in addresses",
     "reports/leaderboard/site.py": "names in addresses, ids in SVG",
     "reports/leaderboard/transcripts.py": "an element of the viewer's page",
-    "reports/places.py": "marks of a glob",
+    "reports/logs/addresses.py": "marks of a glob",
     "src/redgreenbench/cli/run.py": "names of folders",
     "src/redgreenbench/cli/versions.py": "names of folders",
 }

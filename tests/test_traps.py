@@ -86,7 +86,7 @@ def test_what_is_unseeded_or_lossy_is_not_used(name: str) -> None:
 
 
 READ_INSIDE = {
-    "reports/reading.py": "marks of edits, which summaries do not have, in logs too large to parse whole",
+    "reports/logs/reading.py": "marks of edits, which summaries do not have, in logs too large to parse whole",
 }
 """What each module looks for in the entries of logs."""
 

@@ -27,10 +27,10 @@ from redgreenbench.reports.leaderboard.identity import (
 from redgreenbench.reports.leaderboard.ranks import Rank, rank_intervals
 from redgreenbench.reports.leaderboard.results import Slice, marks_of, noise_of, slice_estimates, slices_of
 from redgreenbench.reports.leaderboard.sources import LogFacts
-from redgreenbench.reports.load import Table
+from redgreenbench.reports.logs.reading import LogInfo
+from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics, load_registry, missing_of, plain, values_of
 from redgreenbench.reports.noise import Noise
-from redgreenbench.reports.reading import LogInfo
 from redgreenbench.reports.rules import judge
 
 __all__ = ["Entry", "Tab", "build_tabs"]

@@ -23,8 +23,8 @@ from redgreenbench.reports.leaderboard import columns
 from redgreenbench.reports.leaderboard.columns import Column, effect, number
 from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.results import Slice
-from redgreenbench.reports.load import COLUMNS
-from redgreenbench.reports.reading import WITHHELD
+from redgreenbench.reports.logs.reading import WITHHELD
+from redgreenbench.reports.logs.table import COLUMNS
 
 __all__ = [
     "SCHEMA_VERSION",

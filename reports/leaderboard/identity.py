@@ -12,8 +12,8 @@ import pandas as pd
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import Arm
 from redgreenbench.reports.leaderboard.sources import LogFacts
+from redgreenbench.reports.logs.reading import LogInfo
 from redgreenbench.reports.metrics import plain
-from redgreenbench.reports.reading import LogInfo
 
 __all__ = ["Key", "Skill", "alike", "entry_id", "keys_of", "known", "label_of", "short_hash", "slug"]
 

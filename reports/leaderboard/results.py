@@ -20,9 +20,9 @@ from redgreenbench.reports.estimate import (
     slice_of,
 )
 from redgreenbench.reports.leaderboard.ranks import Rank
+from redgreenbench.reports.logs.reading import FAILED
 from redgreenbench.reports.metrics import POSITIVE, Metric, load_metrics, plain
 from redgreenbench.reports.noise import Noise, halves_of, noise_between
-from redgreenbench.reports.reading import FAILED
 
 __all__ = ["Slice", "marks_of", "noise_of", "slice_estimates", "slices_of"]
 

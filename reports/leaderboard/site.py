@@ -28,9 +28,9 @@ from redgreenbench.reports.leaderboard.views import (
     methods,
     row_page,
 )
-from redgreenbench.reports.load import Table
+from redgreenbench.reports.logs.addresses import short
+from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics
-from redgreenbench.reports.places import short
 from redgreenbench.reports.render.plots import inline_svg, plots_of
 from redgreenbench.reports.rules import full_scenarios
 from redgreenbench.reports.words import band, change, level

@@ -16,9 +16,9 @@ import pandas as pd
 from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample, read_eval_log_sample_summaries
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.reports.cache import cache_folder, read_entry, write_entry
-from redgreenbench.reports.places import fingerprint, short
-from redgreenbench.reports.reading import latest_scores
+from redgreenbench.reports.logs.addresses import fingerprint, short
+from redgreenbench.reports.logs.cache import cache_folder, read_entry, write_entry
+from redgreenbench.reports.logs.reading import latest_scores
 
 __all__ = ["LIMITS", "Card", "LogFacts", "ScenarioText", "clip", "facts_of", "texts_of"]
 

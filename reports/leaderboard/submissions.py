@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import Arm
 from redgreenbench.reports.leaderboard.sources import LIMITS
-from redgreenbench.reports.places import files_of, short
-from redgreenbench.reports.reading import FAILED, Foreign, Part, read_log
+from redgreenbench.reports.logs.addresses import files_of, short
+from redgreenbench.reports.logs.reading import FAILED, Foreign, Part, read_log
 
 __all__ = [
     "EPOCHS",

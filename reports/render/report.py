@@ -33,10 +33,10 @@ from redgreenbench.reports.estimate import (
     views_of,
 )
 from redgreenbench.reports.inference import scenarios_needed
-from redgreenbench.reports.load import Table
+from redgreenbench.reports.logs.addresses import short
+from redgreenbench.reports.logs.reading import FAILED, in_words
+from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics, load_registry, plain, values_of
-from redgreenbench.reports.places import short
-from redgreenbench.reports.reading import FAILED, in_words
 from redgreenbench.reports.render.plots import Plot, front_figure, inline_svg, plots_of
 from redgreenbench.reports.render.sections import Item, Section, appendix, sections_of
 from redgreenbench.reports.rules import MARGIN, found, full_scenarios, judge

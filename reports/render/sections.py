@@ -19,8 +19,8 @@ from redgreenbench.reports.estimate import (
     View,
     slice_name,
 )
+from redgreenbench.reports.logs.reading import FAILED
 from redgreenbench.reports.metrics import load_metrics, load_registry, plain
-from redgreenbench.reports.reading import FAILED
 from redgreenbench.reports.rules import full_scenarios
 from redgreenbench.reports.survival import curves_of, outcomes_of, runs_of
 from redgreenbench.reports.words import amount, estimate_text, p_text

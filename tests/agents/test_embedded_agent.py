@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from redgreenbench.reports.load import load
+from redgreenbench.reports.logs.table import load
 from redgreenbench.reports.metrics import metric_named, values_of
 
 WORK = """

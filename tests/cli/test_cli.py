@@ -352,7 +352,7 @@ def test_a_decision_is_shown_as_it_is_posed() -> None:
 def test_what_a_quick_start_found_is_said_in_a_sentence_a_pressure(run_task) -> None:
     from redgreenbench.cli.quickstart import findings
     from redgreenbench.reports.estimate import estimate
-    from redgreenbench.reports.load import load
+    from redgreenbench.reports.logs.table import load
     from redgreenbench.reports.rules import judge
     from redgreenbench.tasks.decision import decision
 

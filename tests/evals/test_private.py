@@ -18,7 +18,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.reference_bugs import folder as bugs
 from redgreenbench.reference_bugs.folder import HERE, bug_folder, bug_names
 from redgreenbench.reference_bugs.private import VARIABLE, private_folder
-from redgreenbench.reports.load import load
+from redgreenbench.reports.logs.table import load
 from redgreenbench.reports.render.report import make_report, write_report
 from redgreenbench.tasks.debugging import debugging
 from redgreenbench.tasks.decision import decision

@@ -11,7 +11,7 @@ from inspect_ai import eval
 from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage, get_model
 
 from redgreenbench.reports.leaderboard.site import Site, write_site
-from redgreenbench.reports.load import Table, load
+from redgreenbench.reports.logs.table import Table, load
 from redgreenbench.tasks.routing import routing
 
 os.environ["INSPECT_DISPLAY"] = "none"

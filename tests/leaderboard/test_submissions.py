@@ -12,7 +12,7 @@ from inspect_ai.log import read_eval_log, write_eval_log
 
 from redgreenbench.cli import main
 from redgreenbench.reports.leaderboard.submissions import Expected, check_submission, submitters_of
-from redgreenbench.reports.load import load
+from redgreenbench.reports.logs.table import load
 from redgreenbench.tasks.routing import routing
 
 TWO = ("training-optimization/loss-goes-to-nan", "training-optimization/which-optimizer")

@@ -18,7 +18,7 @@ from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.compare import Sides, compare, shown, sides_of, transcripts_of, unlike
 from redgreenbench.reports.estimate import Estimate
-from redgreenbench.reports.load import COLUMNS, load
+from redgreenbench.reports.logs.table import COLUMNS, load
 from redgreenbench.reports.metrics import load_metrics
 from redgreenbench.reports.noise import measure_noise
 from redgreenbench.reports.render.comment import LINES, MARKER, as_markdown, escape

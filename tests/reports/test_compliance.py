@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from redgreenbench.cli import main as redgreen
 from redgreenbench.reports.compare import Sides, compare
 from redgreenbench.reports.compliance import compliance_of
-from redgreenbench.reports.load import COLUMNS, Table
+from redgreenbench.reports.logs.table import COLUMNS, Table
 from redgreenbench.reports.render.comment import as_json, as_markdown
 from redgreenbench.reports.render.report import make_report, markdown
 from redgreenbench.tasks.routing import routing

@@ -11,7 +11,7 @@ from scipy import stats
 
 from redgreenbench.cli.quickstart import findings
 from redgreenbench.reports.estimate import DIFFERENCE, FEWEST, GAP, MEAN, Estimate, estimate
-from redgreenbench.reports.load import COLUMNS, load
+from redgreenbench.reports.logs.table import COLUMNS, load
 from redgreenbench.reports.render.report import front_table, make_report, write_report
 
 ROOT = Path(__file__).parents[2]

@@ -24,7 +24,7 @@ from redgreenbench.reports.estimate import (
     views_of,
 )
 from redgreenbench.reports.inference import erosion, interaction
-from redgreenbench.reports.load import load
+from redgreenbench.reports.logs.table import load
 from redgreenbench.reports.metrics import load_metrics, missing_of, values_of
 from redgreenbench.reports.render.plots import plots_of, svg_of
 from redgreenbench.reports.render.sections import appendix, samples_of, sections_of

@@ -15,9 +15,9 @@ from redgreenbench.cli import main as redgreen
 from redgreenbench.cli import sidebyside
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.reports.compare import Sides
-from redgreenbench.reports.load import COLUMNS
+from redgreenbench.reports.logs.reading import VOID
+from redgreenbench.reports.logs.table import COLUMNS
 from redgreenbench.reports.pairwise import LOST, AnswerPair, PairVerdict, answer_pairs, preferences
-from redgreenbench.reports.reading import VOID
 from redgreenbench.scorers.grading.evidence import Transcript
 from redgreenbench.scorers.grading.pairs import (
     Choice,

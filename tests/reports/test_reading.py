@@ -20,12 +20,12 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import UNSCORED
 from redgreenbench.reports import cache as cache_module
 from redgreenbench.reports import load as load_module
-from redgreenbench.reports.cache import cached
 from redgreenbench.reports.estimate import estimate
-from redgreenbench.reports.load import COLUMNS, load
+from redgreenbench.reports.logs.addresses import files_of
+from redgreenbench.reports.logs.cache import cached
+from redgreenbench.reports.logs.reading import latest_scores
+from redgreenbench.reports.logs.table import COLUMNS, load
 from redgreenbench.reports.metrics import metric_named, missing_of, why_missing
-from redgreenbench.reports.places import files_of
-from redgreenbench.reports.reading import latest_scores
 from redgreenbench.tasks.routing import routing
 
 TWO = "which-optimizer,loss-goes-to-nan"

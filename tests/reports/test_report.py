@@ -18,7 +18,7 @@ from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.certificates import certificate_path, grader_notes
 from redgreenbench.reports.estimate import DIFFERENCE, Frame, estimate
-from redgreenbench.reports.load import COLUMNS, load
+from redgreenbench.reports.logs.table import COLUMNS, load
 from redgreenbench.reports.metrics import load_metrics, load_registry
 from redgreenbench.reports.render.report import (
     front_table,

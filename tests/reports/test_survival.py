@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from redgreenbench.reports.estimate import View, estimate, views_of
-from redgreenbench.reports.load import COLUMNS
+from redgreenbench.reports.logs.table import COLUMNS
 from redgreenbench.reports.metrics import load_metrics, metric_named, values_of
 from redgreenbench.reports.render.plots import resolution_plot
 from redgreenbench.reports.render.sections import sections_of

@@ -18,7 +18,7 @@ from scipy import stats
 from redgreenbench.reports.compare import Sides, compare
 from redgreenbench.reports.estimate import ALL, DIFFERENCE, estimate
 from redgreenbench.reports.leaderboard.ranks import rank_intervals
-from redgreenbench.reports.load import COLUMNS, Table
+from redgreenbench.reports.logs.table import COLUMNS, Table
 from redgreenbench.reports.noise import measure_noise
 from redgreenbench.reports.rules import (
     BLOCK,

@@ -21,8 +21,8 @@ from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.private import VARIABLE
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.reports import cache as cache_module
-from redgreenbench.reports.load import load
-from redgreenbench.reports.places import files_of
+from redgreenbench.reports.logs.addresses import files_of
+from redgreenbench.reports.logs.table import load
 from redgreenbench.tasks.debugging import debugging
 from redgreenbench.tasks.decision import decision
 
@@ -131,7 +131,7 @@ def test_a_cache_is_shared(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(cache_module, "cache_folder", lambda: f"{bucket}/cache/tables")
     first = load(["docs/examples/first-run.eval"])
     assert len(fsspec.filesystem("s3").ls(f"{bucket}/cache/tables", refresh=True)) == 1
-    monkeypatch.setattr("redgreenbench.reports.load.read_log", None)
+    monkeypatch.setattr("redgreenbench.reports.logs.table.read_log", None)
     assert load(["docs/examples/first-run.eval"]).provenance == first.provenance
 
 

@@ -19,8 +19,8 @@ from redgreenbench.cli.run import build_tasks, placed, run_tasks, shares
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.sharding import Shard, sets_of, share_of
 from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.reports.load import COLUMNS, load
-from redgreenbench.reports.places import files_of
+from redgreenbench.reports.logs.addresses import files_of
+from redgreenbench.reports.logs.table import COLUMNS, load
 from redgreenbench.scorers.merging import merge
 from redgreenbench.tasks.debugging import debugging
 

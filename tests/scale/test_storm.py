@@ -13,8 +13,8 @@ from pathlib import Path
 from inspect_ai.log import read_eval_log
 
 from redgreenbench.evals.sharding import Shard, sets_of
-from redgreenbench.reports.load import load
-from redgreenbench.reports.places import files_of
+from redgreenbench.reports.logs.addresses import files_of
+from redgreenbench.reports.logs.table import load
 from redgreenbench.scorers.merging import merge
 
 HERE = Path(__file__).parent

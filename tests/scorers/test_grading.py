@@ -22,7 +22,7 @@ from inspect_ai.tool import ToolCall
 from redgreenbench.evals.arms import estimate_tokens
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.evals.pressures import applies, load_pressures
-from redgreenbench.reports.load import load
+from redgreenbench.reports.logs.table import load
 from redgreenbench.scorers.grading import panel as module
 from redgreenbench.scorers.grading.evidence import transcript_of
 from redgreenbench.scorers.grading.panel import grader_messages

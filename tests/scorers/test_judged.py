@@ -224,8 +224,8 @@ def test_a_leak_makes_the_sample_void(run_task, make_skill, leak: str) -> None:
     assert found["red"].value["valid"] == 0.0
     assert found["red"].answer == "void"
     assert found["green"].value["valid"] == 1.0
-    from redgreenbench.reports.load import load
-    from redgreenbench.reports.reading import VOID
+    from redgreenbench.reports.logs.reading import VOID
+    from redgreenbench.reports.logs.table import load
 
     rows = load([log.location]).rows
     red = rows[(rows["arm"] == "red") & (rows["scorer"] == "act")]

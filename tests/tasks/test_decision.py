@@ -14,7 +14,7 @@ from redgreenbench.evals.catalogue import Scenario, load_scenarios
 from redgreenbench.evals.decisions import LETTERS, decision_of, options_shown
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT
-from redgreenbench.reports.load import load
+from redgreenbench.reports.logs.table import load
 from redgreenbench.reports.metrics import load_metrics, values_of
 from redgreenbench.scorers.answer import Settings
 from redgreenbench.tasks.decision import decision

@@ -14,7 +14,7 @@ from redgreenbench.evals.messages import asks_again
 from redgreenbench.evals.skilltools import LOAD, READ, SkillCall, SkillCalls
 from redgreenbench.reports.compare import compare, shown, sides_of
 from redgreenbench.reports.estimate import DIFFERENCE, estimate
-from redgreenbench.reports.load import load
+from redgreenbench.reports.logs.table import load
 from redgreenbench.reports.render.report import make_report, write_report
 from redgreenbench.reports.rules import GateFile, judge, judge_gates
 from redgreenbench.scorers.act import act, consulted

@@ -18,7 +18,7 @@ from redgreenbench.evals.samples import find_scenarios
 from redgreenbench.reference_bugs.files import Files, shown
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
 from redgreenbench.reference_bugs.verdict import Verdict
-from redgreenbench.reports.load import load
+from redgreenbench.reports.logs.table import load
 from redgreenbench.reports.metrics import metric_named, values_of
 from redgreenbench.scorers.running import CannotRun, Runner
 from redgreenbench.tasks.debugging import debugging

@@ -19,7 +19,7 @@ from redgreenbench.cli.models import MODEL
 if TYPE_CHECKING:
     from redgreenbench.reports.compare import Sides
     from redgreenbench.reports.estimate import Estimate, Frame
-    from redgreenbench.reports.load import Table
+    from redgreenbench.reports.logs.table import Table
     from redgreenbench.reports.pairwise import Preference
 
 __all__ = ["EXIT_CODES", "aa", "compare", "gate", "noise_bands", "notes_of"]
@@ -33,7 +33,7 @@ def _sides(
 ) -> tuple[Sides, tuple[Table, Table], tuple[str, ...]]:
     from redgreenbench.evals.errors import InputError
     from redgreenbench.reports.compare import sides_of
-    from redgreenbench.reports.load import load
+    from redgreenbench.reports.logs.table import load
 
     names = [part.strip() for part in arms.split(",") if part.strip()] or (
         ["green", "green"] if head else ["red", "green"]
@@ -76,7 +76,7 @@ def noise_bands(place: str | None, arm: str, epochs: int) -> Mapping[tuple[str, 
     Raises:
         InputError: The logs have fewer epochs.
     """
-    from redgreenbench.reports.load import load
+    from redgreenbench.reports.logs.table import load
     from redgreenbench.reports.noise import measure_noise
 
     if not place:
@@ -265,7 +265,7 @@ def _table(frame: Frame, sides: Sides, metrics: Sequence[str], everything: bool)
 
 def _preferred(preferred: Sequence[Preference]) -> None:
     """What graders prefer, a line a model and a line a scenario."""
-    from redgreenbench.reports.reading import in_words
+    from redgreenbench.reports.logs.reading import in_words
     from redgreenbench.reports.words import p_text, tally_text, votes_text
 
     for one in preferred:
@@ -373,7 +373,7 @@ def aa(first: str, second: str | None, arm: str, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from redgreenbench.reports.load import load
+    from redgreenbench.reports.logs.table import load
     from redgreenbench.reports.metrics import load_metrics
     from redgreenbench.reports.noise import measure_noise
     from redgreenbench.reports.words import band, change, level

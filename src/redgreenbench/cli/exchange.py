@@ -225,7 +225,7 @@ def eee(logs: tuple[str, ...], into: Path, organization: str, relationship: str)
     Examples:
       redgreen export eee results every-eval-ever --organization "Example Lab"
     """
-    from redgreenbench.reports.load import load
+    from redgreenbench.reports.logs.table import load
     from redgreenbench.reports.published import every_eval_records
 
     for record in every_eval_records(load(logs), organization, relationship):
@@ -246,7 +246,7 @@ def hub_results(logs: tuple[str, ...], into: Path, dataset: str, source: str | N
     """
     import yaml
 
-    from redgreenbench.reports.load import load
+    from redgreenbench.reports.logs.table import load
     from redgreenbench.reports.published import hub_results as results_of
 
     for file in results_of(load(logs), dataset, source):

@@ -21,7 +21,7 @@ from redgreenbench.cli.versions import (
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.compare import Sides, compare, sides_of
 from redgreenbench.reports.estimate import Frame
-from redgreenbench.reports.load import Table, load
+from redgreenbench.reports.logs.table import Table, load
 from redgreenbench.reports.rules import BLOCK, INCONCLUSIVE, GateFile, GateResult, judge_gates, outcome_of
 
 __all__ = ["PLANNED", "SKIPPED", "Case", "Result", "judge", "plan"]

@@ -40,7 +40,7 @@ def leaderboard(logs: tuple[str, ...], output: str, title: str, no_transcripts: 
     from redgreenbench.evals.storage import published
     from redgreenbench.reports.leaderboard.site import write_site
     from redgreenbench.reports.leaderboard.submissions import submitters_of
-    from redgreenbench.reports.load import load
+    from redgreenbench.reports.logs.table import load
 
     table = load(logs)
     with published(output) as folder:

@@ -43,7 +43,7 @@ def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     from redgreenbench.evals.storage import published
     from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compliance import compliance_of
-    from redgreenbench.reports.load import load
+    from redgreenbench.reports.logs.table import load
     from redgreenbench.reports.render.report import caveats, make_report, records, write_report
     from redgreenbench.reports.render.text import console_table
 

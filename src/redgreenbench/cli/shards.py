@@ -16,7 +16,7 @@ def _files(logs: Sequence[str]) -> Iterator[str]:
     """The .eval logs at these places, without shards that a merged log holds."""
     from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.sharding import without_merged
-    from redgreenbench.reports.places import files_of
+    from redgreenbench.reports.logs.addresses import files_of
 
     for place in logs:
         found = [file for file in files_of(place) if file.endswith(".eval")]
@@ -88,7 +88,7 @@ def merge(logs: tuple[str, ...], partial: bool, as_json: bool) -> None:
     """
     from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.sharding import sets_of
-    from redgreenbench.reports.places import files_of
+    from redgreenbench.reports.logs.addresses import files_of
     from redgreenbench.scorers.merging import merge as put_together
     from redgreenbench.scorers.regrading import has_grades
 

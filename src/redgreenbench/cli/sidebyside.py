@@ -12,7 +12,7 @@ from redgreenbench.evals.errors import InputError
 
 if TYPE_CHECKING:
     from redgreenbench.reports.compare import Sides
-    from redgreenbench.reports.load import Table
+    from redgreenbench.reports.logs.table import Table
     from redgreenbench.reports.pairwise import AnswerPair, PairVerdict, Preference
     from redgreenbench.scorers.grading.evidence import Transcript
     from redgreenbench.scorers.pairwise import Pair
@@ -125,8 +125,8 @@ def _samples(
     from inspect_ai.log import read_eval_log, read_eval_log_samples
 
     from redgreenbench.evals.samples import is_external
-    from redgreenbench.reports.places import short
-    from redgreenbench.reports.reading import identity_of
+    from redgreenbench.reports.logs.addresses import short
+    from redgreenbench.reports.logs.reading import identity_of
     from redgreenbench.scorers.pairwise import replied
     from redgreenbench.tasks.parameters import names
 

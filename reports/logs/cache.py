@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from redgreenbench.evals.storage import cache_place, read_whole, write_whole
 from redgreenbench.evals.vocabulary import SUITE_VERSION
-from redgreenbench.reports.places import fingerprint
-from redgreenbench.reports.reading import LogInfo, Part
+from redgreenbench.reports.logs.addresses import fingerprint
+from redgreenbench.reports.logs.reading import LogInfo, Part
 
 __all__ = ["SCHEMA", "cache_folder", "cached", "keep", "read_entry", "write_entry"]
 

@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.sharding import without_merged
-from redgreenbench.reports.cache import cached, keep
-from redgreenbench.reports.places import Unreachable, files_of, fingerprint, short
-from redgreenbench.reports.reading import FAILED, IDENTITY, Foreign, LogInfo, Part, read_log
+from redgreenbench.reports.logs.cache import cached, keep
+from redgreenbench.reports.logs.addresses import Unreachable, files_of, fingerprint, short
+from redgreenbench.reports.logs.reading import FAILED, IDENTITY, Foreign, LogInfo, Part, read_log
 
 __all__ = ["COLUMNS", "Skipped", "Table", "load"]
 

@@ -24,7 +24,7 @@ from inspect_ai.log import (
 from inspect_ai.scorer import Score
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION, UNSCORED, Arm
-from redgreenbench.reports.places import short
+from redgreenbench.reports.logs.addresses import short
 
 __all__ = [
     "FAILED",
