@@ -17,7 +17,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalSample
 
 READ = {
     "samples_df": "from inspect_ai.analysis import samples_df as f; run = lambda p: f(p, quiet=True)",
@@ -25,6 +31,7 @@ READ = {
     "load, filling the cache": "from redgreenbench.reports.logs.table import load as f; run = lambda p: f([p])",
     "load, warm": "from redgreenbench.reports.logs.table import load as f; run = lambda p: f([p])",
 }
+_BEGAN, _RUN = datetime(2026, 11, 1, 10, tzinfo=UTC), timedelta(hours=1)
 PROBE = """
 import json, resource, sys, time
 {code}
@@ -34,8 +41,11 @@ print(json.dumps([time.process_time() - start, resource.getrusage(resource.RUSAG
 """
 
 
-def generate(folder: Path, logs: int, samples: int) -> None:
-    """Writes ``logs`` logs of ``samples`` samples each: 3 epochs of pressures and arms, a model and arm a log."""
+def generate(folder: Path, logs: int, samples: int, edited: bool = False) -> None:
+    """Writes ``logs`` logs of ``samples`` samples each: 3 epochs of pressures and arms, a model and arm a log.
+
+    They look as a run wrote them entry by entry; with ``edited`` as one that was written again as a whole.
+    """
     from inspect_ai import eval as run_eval
     from inspect_ai.log import read_eval_log, write_eval_log
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
@@ -63,28 +73,65 @@ def generate(folder: Path, logs: int, samples: int) -> None:
     for number in range(logs):
         arm = ("red", "placebo", "green")[number % 3]
         mine = [sample for sample in known if sample.metadata["arm"] == arm]
-        log = template.model_copy(deep=False)
+        log = template.model_copy()
         log.eval = template.eval.model_copy(deep=True)
         log.eval.model = f"mockllm/model-{number // 3 % models}"
         log.eval.eval_id = f"eval{number:04}"
-        log.samples = []
-        for index in range(samples):
-            sample = mine[index % len(mine)].model_copy(deep=True)
-            sample.epoch = 1 + index // len(mine)
-            sample.uuid = f"u{number}-{index}"
-            # inspect keeps usage by model; the scripted one stands for all.
-            (usage,) = sample.model_usage.values()
-            sample.model_usage = {log.eval.model: usage}
-            for name, score in (sample.scores or {}).items():
-                if name.endswith("act") and isinstance(score.value, dict):
-                    score.value = {
-                        k: v if v != v else float(random.random() < 0.3 + 0.2 * (number % 3))  # type: ignore[operator]
-                        for k, v in score.value.items()
-                    }
-            log.samples.append(sample)
+        log.stats = template.stats.model_copy(
+            update={"started_at": _BEGAN.isoformat(), "completed_at": (_BEGAN + _RUN).isoformat()}
+        )
+        log.samples = [
+            _another(mine[index % len(mine)], log.eval.model, f"u{number}-{index}", 1 + index // len(mine), number % 3)
+            for index in range(samples)
+        ]
         log.eval.config.epochs = max(s.epoch for s in log.samples)
         log.eval.config.limit = 1  # nothing beyond what is written was planned
-        write_eval_log(log, str(folder / f"{number:02}-{arm}.eval"))
+        file = folder / f"{number:02}-{arm}.eval"
+        write_eval_log(log, str(file))
+        if not edited:
+            spread(file)
+
+
+def _another(sample: EvalSample, model: str, uuid: str, epoch: int, arm: int) -> EvalSample:
+    """The same sample of another model and epoch, with values of its own."""
+    scores = {}
+    for name, score in (sample.scores or {}).items():
+        scores[name] = score
+        if name.endswith("act") and isinstance(score.value, dict):
+            drawn = {k: v if v != v else float(random.random() < 0.3 + 0.2 * arm) for k, v in score.value.items()}
+            scores[name] = score.model_copy(update={"value": drawn})
+    # inspect keeps usage by model; the scripted one stands for all.
+    (usage,) = sample.model_usage.values()
+    return sample.model_copy(
+        update={"epoch": epoch, "uuid": uuid, "model_usage": {model: usage}, "scores": scores}
+    )
+
+
+def spread(file: Path) -> None:
+    """Dates a log's entries over its run, as those of a run are that nobody touched afterwards."""
+    with zipfile.ZipFile(file, "a") as log:
+        entries = log.infolist()
+        for place, entry in enumerate(entries):
+            entry.date_time = (_BEGAN + _RUN * place / len(entries)).timetuple()[:6]
+        log.comment = b""  # so that the table of entries is written again
+
+
+def grow(source: Path, folder: Path, times: int) -> None:
+    """Writes each log of ``source`` with its samples in ``times`` as many epochs, as summaries alone: all that is read."""
+    import inspect_ai.log  # noqa: F401 - teaches zipfile its compression
+
+    folder.mkdir(parents=True)
+    for file in sorted(source.glob("*.eval")):
+        with zipfile.ZipFile(file) as log:
+            header, known = (json.loads(log.read(name)) for name in ("header.json", "summaries.json"))
+        epochs = header["eval"]["config"]["epochs"]
+        header["eval"]["config"]["epochs"] = times * epochs
+        with zipfile.ZipFile(folder / file.name, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as log:
+            log.writestr("_journal/start.json", json.dumps({"version": 2, "eval": header["eval"], "plan": header["plan"]}))
+            more = [one | {"epoch": one["epoch"] + epochs * time} for time in range(times) for one in known]
+            log.writestr("summaries.json", json.dumps(more))
+            log.writestr("header.json", json.dumps(header))
+        spread(folder / file.name)
 
 
 def measured(name: str, folder: Path, environment: dict[str, str]) -> list[float]:
