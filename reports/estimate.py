@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -142,6 +143,9 @@ class Estimate:
         return sorted(mine, key=lambda one: (-abs(one[1]), one[0]))
 
 
+_SHOWN = tuple(one.name for one in fields(Estimate) if one.name not in ("subject", "scenarios", "answer"))
+
+
 @dataclass(frozen=True)
 class Frame:
     """All estimates of some logs.
@@ -158,9 +162,11 @@ class Frame:
 
     @cached_property
     def _by_metric(self) -> dict[tuple[Subject, str], list[Estimate]]:
+        """Rows by subject and metric; under no metric, all of the subject's."""
         found: dict[tuple[Subject, str], list[Estimate]] = {}
         for one in self.estimates:
             found.setdefault((one.subject, one.metric), []).append(one)
+            found.setdefault((one.subject, ""), []).append(one)
         return found
 
     @cached_property
@@ -180,7 +186,7 @@ class Frame:
 
     def where(self, **columns: object) -> Iterator[Estimate]:
         """Rows with these values in these columns."""
-        subject, metric = columns.get("subject"), columns.get("metric")
+        subject, metric = columns.get("subject"), columns.get("metric", "")
         rows: Sequence[Estimate] = self.estimates
         if isinstance(subject, Subject) and isinstance(metric, str):
             # Looking through all rows for each cell of a table would take longer than making them.
@@ -236,10 +242,8 @@ class Frame:
         """The frame for CSV, JSON and Parquet: columns as in `Estimate`, the subject's four apart."""
         records: list[dict[str, Any]] = []
         for one in self.estimates:
-            record = asdict(one) | {"missing": one.missing}
-            subject = record.pop("subject")
-            del record["scenarios"], record["answer"]
-            records.append(dict(zip(SUBJECT, subject, strict=True)) | record)
+            record = dict(zip(SUBJECT, one.subject, strict=True))
+            records.append(record | {name: getattr(one, name) for name in _SHOWN} | {"missing": one.missing})
         return pd.DataFrame(records)
 
 
@@ -535,7 +539,7 @@ def slice_of(
             yield Estimate(
                 subject, name, MEAN, slice, arm, value=rate.value, low=rate.low, high=rate.high,
                 n=rate.scenarios, answers=rate.rows, passed=rate.passed, lost=gone, unrun=int(unrun.get(arm, 0)),
-                scenarios=_pairs(mine.groupby("scenario", sort=True)["value"].mean()),
+                scenarios=rate.means,
             )  # fmt: skip
         elif gone:
             yield Estimate(
@@ -545,10 +549,6 @@ def slice_of(
     for head in heads:
         if len(by_arm[base]) and len(by_arm[head]):
             yield differences_of(subject, name, values, base, head, slice, flips, seed)
-
-
-def _pairs(by_scenario: pd.Series[float]) -> tuple[tuple[str, float], ...]:
-    return tuple(zip(map(str, by_scenario.index), map(float, by_scenario), strict=True))
 
 
 def differences_of(
@@ -575,11 +575,11 @@ def differences_of(
     """
     changes = scenario_differences(values, base, head)
     effect = effect_of(changes, seed=seed, flips=flips)
-    of_head = values.loc[values["arm"].eq(head), "scenario"]
-    cells = of_head[of_head.isin(changes.index)].value_counts()
+    places = changes.index.get_indexer(values.loc[values["arm"].eq(head), "scenario"])
+    answers = np.bincount(places[places >= 0])
     return Estimate(
         subject, name, DIFFERENCE, slice, head, base, value=effect.value, low=effect.low, high=effect.high,
-        n=effect.scenarios, answers=int(cells.sum()), p=effect.p, p_sign_flip=effect.p_sign_flip,
-        detectable=effect.mde, scenarios=_pairs(changes),
-        answer=1 / int(cells.min()) if len(cells) else math.nan,
+        n=effect.scenarios, answers=int(answers.sum()), p=effect.p, p_sign_flip=effect.p_sign_flip,
+        detectable=effect.mde, scenarios=tuple(zip(map(str, changes.index), map(float, changes), strict=True)),
+        answer=1 / int(answers.min()) if len(answers) else math.nan,
     )  # fmt: skip

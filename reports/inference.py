@@ -171,13 +171,15 @@ def effect_of(
         if not values.any():
             return Effect(0.0, math.nan, math.nan, 1.0, 1.0, math.nan, count)
         values = _one_unchanged(values)
-    test = stats.ttest_1samp(values, 0.0)
-    interval = test.confidence_interval(level)
+    # scipy's `ttest_1samp`, which tests compare this with, checks its input for a millisecond at each call.
+    error = float(values.std(ddof=1)) / math.sqrt(count)
+    half = float(special.stdtrit(count - 1, 0.5 + level / 2)) * error
+    shift = float(values.mean())
     return Effect(
         value=mean,
-        low=float(interval.low),
-        high=float(interval.high),
-        p=float(test.pvalue),
+        low=shift - half,
+        high=shift + half,
+        p=float(2 * special.stdtr(count - 1, -abs(shift) / error)),
         p_sign_flip=sign_flip(values, seed) if flips else math.nan,
         mde=minimum_detectable_effect(values),
         scenarios=count,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 from statsmodels.regression.linear_model import OLS
 
 from redgreenbench.reports.inference import alike
-from redgreenbench.reports.intervals import Rate, side_by_side
+from redgreenbench.reports.intervals import Rate, scenario_means, side_by_side
 
 __all__ = ["Pooled", "Ratio", "amount", "cluster_robust", "ratio_of_means"]
 
@@ -96,8 +96,9 @@ def ratio_of_means(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
         head: The arm that is divided.
         level: Confidence level.
     """
-    both = side_by_side(frame, base, head, ["scenario"]).dropna()
-    b, a = (both[arm].to_numpy(float) for arm in (base, head))
+    of_base, of_head = (scenario_means(frame[frame["arm"].eq(arm)]) for arm in (base, head))
+    common = of_base.index.intersection(of_head.index)
+    b, a = of_base[common].to_numpy(float), of_head[common].to_numpy(float)
     count = len(a)
     if not count or b.mean() == 0:
         return Ratio(math.nan, math.nan, math.nan)
@@ -105,7 +106,7 @@ def ratio_of_means(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
     if count < 2:
         return Ratio(value, math.nan, math.nan)
     ((vaa, vab), (_, vbb)) = np.cov(a, b) / count
-    t = float(stats.t.ppf(0.5 + level / 2, count - 1))
+    t = float(special.stdtrit(count - 1, 0.5 + level / 2))
     # Roots of (mean a − r mean b)² = t² var(a − r b), a parabola in r that opens upwards where the base is not zero.
     square, linear, constant = (
         b.mean() ** 2 - t**2 * vbb,
@@ -132,9 +133,10 @@ def amount(frame: pd.DataFrame, level: float = 0.95) -> Rate:
     """
     if frame.empty:
         return Rate(math.nan, math.nan, math.nan, 0.0, 0, 0)
-    by_scenario = frame.groupby("scenario", sort=True)["value"].mean().to_numpy(float)
+    by_scenario = scenario_means(frame)
+    means = tuple(zip(map(str, by_scenario.index), map(float, by_scenario), strict=True))
     mean, total, count = float(by_scenario.mean()), float(frame["value"].sum()), len(by_scenario)
     if count < 2:
-        return Rate(mean, math.nan, math.nan, total, len(frame), count)
-    half = float(stats.t.ppf(0.5 + level / 2, count - 1) * by_scenario.std(ddof=1) / math.sqrt(count))
-    return Rate(mean, mean - half, mean + half, total, len(frame), count)
+        return Rate(mean, math.nan, math.nan, total, len(frame), count, means)
+    half = float(special.stdtrit(count - 1, 0.5 + level / 2) * by_scenario.std(ddof=1) / math.sqrt(count))
+    return Rate(mean, mean - half, mean + half, total, len(frame), count, means)
