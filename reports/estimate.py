@@ -13,12 +13,11 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
-from redgreenbench.reports.inference import Effect, drop, effect_of, pass_hat_k, scenario_differences
+from redgreenbench.reports.inference import Effect, drop, effect_of, paired, pass_hat_k
 from redgreenbench.reports.intervals import Rate, pass_rate
 from redgreenbench.reports.metrics import Metric, load_metrics, missing_of, rows_for, values_of, why_missing
 from redgreenbench.reports.robust import amount, ratio_of_means
@@ -424,9 +423,14 @@ class _Estimator:
                     name, metric, values[of.eq(one)], lost[gone.eq(one)], slice_name(**{column: one})
                 )
 
+    @cached_property
+    def _scenarios(self) -> pd.DataFrame:
+        """Document and split of each scenario."""
+        known = self.rows[["scenario", "document", "split"]].drop_duplicates("scenario").astype(object)
+        return known.set_index("scenario")
+
     def _labels(self, column: str) -> Callable[[pd.DataFrame], pd.Series[str]]:
-        known = self.rows[["scenario", column]].drop_duplicates("scenario").astype(object)
-        by_scenario = known.set_index("scenario")[column]
+        by_scenario = self._scenarios[column]
         return lambda part: part["scenario"].map(by_scenario)
 
     def _effect(self, effect: Effect, name: str, kind: str, slice: str, arm: str, base: str) -> Estimate:
@@ -479,6 +483,8 @@ class _Estimator:
         own = values["scenario"].str.partition("@")[0]
         for kind in ("private", "variant"):
             other = split.eq(kind)
+            if not other.any():
+                continue
             public = split.eq("public") & (own.isin(own[other]) if kind == "variant" else True)
             for arm in self.arms:
                 mine = values["arm"].eq(arm)
@@ -573,10 +579,8 @@ def differences_of(
         flips: Whether to do the sign-flip test.
         seed: For it.
     """
-    changes = scenario_differences(values, base, head)
+    changes, answers = paired(values, base, head)
     effect = effect_of(changes, seed=seed, flips=flips)
-    places = changes.index.get_indexer(values.loc[values["arm"].eq(head), "scenario"])
-    answers = np.bincount(places[places >= 0])
     return Estimate(
         subject, name, DIFFERENCE, slice, head, base, value=effect.value, low=effect.low, high=effect.high,
         n=effect.scenarios, answers=int(answers.sum()), p=effect.p, p_sign_flip=effect.p_sign_flip,

@@ -34,6 +34,7 @@ __all__ = [
     "interaction",
     "minimum_detectable_effect",
     "non_inferiority",
+    "paired",
     "pass_hat_k",
     "scenario_differences",
     "scenarios_needed",
@@ -103,17 +104,23 @@ def scenario_differences(frame: pd.DataFrame, base: str, head: str) -> pd.Series
     Returns:
         One value a scenario, indexed by scenario in sorted order; empty without pairs.
     """
+    return paired(frame, base, head)[0]
+
+
+def paired(frame: pd.DataFrame, base: str, head: str) -> tuple[pd.Series[float], np.ndarray]:
+    """`scenario_differences`, and how many answers of the head each of these scenarios has."""
     sums, counts, scenarios = _cells(frame, (base, head))
     with np.errstate(invalid="ignore", divide="ignore"):
         both = sums / counts
     per_cell = both[..., 1] - both[..., 0]
     per_scenario = _mean(_mean(per_cell, axis=2), axis=1)
-    paired = ~np.isnan(per_scenario)
+    there = ~np.isnan(per_scenario)
     used = both[~np.isnan(per_cell)]
     scale = float(np.abs(used).max()) if used.size else 0.0
     # A difference that is none must not be one by the rounding of a sum.
-    values = np.where(np.abs(per_scenario) > _TOLERANCE * scale, per_scenario, 0.0)[paired]
-    return pd.Series(values, pd.Index(scenarios[paired], name="scenario"))
+    values = np.where(np.abs(per_scenario) > _TOLERANCE * scale, per_scenario, 0.0)[there]
+    differences = pd.Series(values, pd.Index(scenarios[there], name="scenario"))
+    return differences, counts[..., 1].sum(axis=(1, 2))[there]
 
 
 def _cells(frame: pd.DataFrame, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -122,14 +129,15 @@ def _cells(frame: pd.DataFrame, arms: Sequence[str]) -> tuple[np.ndarray, np.nda
     The same by grouping and unstacking took most of a report's time.
     """
     arm = np.select([frame["arm"].to_numpy() == name for name in arms], range(len(arms)), -1)
-    mine = frame[arm >= 0]
+    mine = arm >= 0
     codes, kinds = zip(
-        *(pd.factorize(mine[by], sort=True) for by in ("scenario", "pressure", "epoch")), strict=True
+        *(pd.factorize(frame[by].to_numpy()[mine], sort=True) for by in ("scenario", "pressure", "epoch")),
+        strict=True,
     )
     shape = (*map(len, kinds), len(arms))
-    place = np.ravel_multi_index((*codes, arm[arm >= 0]), shape)
+    place = np.ravel_multi_index((*codes, arm[mine]), shape)
     size = math.prod(shape)
-    sums = np.bincount(place, mine["value"].to_numpy(float), size).reshape(shape)
+    sums = np.bincount(place, frame["value"].to_numpy(float)[mine], size).reshape(shape)
     return sums, np.bincount(place, minlength=size).reshape(shape), np.asarray(kinds[0], object)
 
 
@@ -375,11 +383,18 @@ def pass_hat_k(frame: pd.DataFrame, k: int) -> pd.Series[float]:
     if k < 1:
         raise ValueError(f"k is at least 1, not {k}")
 
-    grouped = frame.assign(passed=frame["value"] >= 0.5).groupby(["scenario", "pressure"])["passed"]
-    n, passes = grouped.size(), grouped.sum()
+    (scenario, names), (pressure, pressures) = (
+        pd.factorize(frame[by], sort=True) for by in ("scenario", "pressure")
+    )
+    shape = (len(names), len(pressures))
+    place = np.ravel_multi_index((scenario, pressure), shape)
+    n, passes = (
+        np.bincount(place, weights, math.prod(shape)).reshape(shape)
+        for weights in (None, frame["value"].to_numpy(float) >= 0.5)
+    )
     with np.errstate(invalid="ignore"):
-        rate = pd.Series(special.comb(passes, k) / special.comb(n, k), n.index).where(n >= k)
-    return rate.groupby("scenario", sort=True).mean()
+        rate = np.where(n >= k, special.comb(passes, k) / special.comb(n, k), np.nan)
+    return pd.Series(_mean(rate, axis=1), pd.Index(names, name="scenario"))
 
 
 def flip_rate(first: pd.DataFrame, second: pd.DataFrame) -> float:

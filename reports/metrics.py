@@ -168,7 +168,8 @@ def plain(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype(dict.fromkeys(texts, object)) if texts else rows
 
 
-def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
+def _samples(rows: pd.DataFrame, metric: Metric) -> np.ndarray:
+    """Which rows are of samples that count, as booleans."""
     posed, pressure = rows["control"].isna(), rows["pressure"]
     kinds: dict[str, Callable[[], pd.Series[bool]]] = {
         # A senior who is right changes what is right, so these samples have a metric of their own.
@@ -180,10 +181,10 @@ def _samples(rows: pd.DataFrame, metric: Metric) -> pd.Series[bool]:
         "all": lambda: rows["control"].ne(POSITIVE),
         "positive": lambda: rows["control"].eq(POSITIVE),
     }
-    chosen = kinds[metric.of]()
+    chosen = kinds[metric.of]().to_numpy(bool)
     for column, only in (("pack", metric.pack), ("document", metric.cut)):
         if only:
-            chosen = chosen & rows[column].eq(only)
+            chosen = chosen & rows[column].eq(only).to_numpy(bool)
     return chosen
 
 
@@ -218,14 +219,18 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
         rows: The tidy table of `redgreenbench.reports.logs.table.load`.
         metric: The metric.
     """
-    mine = rows["key"].eq(metric.key) & rows["scorer"].eq(metric.scorer)
+    of_scorer = rows["scorer"].eq(metric.scorer).to_numpy()
+    mine = of_scorer & rows["key"].eq(metric.key).to_numpy()
     columns = ["task", "model", "scenario", "pressure", "epoch", "arm", "value"]
     if not mine.any():
         return pd.DataFrame(columns=columns).astype({"value": float})
-    found = rows[mine & rows["status"].eq("scored")]
+    mine &= rows["status"].eq("scored").to_numpy()
     if metric.event is not None:
-        found = _restricted(found, rows[rows["key"].eq(metric.event) & rows["scorer"].eq(metric.scorer)])
-    found = plain(found.loc[_samples(found, metric), columns]).reset_index(drop=True)
+        found = _restricted(rows[mine], rows[of_scorer & rows["key"].eq(metric.event).to_numpy()])
+        found = found.loc[_samples(found, metric), columns]
+    else:
+        found = rows.loc[mine & _samples(rows, metric), columns]
+    found = plain(found).reset_index(drop=True)
     return found.assign(value=1 - found["value"]) if metric.complement else found
 
 
@@ -243,22 +248,24 @@ def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
 
     Unscored, failed and missing samples count; where the metric does not apply nothing is missing.
     """
-    scorer, key = rows["scorer"].eq(metric.scorer), rows["key"].eq(metric.key)
-    unscored = rows[scorer & rows["status"].eq("unscored") & (key | rows["key"].isna())]
-    failed = rows[rows["status"].isin(FAILED)]
+    status, failed = rows["status"], rows["status"].isin(FAILED).to_numpy()
+    scorer, key = rows["scorer"].eq(metric.scorer).to_numpy(), rows["key"].eq(metric.key).to_numpy()
+    unscored = status.eq("unscored").to_numpy() & scorer & (key | rows["key"].isna().to_numpy())
     columns = ["scenario", "pressure", "epoch", "arm", "status", "reason"]
-    if not len(failed) and not len(unscored):
+    if not failed.any() and not unscored.any():
         return pd.DataFrame(columns=columns)
     # What has no value is missing only from metrics that other answers to its scenario have.
-    asked = rows.loc[scorer & key, ["scenario", "status"]].drop_duplicates()
-    applies = set(asked.loc[asked["status"].ne("not_applicable"), "scenario"])
-    failed = failed[failed["scenario"].isin(applies)]
-    if metric.key.startswith("pattern:") and applies:
-        unscored = unscored[unscored["scenario"].isin(applies)]
+    asked = rows.loc[scorer & key, ["scenario", "status"]]
+    applies = set(asked.loc[asked["status"].ne("not_applicable").to_numpy(), "scenario"])
+    in_metric = rows["scenario"].isin(applies).to_numpy()
+    if not (metric.key.startswith("pattern:") and applies):
+        unscored &= ~rows["scenario"].isin(set(asked["scenario"]) - applies).to_numpy()
     else:
-        unscored = unscored[~unscored["scenario"].isin(set(asked["scenario"]) - applies)]
-    lost = pd.concat([unscored, failed]) if len(failed) else unscored
-    return plain(lost.loc[_samples(lost, metric), columns]).drop_duplicates().reset_index(drop=True)
+        unscored &= in_metric
+    chosen = _samples(rows, metric)
+    parts = [rows.loc[mine & chosen, columns] for mine in (unscored, failed & in_metric)]
+    lost = pd.concat(parts) if len(parts[1]) else parts[0]
+    return plain(lost).drop_duplicates().reset_index(drop=True)
 
 
 def why_missing(rows: pd.DataFrame, metric: Metric, lost: pd.DataFrame | None = None) -> str:
