@@ -164,7 +164,7 @@ def metric_named(name: str) -> Metric:
 
 def plain(rows: pd.DataFrame) -> pd.DataFrame:
     """Part of the tidy table with texts instead of categories, as grouping and joining want them."""
-    texts = [name for name in rows.columns if isinstance(rows[name].dtype, pd.CategoricalDtype)]
+    texts = [name for name, dtype in rows.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
     return rows.astype(dict.fromkeys(texts, object)) if texts else rows
 
 
@@ -188,6 +188,13 @@ def _samples(rows: pd.DataFrame, metric: Metric) -> np.ndarray:
     return chosen
 
 
+_NEEDED = [
+    "log", "task", "version", "model", "scenario", "pack", "pressure", "arm", "control", "document",
+    "epoch", "scorer", "key", "value", "status", "reason",
+]  # fmt: skip
+"""Columns that the functions of this module look at."""
+
+
 def rows_for(rows: pd.DataFrame) -> Callable[[Metric], pd.DataFrame]:
     """Splits the tidy table once, so that each metric is looked for among the rows that can matter to it alone.
 
@@ -196,7 +203,7 @@ def rows_for(rows: pd.DataFrame) -> Callable[[Metric], pd.DataFrame]:
         all functions of this module as good as the whole table, and many times quicker.
     """
     # Once for all metrics: a conversion of a small part costs as much as one of the whole.
-    rows = plain(rows)
+    rows = plain(rows[_NEEDED])
     places = rows.groupby(["scorer", rows["key"].fillna("")], sort=False).indices
     failed = np.flatnonzero(rows["status"].isin(FAILED))
 
@@ -222,8 +229,6 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     of_scorer = rows["scorer"].eq(metric.scorer).to_numpy()
     mine = of_scorer & rows["key"].eq(metric.key).to_numpy()
     columns = ["task", "model", "scenario", "pressure", "epoch", "arm", "value"]
-    if not mine.any():
-        return pd.DataFrame(columns=columns).astype({"value": float})
     mine &= rows["status"].eq("scored").to_numpy()
     if metric.event is not None:
         found = _restricted(rows[mine], rows[of_scorer & rows["key"].eq(metric.event).to_numpy()])
@@ -253,7 +258,7 @@ def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     unscored = status.eq("unscored").to_numpy() & scorer & (key | rows["key"].isna().to_numpy())
     columns = ["scenario", "pressure", "epoch", "arm", "status", "reason"]
     if not failed.any() and not unscored.any():
-        return pd.DataFrame(columns=columns)
+        return plain(rows.iloc[:0][columns])
     # What has no value is missing only from metrics that other answers to its scenario have.
     asked = rows.loc[scorer & key, ["scenario", "status"]]
     applies = set(asked.loc[asked["status"].ne("not_applicable").to_numpy(), "scenario"])

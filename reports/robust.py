@@ -97,8 +97,8 @@ def ratio_of_means(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
         level: Confidence level.
     """
     of_base, of_head = (scenario_means(frame[frame["arm"].eq(arm)]) for arm in (base, head))
-    common = of_base.index.intersection(of_head.index)
-    b, a = of_base[common].to_numpy(float), of_head[common].to_numpy(float)
+    a = of_head[of_head.index.isin(of_base.index)].to_numpy(float)
+    b = of_base[of_base.index.isin(of_head.index)].to_numpy(float)
     count = len(a)
     if not count or b.mean() == 0:
         return Ratio(math.nan, math.nan, math.nan)
