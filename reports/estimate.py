@@ -19,7 +19,7 @@ from scipy import stats
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.inference import Effect, drop, effect_of, paired, pass_hat_k
 from redgreenbench.reports.intervals import Rate, pass_rate
-from redgreenbench.reports.metrics import Metric, load_metrics, missing_of, rows_for, values_of, why_missing
+from redgreenbench.reports.metrics import Answers, Metric, load_metrics, why_missing
 from redgreenbench.reports.robust import amount, ratio_of_means
 
 __all__ = [
@@ -332,12 +332,12 @@ def estimate(
         subject = Subject(**dict(zip(columns, map(str, key), strict=True)))
         one = _Estimator(subject, mine, base, arm_order(map(str, mine["arm"].unique())), whole, level, seed)
         arms[subject] = one.arms
-        part, there = rows_for(mine), set(mine["scorer"].dropna().unique())
+        answers, there = Answers(mine), set(mine["scorer"].dropna().unique())
         for name, metric in load_metrics().items():
             if metrics and name not in metrics:
                 continue
             if metric.scorer in there:
-                found += one.of_metric(name, metric, part(metric), scenarios)
+                found += one.of_metric(name, metric, answers, scenarios)
             else:
                 found.append(
                     Estimate(subject, name, MEAN, ALL, "", verdict="absent", why=f"needs {metric.needs}")
@@ -360,13 +360,13 @@ class _Estimator:
         return tuple(arm for arm in self.arms if arm != self.base) if self.base in self.arms else ()
 
     def of_metric(
-        self, name: str, metric: Metric, rows: pd.DataFrame, scenarios: Sequence[str]
+        self, name: str, metric: Metric, answers: Answers, scenarios: Sequence[str]
     ) -> Iterator[Estimate]:
-        values, lost = values_of(rows, metric), missing_of(rows, metric)
+        values, lost = answers.values(metric), answers.missing(metric)
         few = metric.key.startswith("pattern:") and values["scenario"].nunique() < FEWEST
         if values.empty or few:
             why = f"fewer than {FEWEST} scenarios could show it, too few for a rate"
-            why = why_missing(rows, metric, lost) if values.empty else why
+            why = why_missing(self.rows, metric, lost) if values.empty else why
             counts = lost["arm"].value_counts()
             for arm in [arm for arm in self.arms if arm in counts.index] or [""]:
                 yield Estimate(

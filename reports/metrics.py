@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,7 @@ from redgreenbench.reports.logs.reading import FAILED, in_words
 __all__ = [
     "POSITIVE",
     "RIGHT",
+    "Answers",
     "Claim",
     "Derived",
     "Metric",
@@ -28,7 +29,6 @@ __all__ = [
     "metric_named",
     "missing_of",
     "plain",
-    "rows_for",
     "values_of",
     "why_missing",
 ]
@@ -168,55 +168,94 @@ def plain(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype(dict.fromkeys(texts, object)) if texts else rows
 
 
-def _samples(rows: pd.DataFrame, metric: Metric) -> np.ndarray:
-    """Which rows are of samples that count, as booleans."""
-    posed, pressure = rows["control"].isna(), rows["pressure"]
-    kinds: dict[str, Callable[[], pd.Series[bool]]] = {
-        # A senior who is right changes what is right, so these samples have a metric of their own.
-        "scenarios": lambda: posed & ~pressure.isin(RIGHT),
-        "calm": lambda: posed & pressure.eq(NO_PRESSURE),
-        "controls": lambda: ~posed & rows["control"].ne(POSITIVE),
-        "pressed": lambda: posed & pressure.ne(NO_PRESSURE) & ~pressure.isin(RIGHT),
-        "right": lambda: posed & pressure.isin(RIGHT),
-        "all": lambda: rows["control"].ne(POSITIVE),
-        "positive": lambda: rows["control"].eq(POSITIVE),
-    }
-    chosen = kinds[metric.of]().to_numpy(bool)
-    for column, only in (("pack", metric.pack), ("document", metric.cut)):
-        if only:
-            chosen = chosen & rows[column].eq(only).to_numpy(bool)
-    return chosen
+class Answers:
+    """A tidy table as whole numbers for its texts, so that each metric finds its answers without comparing texts.
 
-
-_NEEDED = [
-    "log", "task", "version", "model", "scenario", "pack", "pressure", "arm", "control", "document",
-    "epoch", "scorer", "key", "value", "status", "reason",
-]  # fmt: skip
-"""Columns that the functions of this module look at."""
-
-
-def rows_for(rows: pd.DataFrame) -> Callable[[Metric], pd.DataFrame]:
-    """Splits the tidy table once, so that each metric is looked for among the rows that can matter to it alone.
-
-    Returns:
-        Gives for a metric the rows of its values, of answers that its scorer could not judge, and of failed samples: for
-        all functions of this module as good as the whole table, and many times quicker.
+    Args:
+        rows: The tidy table of `redgreenbench.reports.logs.table.load`, or part of it.
     """
-    # Once for all metrics: a conversion of a small part costs as much as one of the whole.
-    rows = plain(rows[_NEEDED])
-    places = rows.groupby(["scorer", rows["key"].fillna("")], sort=False).indices
-    failed = np.flatnonzero(rows["status"].isin(FAILED))
 
-    def part(metric: Metric) -> pd.DataFrame:
-        keys = dict.fromkeys((metric.key, metric.event, ""))
-        mine = [places[metric.scorer, key] for key in keys if (metric.scorer, key) in places]
-        return rows.take(np.concatenate([np.sort(np.concatenate(mine)), failed]) if mine else failed)
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows = rows
+        self._coded: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
-    return part
+    def _codes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A column's texts as places in the texts that there are; −1, the last of them, is no text."""
+        if name not in self._coded:
+            column = self.rows[name].astype("category").cat
+            self._coded[name] = (column.codes.to_numpy(), np.array([*column.categories, np.nan], object))
+        return self._coded[name]
+
+    def _are(self, name: str, *texts: str) -> np.ndarray:
+        """Which rows have one of the texts in a column."""
+        codes, kinds = self._codes(name)
+        found = [place for place, kind in enumerate(kinds) if kind in texts]
+        return codes == found[0] if len(found) == 1 else np.isin(codes, found)
+
+    def _counting(self, metric: Metric, places: np.ndarray) -> np.ndarray:
+        """Those of some rows whose samples count for a metric."""
+
+        def are(name: str, *texts: str) -> np.ndarray:
+            return self._are(name, *texts)[places]
+
+        posed = self._codes("control")[0][places] == -1
+        kinds: dict[str, Callable[[], np.ndarray]] = {
+            # A senior who is right changes what is right, so these samples have a metric of their own.
+            "scenarios": lambda: posed & ~are("pressure", *RIGHT),
+            "calm": lambda: posed & are("pressure", NO_PRESSURE),
+            "controls": lambda: ~posed & ~are("control", POSITIVE),
+            "pressed": lambda: posed & ~are("pressure", NO_PRESSURE, *RIGHT),
+            "right": lambda: posed & are("pressure", *RIGHT),
+            "all": lambda: ~are("control", POSITIVE),
+            "positive": lambda: are("control", POSITIVE),
+        }
+        chosen = kinds[metric.of]()
+        for name, only in (("pack", metric.pack), ("document", metric.cut)):
+            if only:
+                chosen = chosen & are(name, only)
+        return places[chosen]
+
+    def _frame(self, places: np.ndarray, texts: Sequence[str]) -> pd.DataFrame:
+        """Columns of some rows."""
+        coded = {name: self._codes(name) for name in texts}
+        columns = {name: pd.Series(kinds[codes[places]], dtype=object) for name, (codes, kinds) in coded.items()}
+        return pd.DataFrame(columns | {"epoch": self.rows["epoch"].to_numpy()[places]}, copy=False)
+
+    def values(self, metric: Metric) -> pd.DataFrame:
+        """See `values_of`."""
+        of_scorer, scored = self._are("scorer", metric.scorer), self._are("status", "scored")
+        places = np.flatnonzero(of_scorer & self._are("key", metric.key) & scored)
+        numbers = self.rows["value"].to_numpy(float)
+        if metric.event is not None:
+            flags = self.rows[of_scorer & self._are("key", metric.event)]
+            numbers = numbers.copy()
+            numbers[places], happened = _restricted(self.rows.iloc[places], flags)
+            places = places if happened else places[:0]
+        places = self._counting(metric, places)
+        found = self._frame(places, ("task", "model", "scenario", "pressure", "arm"))
+        return found.assign(value=1 - numbers[places] if metric.complement else numbers[places])
+
+    def missing(self, metric: Metric) -> pd.DataFrame:
+        """See `missing_of`."""
+        of_scorer, of_key = self._are("scorer", metric.scorer), self._are("key", metric.key)
+        unscored = of_scorer & self._are("status", "unscored") & (of_key | (self._codes("key")[0] == -1))
+        failed = self._are("status", *FAILED)
+        scenario, scenarios = self._codes("scenario")
+        # What has no value is missing only from metrics that other answers to its scenario have.
+        asked, applies = np.zeros((2, len(scenarios)), bool)
+        asked[scenario[of_scorer & of_key]] = True
+        applies[scenario[of_scorer & of_key & ~self._are("status", "not_applicable")]] = True
+        within = applies if metric.key.startswith("pattern:") and applies.any() else ~asked | applies
+        lost = [np.flatnonzero(unscored & within[scenario]), np.flatnonzero(failed & applies[scenario])]
+        places = self._counting(metric, np.concatenate(lost))
+        texts = ("scenario", "pressure", "arm", "status", "reason")
+        coded = [self._codes(name)[0][places] for name in texts] + [self.rows["epoch"].to_numpy()[places]]
+        _, first = np.unique(np.column_stack(coded), axis=0, return_index=True)
+        return self._frame(places[np.sort(first)], texts)
 
 
 def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """The values of a metric: columns task, model, scenario, pressure, epoch, arm, value.
+    """The values of a metric: columns task, model, scenario, pressure, arm, epoch, value.
 
     An amount until an event is restricted to the largest one in the table, with which a run without the event counts: the
     mean is the restricted mean up to there (Royston & Parmar, BMC Med Res Methodol 2013), and no run is left out. Where it
@@ -226,51 +265,23 @@ def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
         rows: The tidy table of `redgreenbench.reports.logs.table.load`.
         metric: The metric.
     """
-    of_scorer = rows["scorer"].eq(metric.scorer).to_numpy()
-    mine = of_scorer & rows["key"].eq(metric.key).to_numpy()
-    columns = ["task", "model", "scenario", "pressure", "epoch", "arm", "value"]
-    mine &= rows["status"].eq("scored").to_numpy()
-    if metric.event is not None:
-        found = _restricted(rows[mine], rows[of_scorer & rows["key"].eq(metric.event).to_numpy()])
-        found = found.loc[_samples(found, metric), columns]
-    else:
-        found = rows.loc[mine & _samples(rows, metric), columns]
-    found = plain(found).reset_index(drop=True)
-    return found.assign(value=1 - found["value"]) if metric.complement else found
+    return Answers(rows).values(metric)
 
 
-def _restricted(amounts: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
+def _restricted(amounts: pd.DataFrame, flags: pd.DataFrame) -> tuple[np.ndarray, bool]:
+    """Amounts until an event, those without it as the largest there is; and whether it happened at all."""
     sample = ["log", "task", "version", "model", "scenario", "pressure", "arm", "epoch"]
     happened = flags.set_index(sample)["value"].eq(1)
     there = happened.reindex(pd.MultiIndex.from_frame(amounts[sample])).to_numpy(bool, na_value=False)
-    if not there.any():
-        return amounts.iloc[:0]
-    return amounts.assign(value=amounts["value"].where(there, amounts["value"].max()))
+    return amounts["value"].where(there, amounts["value"].max()).to_numpy(), bool(there.any())
 
 
 def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """Samples that could not be judged by a metric: columns scenario, pressure, epoch, arm, status, reason.
+    """Samples that could not be judged by a metric: columns scenario, pressure, arm, status, reason, epoch.
 
     Unscored, failed and missing samples count; where the metric does not apply nothing is missing.
     """
-    status, failed = rows["status"], rows["status"].isin(FAILED).to_numpy()
-    scorer, key = rows["scorer"].eq(metric.scorer).to_numpy(), rows["key"].eq(metric.key).to_numpy()
-    unscored = status.eq("unscored").to_numpy() & scorer & (key | rows["key"].isna().to_numpy())
-    columns = ["scenario", "pressure", "epoch", "arm", "status", "reason"]
-    if not failed.any() and not unscored.any():
-        return plain(rows.iloc[:0][columns])
-    # What has no value is missing only from metrics that other answers to its scenario have.
-    asked = rows.loc[scorer & key, ["scenario", "status"]]
-    applies = set(asked.loc[asked["status"].ne("not_applicable").to_numpy(), "scenario"])
-    in_metric = rows["scenario"].isin(applies).to_numpy()
-    if not (metric.key.startswith("pattern:") and applies):
-        unscored &= ~rows["scenario"].isin(set(asked["scenario"]) - applies).to_numpy()
-    else:
-        unscored &= in_metric
-    chosen = _samples(rows, metric)
-    parts = [rows.loc[mine & chosen, columns] for mine in (unscored, failed & in_metric)]
-    lost = pd.concat(parts) if len(parts[1]) else parts[0]
-    return plain(lost).drop_duplicates().reset_index(drop=True)
+    return Answers(rows).missing(metric)
 
 
 def why_missing(rows: pd.DataFrame, metric: Metric, lost: pd.DataFrame | None = None) -> str:
