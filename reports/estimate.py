@@ -13,14 +13,15 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.inference import Effect, drop, effect_of, paired, pass_hat_k
-from redgreenbench.reports.intervals import Rate, pass_rate
+from redgreenbench.reports.intervals import Cells, Rate, pass_rate, share
 from redgreenbench.reports.metrics import Answers, Metric, load_metrics, why_missing
-from redgreenbench.reports.robust import amount, ratio_of_means
+from redgreenbench.reports.robust import amount_of, ratio
 
 __all__ = [
     "ALL",
@@ -300,9 +301,9 @@ def slice_name(**conditions: str) -> str:
     return ",".join(f"{name}={value}" for name, value in conditions.items() if value != ALL) or ALL
 
 
-def rate_of(values: pd.DataFrame, metric: Metric, level: float = 0.95) -> Rate:
-    """The mean of a metric's values with the interval of its scale."""
-    return pass_rate(values, level) if metric.scale == "share" else amount(values, level)
+def rate_of(cells: Cells, arm: str, metric: Metric, level: float = 0.95) -> Rate:
+    """The mean of an arm's values with the interval of the metric's scale."""
+    return (share if metric.scale == "share" else amount_of)(*cells.by_scenario(arm), level)
 
 
 def estimate(
@@ -373,7 +374,8 @@ class _Estimator:
                     self.subject, name, MEAN, ALL, arm, lost=int(counts.get(arm, 0)), verdict="absent", why=why
                 )  # fmt: skip
             return
-        yield from self.of_slice(name, metric, values, lost, ALL)
+        cells = Cells.of(values, self.arms)
+        yield from self.of_slice(name, metric, cells, lost, ALL)
         for scenario in scenarios:
             mine = values[values["scenario"].eq(scenario)]
             for head in self.heads:
@@ -386,42 +388,45 @@ class _Estimator:
                         value=-metric.sign * gone, n=1, answers=len(mine), p=p,
                     )  # fmt: skip
         if self.whole:
-            yield from self._ratios(name, values)
+            yield from self._ratios(name, cells)
             if metric.family == "headline":
-                yield from self._parts(name, metric, values, lost)
+                yield from self._parts(name, metric, cells, lost)
             if metric.family == "headline" and metric.of == "scenarios":
-                yield from self._pressed(name, values)
-                yield from self._reliable(name, values)
+                yield from self._pressed(name, cells)
+                yield from self._reliable(name, values, cells)
                 yield from self._gaps(name, values)
 
     def of_slice(
-        self, name: str, metric: Metric, values: pd.DataFrame, lost: pd.DataFrame, slice: str
+        self, name: str, metric: Metric, cells: Cells, lost: pd.DataFrame, slice: str
     ) -> Iterator[Estimate]:
         yield from slice_of(
-            self.subject, name, metric, values, lost, slice, self.arms, self.base, self.level, self.seed,
+            self.subject, name, metric, cells, lost, slice, self.base, self.level, self.seed,
             flips=slice == ALL and (metric.family == "headline" or not self.whole),
         )  # fmt: skip
 
-    def _ratios(self, name: str, values: pd.DataFrame) -> Iterator[Estimate]:
-        there = set(values["arm"])
+    def _ratios(self, name: str, cells: Cells) -> Iterator[Estimate]:
+        there = dict(zip(cells.arms, cells.counts.any(axis=(0, 1, 2)), strict=True))
         for head in self.heads:
-            if {self.base, head} <= there:
-                ratio = ratio_of_means(values, self.base, head)
+            if there[self.base] and there[head]:
+                of = ratio(cells, self.base, head)
                 yield Estimate(
-                    self.subject, name, RATIO, ALL, head, self.base, value=ratio.value, low=ratio.low, high=ratio.high
+                    self.subject, name, RATIO, ALL, head, self.base, value=of.value, low=of.low, high=of.high
                 )  # fmt: skip
 
     def _parts(
-        self, name: str, metric: Metric, values: pd.DataFrame, lost: pd.DataFrame
+        self, name: str, metric: Metric, cells: Cells, lost: pd.DataFrame
     ) -> Iterator[Estimate]:
-        """The metric by pressure, and where there are several by document and split."""
-        for column in ("pressure", "document"):
-            label = (lambda part: part["pressure"]) if column == "pressure" else self._labels(column)
-            of, gone = label(values), label(lost)
-            for one in sorted(map(str, of.dropna().unique())) if of.nunique() > 1 else ():
-                yield from self.of_slice(
-                    name, metric, values[of.eq(one)], lost[gone.eq(one)], slice_name(**{column: one})
-                )
+        """The metric by pressure, and by document where there are several."""
+        for place, one in enumerate(cells.pressures) if len(cells.pressures) > 1 else ():
+            gone = lost[lost["pressure"].eq(one)] if len(lost) else lost
+            part = cells.where(pressure=place)
+            yield from self.of_slice(name, metric, part, gone, slice_name(pressure=str(one)))
+        of = self._scenarios["document"].reindex(cells.scenarios)
+        documents = sorted(map(str, of.dropna().unique()))
+        for one in documents if len(documents) > 1 else ():
+            gone = lost[self._labels("document")(lost).eq(one)] if len(lost) else lost
+            part = cells.where(scenarios=of.eq(one).to_numpy(bool))
+            yield from self.of_slice(name, metric, part, gone, slice_name(document=one))
 
     @cached_property
     def _scenarios(self) -> pd.DataFrame:
@@ -439,17 +444,18 @@ class _Estimator:
             n=effect.scenarios, p=effect.p, detectable=effect.mde,
         )  # fmt: skip
 
-    def _pressed(self, name: str, values: pd.DataFrame) -> Iterator[Estimate]:
+    def _pressed(self, name: str, cells: Cells) -> Iterator[Estimate]:
         """Each arm's value under a pressure less the value without, and how that differs from the base."""
-        pressures = sorted(set(map(str, values["pressure"])) - {NO_PRESSURE})
         # The same as `erosion` and `interaction`, which average the answers again at every call.
-        cells = values.groupby(["scenario", "arm", "pressure"])["value"].mean().unstack(["arm", "pressure"])
-        cells = cells.reindex(columns=pd.MultiIndex.from_product([self.arms, [NO_PRESSURE, *pressures]]))
-        for pressure in pressures:
-            eroded = {arm: cells[arm, pressure] - cells[arm, NO_PRESSURE] for arm in self.arms}
-            if not any(series.notna().any() for series in eroded.values()):
+        with np.errstate(invalid="ignore"):
+            means = cells.sums.sum(axis=2) / cells.counts.sum(axis=2)
+        calm = means[:, cells.pressures == NO_PRESSURE]
+        for place, pressure in enumerate(cells.pressures):
+            differences = means[:, place] - calm[:, 0] if calm.shape[1] else means[:, place] * math.nan
+            if pressure == NO_PRESSURE or np.isnan(differences).all():
                 continue
-            slice = slice_name(pressure=pressure)
+            eroded = {arm: pd.Series(differences[:, i]) for i, arm in enumerate(cells.arms)}
+            slice = slice_name(pressure=str(pressure))
             for arm, series in eroded.items():
                 effect = effect_of(series.dropna(), flips=False)
                 yield self._effect(effect, name, EROSION, slice, arm, NO_PRESSURE)
@@ -457,12 +463,12 @@ class _Estimator:
                 effect = effect_of((eroded[arm] - eroded[self.base]).dropna(), flips=False)
                 yield self._effect(effect, name, INTERACTION, slice, arm, self.base)
 
-    def _reliable(self, name: str, values: pd.DataFrame) -> Iterator[Estimate]:
+    def _reliable(self, name: str, values: pd.DataFrame, cells: Cells) -> Iterator[Estimate]:
         """pass^k of each arm, where any was asked twice."""
         found = []
-        for arm in self.arms:
+        asked = cells.counts.sum(axis=2).max(axis=(0, 1))
+        for arm, most in zip(cells.arms, asked, strict=True):
             mine = values[values["arm"].eq(arm)]
-            most = mine.groupby(["scenario", "pressure"]).size().max() if len(mine) else 0
             for k in (k for k in _KS if k <= most):
                 rate = pass_hat_k(mine, k).dropna()
                 mean = float(rate.mean()) if len(rate) else math.nan
@@ -510,10 +516,9 @@ def slice_of(
     subject: Subject,
     name: str,
     metric: Metric,
-    values: pd.DataFrame,
+    cells: Cells,
     lost: pd.DataFrame,
     slice: str,
-    arms: Sequence[str],
     base: str,
     level: float = 0.95,
     seed: int = 0,
@@ -525,23 +530,21 @@ def slice_of(
         subject: Whose answers.
         name: Id of the metric.
         metric: The metric.
-        values: Its values there.
+        cells: Its values there.
         lost: What could not be judged there, as `missing_of` gives it.
         slice: Name of the slice.
-        arms: The arms.
         base: The arm that others are compared with.
         level: Confidence level of the means' intervals.
         seed: For sign-flip tests.
         flips: Whether to do them; they take most of the time.
     """
-    heads = [arm for arm in arms if arm != base] if base in arms else []
-    counts = lost["arm"].value_counts()
-    unrun = lost.loc[lost["status"].eq("missing"), "arm"].value_counts()
-    by_arm = {arm: values[values["arm"].eq(arm)] for arm in arms}
-    for arm, mine in by_arm.items():
+    heads = [arm for arm in cells.arms if arm != base] if base in cells.arms else []
+    counts = lost["arm"].value_counts() if len(lost) else {}
+    unrun = lost.loc[lost["status"].eq("missing"), "arm"].value_counts() if len(lost) else {}
+    there = {arm: rate_of(cells, arm, metric, level) for arm in cells.arms}
+    for arm, rate in there.items():
         gone = int(counts.get(arm, 0))
-        if len(mine):
-            rate = rate_of(mine, metric, level)
+        if rate.rows:
             yield Estimate(
                 subject, name, MEAN, slice, arm, value=rate.value, low=rate.low, high=rate.high,
                 n=rate.scenarios, answers=rate.rows, passed=rate.passed, lost=gone, unrun=int(unrun.get(arm, 0)),
@@ -553,14 +556,14 @@ def slice_of(
                 why="none could be judged",
             )  # fmt: skip
     for head in heads:
-        if len(by_arm[base]) and len(by_arm[head]):
-            yield differences_of(subject, name, values, base, head, slice, flips, seed)
+        if there[base].rows and there[head].rows:
+            yield differences_of(subject, name, cells, base, head, slice, flips, seed)
 
 
 def differences_of(
     subject: Subject,
     name: str,
-    values: pd.DataFrame,
+    cells: Cells,
     base: str,
     head: str,
     slice: str = ALL,
@@ -572,14 +575,14 @@ def differences_of(
     Args:
         subject: Whose answers.
         name: Id of the metric.
-        values: Its values.
+        cells: Its values.
         base: The arm to compare with.
         head: The arm that is compared.
         slice: What the values are about.
         flips: Whether to do the sign-flip test.
         seed: For it.
     """
-    changes, answers = paired(values, base, head)
+    changes, answers = paired(cells, base, head)
     effect = effect_of(changes, seed=seed, flips=flips)
     return Estimate(
         subject, name, DIFFERENCE, slice, head, base, value=effect.value, low=effect.low, high=effect.high,

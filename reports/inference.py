@@ -19,7 +19,7 @@ from scipy import special, stats
 from statsmodels.stats.power import TTestPower
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.reports.intervals import side_by_side
+from redgreenbench.reports.intervals import Cells, side_by_side
 
 __all__ = [
     "Effect",
@@ -104,12 +104,13 @@ def scenario_differences(frame: pd.DataFrame, base: str, head: str) -> pd.Series
     Returns:
         One value a scenario, indexed by scenario in sorted order; empty without pairs.
     """
-    return paired(frame, base, head)[0]
+    return paired(Cells.of(frame, (base, head)), base, head)[0]
 
 
-def paired(frame: pd.DataFrame, base: str, head: str) -> tuple[pd.Series[float], np.ndarray]:
-    """`scenario_differences`, and how many answers of the head each of these scenarios has."""
-    sums, counts, scenarios = _cells(frame, (base, head))
+def paired(cells: Cells, base: str, head: str) -> tuple[pd.Series[float], np.ndarray]:
+    """`scenario_differences` of answers that are added up, and how many answers of the head each of these scenarios has."""
+    two = [cells.arms.index(arm) for arm in (base, head)]
+    sums, counts, scenarios = cells.sums[..., two], cells.counts[..., two], cells.scenarios
     with np.errstate(invalid="ignore", divide="ignore"):
         both = sums / counts
     per_cell = both[..., 1] - both[..., 0]
@@ -121,24 +122,6 @@ def paired(frame: pd.DataFrame, base: str, head: str) -> tuple[pd.Series[float],
     values = np.where(np.abs(per_scenario) > _TOLERANCE * scale, per_scenario, 0.0)[there]
     differences = pd.Series(values, pd.Index(scenarios[there], name="scenario"))
     return differences, counts[..., 1].sum(axis=(1, 2))[there]
-
-
-def _cells(frame: pd.DataFrame, arms: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sum and number of the values by (scenario, pressure, epoch, arm), as dense arrays, and the scenarios in order.
-
-    The same by grouping and unstacking took most of a report's time.
-    """
-    arm = np.select([frame["arm"].to_numpy() == name for name in arms], range(len(arms)), -1)
-    mine = arm >= 0
-    codes, kinds = zip(
-        *(pd.factorize(frame[by].to_numpy()[mine], sort=True) for by in ("scenario", "pressure", "epoch")),
-        strict=True,
-    )
-    shape = (*map(len, kinds), len(arms))
-    place = np.ravel_multi_index((*codes, arm[mine]), shape)
-    size = math.prod(shape)
-    sums = np.bincount(place, frame["value"].to_numpy(float)[mine], size).reshape(shape)
-    return sums, np.bincount(place, minlength=size).reshape(shape), np.asarray(kinds[0], object)
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-__all__ = ["Rate", "pass_rate", "scenario_means", "side_by_side"]
+__all__ = ["Cells", "Rate", "pass_rate", "scenario_sums", "share", "side_by_side"]
 
 _SAME = 1e-12
 
@@ -43,15 +43,69 @@ class Rate:
     means: tuple[tuple[str, float], ...] = ()
 
 
-def scenario_means(frame: pd.DataFrame) -> pd.Series[float]:
-    """Mean of each scenario's values, in sorted order: what grouping gives, in a fraction of the time.
+@dataclass(frozen=True)
+class Cells:
+    """A metric's answers added up by scenario, pressure, epoch and arm: all that estimates need of them.
+
+    Attributes:
+        sums: Sum of the values in each cell, shape (scenarios, pressures, epochs, arms).
+        counts: How many they are.
+        scenarios: Names, in sorted order.
+        pressures: Names, in sorted order.
+        arms: Names, in the order given.
+    """
+
+    sums: np.ndarray
+    counts: np.ndarray
+    scenarios: np.ndarray
+    pressures: np.ndarray
+    arms: tuple[str, ...]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, arms: Sequence[str]) -> Cells:
+        """Adds up the values of some arms.
+
+        Args:
+            frame: Columns scenario, pressure, epoch, arm and value.
+            arms: The arms; all others are left out.
+        """
+        arm = np.select([frame["arm"].to_numpy() == name for name in arms], range(len(arms)), -1)
+        mine = arm >= 0
+        codes, kinds = zip(
+            *(pd.factorize(frame[by].to_numpy()[mine], sort=True) for by in ("scenario", "pressure", "epoch")),
+            strict=True,
+        )
+        shape = (*map(len, kinds), len(arms))
+        place = np.ravel_multi_index((*codes, arm[mine]), shape)
+        size = math.prod(shape)
+        sums = np.bincount(place, frame["value"].to_numpy(float)[mine], size).reshape(shape)
+        counts = np.bincount(place, minlength=size).reshape(shape)
+        return cls(sums, counts, np.asarray(kinds[0], object), np.asarray(kinds[1], object), tuple(arms))
+
+    def where(self, scenarios: np.ndarray | None = None, pressure: int | None = None) -> Cells:
+        """The cells of some scenarios, chosen by booleans, or of one pressure, by its place."""
+        rows = slice(None) if scenarios is None else scenarios
+        column = slice(None) if pressure is None else slice(pressure, pressure + 1)
+        return Cells(
+            self.sums[rows, column], self.counts[rows, column], self.scenarios[rows], self.pressures[column], self.arms
+        )  # fmt: skip
+
+    def by_scenario(self, arm: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """An arm's scenarios that have answers, the sums of their values, and how many these are."""
+        place = self.arms.index(arm)
+        sums, counts = (cells[..., place].sum(axis=(1, 2)) for cells in (self.sums, self.counts))
+        there = counts > 0
+        return self.scenarios[there], sums[there], counts[there]
+
+
+def scenario_sums(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scenarios in sorted order, the sums of their values, and how many these are.
 
     Args:
         frame: Columns scenario and value.
     """
-    codes, names = pd.factorize(frame["scenario"], sort=True)
-    means = np.bincount(codes, frame["value"].to_numpy(float)) / np.bincount(codes)
-    return pd.Series(means, pd.Index(names, name="scenario"))
+    codes, names = pd.factorize(frame["scenario"].to_numpy(), sort=True)
+    return names, np.bincount(codes, frame["value"].to_numpy(float)), np.bincount(codes)
 
 
 def pass_rate(frame: pd.DataFrame, level: float = 0.95) -> Rate:
@@ -67,25 +121,30 @@ def pass_rate(frame: pd.DataFrame, level: float = 0.95) -> Rate:
         frame: Columns scenario and value, values in [0, 1].
         level: Confidence level.
     """
-    if frame.empty:
+    return share(*scenario_sums(frame), level)
+
+
+def share(names: np.ndarray, sums: np.ndarray, sizes: np.ndarray, level: float = 0.95) -> Rate:
+    """`pass_rate` of scenarios of which the sum and the number of their values are known.
+
+    Raises:
+        ValueError: Values are not in [0, 1].
+    """
+    if not len(names):
         return Rate(math.nan, math.nan, math.nan, 0.0, 0, 0)
-    values = frame["value"].to_numpy(float)
-    if values.min() < 0 or values.max() > 1:
+    if (sums < 0).any() or (sums > sizes).any():
         raise ValueError("a share lies between 0 and 1; such values are an amount")
-    codes, names = pd.factorize(frame["scenario"], sort=True)
-    sizes = np.bincount(codes)
-    sums = np.bincount(codes, values)
-    means = sums / sizes
-    groups, mean, share = len(names), float(means.mean()), float(values.mean())
-    if groups > 1 and _SAME < share < 1.0 - _SAME:
+    means, rows, passed = sums / sizes, int(sizes.sum()), float(sums.sum())
+    groups, mean, pooled = len(names), float(means.mean()), passed / rows
+    if groups > 1 and _SAME < pooled < 1.0 - _SAME:
         # The variance of the mean over clusters, with the correction for how many there are.
-        variance = ((sums - share * sizes) ** 2).sum() * groups / (groups - 1) / len(values) ** 2
-        effective = min(share * (1 - share) / variance, len(values)) if variance > 0 else len(values)
-        low, high = _wilson(share, effective, float(special.stdtrit(groups - 1, 0.5 + level / 2)))
+        variance = ((sums - pooled * sizes) ** 2).sum() * groups / (groups - 1) / rows**2
+        effective = min(pooled * (1 - pooled) / variance, rows) if variance > 0 else rows
+        low, high = _wilson(pooled, effective, float(special.stdtrit(groups - 1, 0.5 + level / 2)))
     else:
         low, high = _wilson(mean, groups, float(special.ndtri(0.5 + level / 2)))
     by_scenario = tuple(zip(map(str, names), map(float, means), strict=True))
-    return Rate(mean, min(low, mean), max(high, mean), float(values.sum()), len(values), groups, by_scenario)
+    return Rate(mean, min(low, mean), max(high, mean), passed, rows, groups, by_scenario)
 
 
 def _wilson(share: float, count: float, critical: float) -> tuple[float, float]:

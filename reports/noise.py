@@ -10,6 +10,7 @@ from scipy import stats
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.estimate import Subject, differences_of
+from redgreenbench.reports.intervals import Cells
 from redgreenbench.reports.inference import flip_rate
 from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics, values_of
@@ -85,7 +86,7 @@ def measure_noise(
 def noise_between(values: pd.DataFrame, metric: str, model: str, arm: str, epochs: int) -> Noise:
     """The noise of one metric between two rounds of the same arm, as `halves_of` names them."""
     parts = [values[values["arm"].eq(side)] for side in (_FIRST, _SECOND)]
-    one = differences_of(Subject(model), metric, values, _FIRST, _SECOND)
+    one = differences_of(Subject(model), metric, Cells.of(values, (_FIRST, _SECOND)), _FIRST, _SECOND)
     return Noise(metric, model, arm, epochs, flip_rate(*parts), one.value, _band(values, epochs), one.n)
 
 

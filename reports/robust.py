@@ -11,9 +11,9 @@ from scipy import special
 from statsmodels.regression.linear_model import OLS
 
 from redgreenbench.reports.inference import alike
-from redgreenbench.reports.intervals import Rate, scenario_means, side_by_side
+from redgreenbench.reports.intervals import Cells, Rate, scenario_sums, side_by_side
 
-__all__ = ["Pooled", "Ratio", "amount", "cluster_robust", "ratio_of_means"]
+__all__ = ["Pooled", "Ratio", "amount", "amount_of", "cluster_robust", "ratio", "ratio_of_means"]
 
 
 _SAME = 1e-9
@@ -96,9 +96,15 @@ def ratio_of_means(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
         head: The arm that is divided.
         level: Confidence level.
     """
-    of_base, of_head = (scenario_means(frame[frame["arm"].eq(arm)]) for arm in (base, head))
-    a = of_head[of_head.index.isin(of_base.index)].to_numpy(float)
-    b = of_base[of_base.index.isin(of_head.index)].to_numpy(float)
+    return ratio(Cells.of(frame, (base, head)), base, head, level)
+
+
+def ratio(cells: Cells, base: str, head: str, level: float = 0.95) -> Ratio:
+    """`ratio_of_means` of answers that are added up."""
+    both = [cells.arms.index(arm) for arm in (base, head)]
+    sums, counts = (part[..., both].sum(axis=(1, 2)) for part in (cells.sums, cells.counts))
+    there = (counts > 0).all(axis=1)
+    b, a = (sums[there] / counts[there]).T
     count = len(a)
     if not count or b.mean() == 0:
         return Ratio(math.nan, math.nan, math.nan)
@@ -131,12 +137,18 @@ def amount(frame: pd.DataFrame, level: float = 0.95) -> Rate:
         frame: Columns scenario and value.
         level: Confidence level.
     """
-    if frame.empty:
+    return amount_of(*scenario_sums(frame), level)
+
+
+def amount_of(names: np.ndarray, sums: np.ndarray, sizes: np.ndarray, level: float = 0.95) -> Rate:
+    """`amount` of scenarios of which the sum and the number of their values are known."""
+    count = len(names)
+    if not count:
         return Rate(math.nan, math.nan, math.nan, 0.0, 0, 0)
-    by_scenario = scenario_means(frame)
-    means = tuple(zip(map(str, by_scenario.index), map(float, by_scenario), strict=True))
-    mean, total, count = float(by_scenario.mean()), float(frame["value"].sum()), len(by_scenario)
+    by_scenario = sums / sizes
+    means = tuple(zip(map(str, names), map(float, by_scenario), strict=True))
+    mean, total, rows = float(by_scenario.mean()), float(sums.sum()), int(sizes.sum())
     if count < 2:
-        return Rate(mean, math.nan, math.nan, total, len(frame), count, means)
+        return Rate(mean, math.nan, math.nan, total, rows, count, means)
     half = float(special.stdtrit(count - 1, 0.5 + level / 2) * by_scenario.std(ddof=1) / math.sqrt(count))
-    return Rate(mean, mean - half, mean + half, total, len(frame), count, means)
+    return Rate(mean, mean - half, mean + half, total, rows, count, means)

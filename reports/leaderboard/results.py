@@ -19,6 +19,7 @@ from redgreenbench.reports.estimate import (
     slice_name,
     slice_of,
 )
+from redgreenbench.reports.intervals import Cells
 from redgreenbench.reports.leaderboard.ranks import Rank
 from redgreenbench.reports.logs.reading import FAILED
 from redgreenbench.reports.metrics import POSITIVE, Metric, load_metrics, plain
@@ -70,7 +71,7 @@ def slice_estimates(
             less = lost[missing] if pressure == ALL else lost[missing & lost["pressure"].eq(pressure)]
             name = slice_name(pressure=pressure, split=split)
             yield from slice_of(
-                subject, metric, load_metrics()[metric], part, less, name, arms, Arm.RED.value
+                subject, metric, load_metrics()[metric], Cells.of(part, arms), less, name, Arm.RED.value
             )
 
 
