@@ -217,9 +217,12 @@ class Answers:
 
     def _frame(self, places: np.ndarray, texts: Sequence[str]) -> pd.DataFrame:
         """Columns of some rows."""
-        coded = {name: self._codes(name) for name in texts}
-        columns = {name: pd.Series(kinds[codes[places]], dtype=object) for name, (codes, kinds) in coded.items()}
-        return pd.DataFrame(columns | {"epoch": self.rows["epoch"].to_numpy()[places]}, copy=False)
+        given = np.empty((len(places), len(texts)), object)
+        for column, name in enumerate(texts):
+            codes, kinds = self._codes(name)
+            given[:, column] = kinds[codes[places]]
+        found = pd.DataFrame(given, columns=list(texts), dtype=object)
+        return found.assign(epoch=self.rows["epoch"].to_numpy()[places])
 
     def values(self, metric: Metric) -> pd.DataFrame:
         """See `values_of`."""
