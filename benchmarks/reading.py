@@ -81,7 +81,13 @@ def generate(folder: Path, logs: int, samples: int, edited: bool = False) -> Non
             update={"started_at": _BEGAN.isoformat(), "completed_at": (_BEGAN + _RUN).isoformat()}
         )
         log.samples = [
-            _another(mine[index % len(mine)], log.eval.model, f"u{number}-{index}", 1 + index // len(mine), number % 3)
+            _another(
+                mine[index % len(mine)],
+                log.eval.model,
+                f"u{number}-{index}",
+                1 + index // len(mine),
+                number % 3,
+            )
             for index in range(samples)
         ]
         log.eval.config.epochs = max(s.epoch for s in log.samples)
@@ -98,7 +104,9 @@ def _another(sample: EvalSample, model: str, uuid: str, epoch: int, arm: int) ->
     for name, score in (sample.scores or {}).items():
         scores[name] = score
         if name.endswith("act") and isinstance(score.value, dict):
-            drawn = {k: v if v != v else float(random.random() < 0.3 + 0.2 * arm) for k, v in score.value.items()}
+            drawn = {
+                k: v if v != v else float(random.random() < 0.3 + 0.2 * arm) for k, v in score.value.items()
+            }
             scores[name] = score.model_copy(update={"value": drawn})
     # inspect keeps usage by model; the scripted one stands for all.
     (usage,) = sample.model_usage.values()
@@ -127,7 +135,10 @@ def grow(source: Path, folder: Path, times: int) -> None:
         epochs = header["eval"]["config"]["epochs"]
         header["eval"]["config"]["epochs"] = times * epochs
         with zipfile.ZipFile(folder / file.name, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as log:
-            log.writestr("_journal/start.json", json.dumps({"version": 2, "eval": header["eval"], "plan": header["plan"]}))
+            log.writestr(
+                "_journal/start.json",
+                json.dumps({"version": 2, "eval": header["eval"], "plan": header["plan"]}),
+            )
             more = [one | {"epoch": one["epoch"] + epochs * time} for time in range(times) for one in known]
             log.writestr("summaries.json", json.dumps(more))
             log.writestr("header.json", json.dumps(header))

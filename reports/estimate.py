@@ -413,9 +413,7 @@ class _Estimator:
                     self.subject, name, RATIO, ALL, head, self.base, value=of.value, low=of.low, high=of.high
                 )  # fmt: skip
 
-    def _parts(
-        self, name: str, metric: Metric, cells: Cells, lost: pd.DataFrame
-    ) -> Iterator[Estimate]:
+    def _parts(self, name: str, metric: Metric, cells: Cells, lost: pd.DataFrame) -> Iterator[Estimate]:
         """The metric by pressure, and by document where there are several."""
         for place, one in enumerate(cells.pressures) if len(cells.pressures) > 1 else ():
             gone = lost[lost["pressure"].eq(one)] if len(lost) else lost

@@ -72,7 +72,10 @@ class Cells:
         arm = np.select([frame["arm"].to_numpy() == name for name in arms], range(len(arms)), -1)
         mine = arm >= 0
         codes, kinds = zip(
-            *(pd.factorize(frame[by].to_numpy()[mine], sort=True) for by in ("scenario", "pressure", "epoch")),
+            *(
+                pd.factorize(frame[by].to_numpy()[mine], sort=True)
+                for by in ("scenario", "pressure", "epoch")
+            ),
             strict=True,
         )
         shape = (*map(len, kinds), len(arms))

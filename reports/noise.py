@@ -10,8 +10,8 @@ from scipy import stats
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reports.estimate import Subject, differences_of
-from redgreenbench.reports.intervals import Cells
 from redgreenbench.reports.inference import flip_rate
+from redgreenbench.reports.intervals import Cells
 from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics, values_of
 

@@ -40,6 +40,8 @@ def report(logs: tuple[str, ...], output: str, as_json: bool) -> None:
 
 def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     """Writes the report of ``logs`` to ``output`` and shows it; returns its estimates."""
+    import gc
+
     from redgreenbench.evals.storage import published
     from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compliance import compliance_of
@@ -47,6 +49,7 @@ def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     from redgreenbench.reports.render.report import caveats, make_report, records, write_report
     from redgreenbench.reports.render.text import console_table
 
+    gc.freeze()  # what was imported stays; looking through it at each collection would take a tenth of the time
     table = load(logs)
     made = make_report(replace(table, notes=(*table.notes, *grader_notes(table.provenance))))
     with published(output) as folder:
