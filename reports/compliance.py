@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from redgreenbench.reports.estimate import arm_order
 from redgreenbench.reports.inference import adjust
-from redgreenbench.reports.metrics import load_registry, metric_named, values_of
+from redgreenbench.reports.metrics import Answers, load_registry, metric_named
 from redgreenbench.reports.words import p_text, share_of
 
 __all__ = ["Compliance", "compliance_of"]
@@ -65,8 +65,9 @@ def compliance_of(
     """
     found = []
     for key, part in rows.groupby(list(by), sort=True, dropna=False, observed=True):
+        answers = Answers(part)
         for metric in load_registry().forms:
-            values = values_of(part, metric_named(metric))
+            values = answers.values(metric_named(metric))
             if values.empty:
                 continue
             by_arm = values.pivot_table(index=_SAMPLE, columns="arm", values="value")

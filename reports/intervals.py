@@ -116,9 +116,10 @@ def pass_rate(frame: pd.DataFrame, level: float = 0.95) -> Rate:
 
     The interval is inspect's `ci_wilson`, the Wilson interval with the Korn-Graubard effective sample size and a Student-t
     critical value (Franco et al. 2019, doi:10.1093/jssam/smy019), on all rows with the scenario as cluster; computed here
-    on arrays, since that of a report's thousands of rates took a fifth of its time. Policy: at a rate of exactly 0 or 1, and with a single scenario, where a clustered variance
-    says nothing, the plain Wilson interval with n = number of scenarios. Where ragged scenarios put the macro mean outside
-    the interval of all rows, the interval is widened to hold it.
+    on arrays, since that of a report's thousands of rates took a fifth of its time. Policy: at a rate of exactly 0 or 1,
+    and with a single scenario, where a clustered variance says nothing, the plain Wilson interval with n = number of
+    scenarios. Where ragged scenarios put the macro mean outside the interval of all rows, the interval is widened to hold
+    it.
 
     Args:
         frame: Columns scenario and value, values in [0, 1].

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -33,10 +34,11 @@ from redgreenbench.reports.estimate import (
     views_of,
 )
 from redgreenbench.reports.inference import scenarios_needed
+from redgreenbench.reports.intervals import Cells
 from redgreenbench.reports.logs.addresses import short
 from redgreenbench.reports.logs.reading import FAILED, in_words
 from redgreenbench.reports.logs.table import Table
-from redgreenbench.reports.metrics import load_metrics, load_registry, plain, values_of
+from redgreenbench.reports.metrics import Answers, load_metrics, load_registry, plain
 from redgreenbench.reports.render.plots import Plot, front_figure, inline_svg, plots_of
 from redgreenbench.reports.render.sections import Item, Section, appendix, sections_of
 from redgreenbench.reports.rules import MARGIN, found, full_scenarios, judge
@@ -476,13 +478,20 @@ def scenario_means(views: Sequence[View]) -> pd.DataFrame:
     """Mean of every headline metric by scenario, pressure and arm: the numbers behind the figures by scenario."""
     parts = []
     for view in views:
+        answers = Answers(view.rows)
         for name in view.frame.metrics(view.subject):
-            values = values_of(view.rows, load_metrics()[name])
-            means = (
-                values.groupby(["scenario", "pressure", "arm"])["value"].agg(["mean", "size"]).reset_index()
+            cells = Cells.of(answers.values(load_metrics()[name]), sorted(view.arms))
+            sums, counts = cells.sums.sum(axis=2), cells.counts.sum(axis=2)
+            there = counts.nonzero()
+            where = zip(
+                ("scenario", "pressure", "arm"),
+                (cells.scenarios, cells.pressures, cells.arms),
+                there,
+                strict=True,
             )
-            means = means.rename(columns={"mean": "value", "size": "n"})
-            parts.append(means.assign(**view.subject._asdict(), metric=name))
+            means = {axis: np.asarray(names, object)[places] for axis, names, places in where}
+            means |= {"value": sums[there] / counts[there], "n": counts[there]}
+            parts.append(pd.DataFrame(means | view.subject._asdict() | {"metric": name}))
     names = [*Subject._fields, "metric", "scenario", "pressure", "arm", "value", "n"]
     return pd.concat(parts, ignore_index=True)[names].round(6) if parts else pd.DataFrame(columns=names)
 

@@ -242,9 +242,9 @@ def samples_of(rows: pd.DataFrame) -> pd.DataFrame:
     judged = rows[rows["scorer"].ne("usage") | rows["status"].isin(FAILED)]
     # A sample counts as scored as soon as one scorer judged it; one that only has reasons is unscored.
     rank = {"scored": 0, "not_applicable": 1, "unscored": 2, "error": 3, "limit": 4, "missing": 5}
-    best = plain(judged[[*sample, "status"]]).assign(rank=lambda f: f["status"].map(rank))
-    best = best.sort_values([*sample, "rank"], kind="stable").drop_duplicates(sample)
-    best["status"] = best["status"].replace("not_applicable", "scored")
+    ranks = judged[sample].assign(rank=judged["status"].map(rank).astype(int))
+    best = plain(ranks.groupby(sample, observed=True)["rank"].min().reset_index())
+    best["status"] = best["rank"].map({place: status for status, place in rank.items()} | {1: "scored"})
     index = ["task", "arm", "pressure"]
     counts = best.pivot_table(index=index, columns="status", aggfunc="size", fill_value=0)
     counts = counts.reindex(columns=["scored", "unscored", *FAILED], fill_value=0)
