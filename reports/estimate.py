@@ -8,6 +8,7 @@ inference. Whether a row may be believed, and what it is called, is the matter o
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -405,7 +406,7 @@ class _Estimator:
         )  # fmt: skip
 
     def _ratios(self, name: str, cells: Cells) -> Iterator[Estimate]:
-        there = dict(zip(cells.arms, cells.counts.any(axis=(0, 1, 2)), strict=True))
+        there = dict(zip(cells.arms, cells.counts.sum(axis=(0, 1, 2)), strict=True))
         for head in self.heads:
             if there[self.base] and there[head]:
                 of = ratio(cells, self.base, head)
@@ -537,20 +538,20 @@ def slice_of(
         flips: Whether to do them; they take most of the time.
     """
     heads = [arm for arm in cells.arms if arm != base] if base in cells.arms else []
-    counts = lost["arm"].value_counts() if len(lost) else {}
-    unrun = lost.loc[lost["status"].eq("missing"), "arm"].value_counts() if len(lost) else {}
+    counts = Counter(lost["arm"])
+    unrun = Counter(lost.loc[lost["status"].eq("missing"), "arm"]) if len(lost) else Counter()
     there = {arm: rate_of(cells, arm, metric, level) for arm in cells.arms}
     for arm, rate in there.items():
-        gone = int(counts.get(arm, 0))
+        gone = counts[arm]
         if rate.rows:
             yield Estimate(
                 subject, name, MEAN, slice, arm, value=rate.value, low=rate.low, high=rate.high,
-                n=rate.scenarios, answers=rate.rows, passed=rate.passed, lost=gone, unrun=int(unrun.get(arm, 0)),
+                n=rate.scenarios, answers=rate.rows, passed=rate.passed, lost=gone, unrun=unrun[arm],
                 scenarios=rate.means,
             )  # fmt: skip
         elif gone:
             yield Estimate(
-                subject, name, MEAN, slice, arm, lost=gone, unrun=int(unrun.get(arm, 0)),
+                subject, name, MEAN, slice, arm, lost=gone, unrun=unrun[arm],
                 why="none could be judged",
             )  # fmt: skip
     for head in heads:

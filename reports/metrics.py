@@ -190,7 +190,7 @@ class Answers:
         """Which rows have one of the texts in a column."""
         codes, kinds = self._codes(name)
         found = [place for place, kind in enumerate(kinds) if kind in texts]
-        return codes == found[0] if len(found) == 1 else np.isin(codes, found)
+        return np.asarray(np.isin(codes, found) if len(found) != 1 else codes == found[0])
 
     def _counting(self, metric: Metric, places: np.ndarray) -> np.ndarray:
         """Those of some rows whose samples count for a metric."""
@@ -213,7 +213,7 @@ class Answers:
         for name, only in (("pack", metric.pack), ("document", metric.cut)):
             if only:
                 chosen = chosen & are(name, only)
-        return places[chosen]
+        return np.asarray(places[chosen])
 
     def _frame(self, places: np.ndarray, texts: Sequence[str]) -> pd.DataFrame:
         """Columns of some rows."""

@@ -8,6 +8,8 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inspect_ai.scorer import SampleScore, Score, ci_wilson
+from scipy import stats
 
 from redgreenbench.reports.statistics import effect_of, pass_rate, scenario_differences
 
@@ -99,6 +101,23 @@ def test_the_rate_uses_the_effective_sample_size_of_clustered_rows() -> None:
     assert (found.value, found.passed, found.rows, found.scenarios) == (0.5, 4.0, 8, 4)
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.02)
     assert found.high - found.low > wilson(0.5, 8, 1.96)[1] - wilson(0.5, 8, 1.96)[0]
+
+
+def test_the_rate_is_that_of_inspect_and_the_effect_that_of_scipy() -> None:
+    draws = np.random.default_rng(0)
+    sizes = draws.integers(1, 9, 40)
+    rows = frame({"red": {f"s{i}": list(draws.integers(0, 2, size)) for i, size in enumerate(sizes)}})
+    scores = [
+        SampleScore(score=Score(value=float(value)), sample_metadata={"scenario": scenario})
+        for scenario, value in zip(rows["scenario"], rows["value"], strict=True)
+    ]
+    bounds = ci_wilson(0.9, cluster="scenario")(scores)
+    found = pass_rate(rows, 0.9)
+    assert (found.low, found.high) == pytest.approx((bounds["lower"], bounds["upper"]), rel=1e-9)
+    changes = pd.Series(draws.normal(0.1, 1, 30))
+    test, effect = stats.ttest_1samp(changes, 0), effect_of(changes)
+    interval = test.confidence_interval(0.95)
+    assert (effect.low, effect.high, effect.p) == pytest.approx((*interval, test.pvalue), rel=1e-12)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
