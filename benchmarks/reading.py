@@ -221,10 +221,8 @@ def main() -> None:
         for file in again.glob("*.eval"):
             rewritten(file)
         rounds = [round_of(folder, again, scratch, number) for number in range(options.rounds)]
-        table = {
-            name: [statistics.median(r[name][i] for r in rounds) for i in (0, 1)]
-            for name in (rounds[0] if rounds else ())
-        }
+        names = rounds[0] if rounds else ()
+        table = {name: [statistics.median(r[name][i] for r in rounds) for i in (0, 1)] for name in names}
         ratios = {name: statistics.median(r[name][0] / r["samples_df"][0] for r in rounds) for name in table}
         for times in filter(None, options.grow.split(",")):
             table |= growth(folder, int(times), scratch)
