@@ -6,6 +6,7 @@ be used are returned by name with the reason.
 
 from __future__ import annotations
 
+import gc
 import struct
 import zipfile
 from collections.abc import Sequence
@@ -83,7 +84,7 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
             try:
                 part = cached(file) if cache else None
                 if part is None:
-                    part = read_log(file)
+                    part = _read(file)
                     if cache and part.info.status != "started":
                         keep(file, part)
             except Foreign as exc:
@@ -104,6 +105,15 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
     notes = [_continued(note, followed.get(part.info.log, "")) for part in parts for note in part.notes]
     said = (*notes, *_mixed(infos), *_absent(infos))
     return Table(_together(parts), tuple(logs), tuple(skipped), said, infos)
+
+
+def _read(file: str) -> Part:
+    """Reads a log; the collections of garbage that its many objects set off leave out what was there before."""
+    gc.freeze()
+    try:
+        return read_log(file)
+    finally:
+        gc.unfreeze()
 
 
 def _why(file: str, error: Exception) -> str:

@@ -49,8 +49,8 @@ def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     from redgreenbench.reports.render.report import caveats, make_report, records, write_report
     from redgreenbench.reports.render.text import console_table
 
-    gc.freeze()  # what was imported stays; looking through it at each collection would take a tenth of the time
     table = load(logs)
+    gc.freeze()  # what is there stays; looking through it at each collection would take a tenth of the time
     made = make_report(replace(table, notes=(*table.notes, *grader_notes(table.provenance))))
     with published(output) as folder:
         files = [f"{output.rstrip('/')}/{file.relative_to(folder)}" for file in write_report(made, folder)]
