@@ -1,11 +1,12 @@
-"""What the suite costs on top of bare inspect: CPU seconds per sample, and import time. Ratios, side by side.
+"""What the suite costs on top of bare inspect: CPU seconds per sample, to the first sample, and of imports. Side by side.
 
     python benchmarks/overhead.py [--rounds 5] [--json]
 
-Per sample: the routing task with all pressures against a bare inspect task with the same messages, the same
-mock model and a trivial scorer, in turn in one process. Import: `redgreenbench.tasks` and everything it needs
-against inspect-ai alone, each in processes of their own, in turn. Construction: the routing task, imports aside. Medians;
-the ratio is taken pair by pair.
+Per sample: the routing task with all pressures against a bare inspect task with the same messages, the same mock model and
+a trivial scorer, in turn in one process. To the first sample: both in fresh processes, from the start of Python to the
+first call of the model; the bare task reads its messages from a file of JSON. Import: `redgreenbench.tasks` and everything
+it needs against inspect-ai alone, each in processes of their own, in turn. Construction: the routing task, imports aside.
+Medians; the ratio is taken pair by pair.
 """
 
 from __future__ import annotations
@@ -95,6 +96,49 @@ def construction_cpu() -> float:
     )
 
 
+FIRST_CALL = """
+import os, sys, time
+from inspect_ai import Task, eval
+from inspect_ai.model import get_model
+{task}
+def reply(*_):
+    print(time.process_time(), flush=True)
+    os._exit(0)
+eval(task, model=get_model("mockllm/fixed", custom_outputs=reply), log_dir=sys.argv[1], display="none")
+"""
+SUITE_TASK = "from redgreenbench.tasks.routing import routing; task = routing()"
+BARE_TASK = """
+from inspect_ai.dataset import json_dataset
+from inspect_ai.scorer import includes
+from inspect_ai.solver import generate
+task = Task(dataset=json_dataset(sys.argv[2]), solver=generate(), scorer=includes())
+"""
+
+
+def first_sample_cpu(task: str, messages: str) -> float:
+    """CPU seconds of a fresh Python up to the first call of the model."""
+    with tempfile.TemporaryDirectory() as logs:
+        command = [sys.executable, "-c", FIRST_CALL.format(task=task), logs, messages]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout.splitlines()[-1])
+
+
+def written_messages(task: Task, file: str) -> None:
+    """Writes a task's samples as a bare data set: messages and targets."""
+    samples = [
+        {
+            "id": sample.id,
+            "input": sample.input
+            if isinstance(sample.input, str)
+            else [{"role": one.role, "content": one.text} for one in sample.input],
+            "target": "the",
+        }
+        for sample in task.dataset
+    ]
+    with open(file, "w", encoding="utf-8") as sink:
+        json.dump(samples, sink)
+
+
 def import_cpu(code: str) -> float:
     """CPU seconds of a fresh Python that runs ``code``."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -119,6 +163,14 @@ def main() -> None:
     count = len(task.dataset)
     bare = bare_of(task)
     per_sample = pairs(lambda: cpu_of(task), lambda: cpu_of(bare), options.rounds)
+    with tempfile.TemporaryDirectory() as scratch:
+        messages = os.path.join(scratch, "messages.json")
+        written_messages(routing(), messages)
+        firsts = pairs(
+            lambda: first_sample_cpu(SUITE_TASK, messages),
+            lambda: first_sample_cpu(BARE_TASK, messages),
+            options.rounds,
+        )
     every_task = "import redgreenbench.tasks." + ", redgreenbench.tasks.".join(
         ("routing", "debugging", "scheduling", "pressure")
     )
@@ -132,6 +184,9 @@ def main() -> None:
         "suite_ms_per_sample": round(1000 * statistics.median(a for a, _ in per_sample) / count, 2),
         "bare_ms_per_sample": round(1000 * statistics.median(b for _, b in per_sample) / count, 2),
         "ratio": round(statistics.median(a / b for a, b in per_sample), 3),
+        "first_sample_suite_s": round(statistics.median(a for a, _ in firsts), 3),
+        "first_sample_bare_s": round(statistics.median(b for _, b in firsts), 3),
+        "first_sample_ratio": round(statistics.median(a / b for a, b in firsts), 3),
         "import_suite_s": round(statistics.median(a for a, _ in imports), 3),
         "import_inspect_s": round(statistics.median(b for _, b in imports), 3),
         "construction_s": round(statistics.median(construction_cpu() for _ in range(options.rounds)), 3),
