@@ -2,7 +2,7 @@
 
     python benchmarks/leaderboard.py [--logs 27] [--samples 750] [--rounds 1] [--keep FOLDER] [--json]
 
-Logs are those of `benchmarks/reading.py`, under names as inspect gives them. Each build is a process of its own: imports,
+Logs are those of `benchmarks/reading.py`. Each build is a process of its own: imports,
 all downloads and the bundle of transcripts are included.
 """
 
@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -21,19 +20,11 @@ from pathlib import Path
 
 
 def generated(folder: Path, logs: int, samples: int) -> None:
-    """Writes logs into ``folder``, named as inspect names its own: it opens a log of another name to see what it is."""
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import pathlib, reading; "
-    with tempfile.TemporaryDirectory() as scratch:
-        code += f"reading.generate(pathlib.Path({scratch!r}), {logs}, {samples})"
-        subprocess.run([sys.executable, "-c", code], check=True)
-        named(Path(scratch), folder)
-
-
-def named(source: Path, folder: Path) -> None:
-    """Copies logs under names as inspect gives them."""
+    """Writes logs into ``folder``."""
     folder.mkdir(parents=True)
-    for number, file in enumerate(sorted(source.glob("*.eval"))):
-        shutil.copy(file, folder / f"2026-01-01T00-00-{number:02}-00-00_routing_{number:022}.eval")
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import pathlib, reading; "
+    code += f"reading.generate(pathlib.Path({str(folder)!r}), {logs}, {samples})"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def built(logs: Path, site: Path, environment: dict[str, str]) -> float:

@@ -91,7 +91,8 @@ def generate(folder: Path, logs: int, samples: int) -> None:
         ]
         log.eval.config.epochs = max(s.epoch for s in log.samples)
         log.eval.config.limit = 1  # nothing beyond what is written was planned
-        file = folder / f"{number:02}-{arm}.eval"
+        # As inspect names its logs: one of another name it opens to see what it is.
+        file = folder / f"2026-11-01T10-00-{number:02}-00-00_routing_{number:022}.eval"
         write_eval_log(log, str(file))
         spread(file)
 
