@@ -104,7 +104,9 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
     followed = _followed(infos)
     notes = [_continued(note, followed.get(part.info.log, "")) for part in parts for note in part.notes]
     said = (*notes, *_mixed(infos), *_absent(infos))
-    return Table(_together(parts), tuple(logs), tuple(skipped), said, infos)
+    tables = [part.rows for part in parts]
+    parts.clear()
+    return Table(_together(tables, infos), tuple(logs), tuple(skipped), said, infos)
 
 
 def _read(file: str) -> Part:
@@ -202,33 +204,37 @@ def _mixed(infos: Sequence[LogInfo]) -> list[str]:
     return notes
 
 
-def _together(parts: Sequence[Part]) -> pd.DataFrame:
-    """All parts' rows, each sample once, sorted."""
-    offset, tables = 0, []
-    editions = _editions([part.info for part in parts])
-    for rank, part in enumerate(parts):
-        rows = part.rows
-        count = rows.num_rows
+def _together(tables: list[pa.Table], infos: Sequence[LogInfo]) -> pd.DataFrame:
+    """All logs' rows, each sample once, sorted; the list is emptied, so that nothing is held twice for long."""
+    offset = 0
+    editions = _editions(infos)
+    for rank, (rows, info) in enumerate(zip(tables, infos, strict=True)):
+        count, samples = rows.num_rows, _samples(rows)
         shifted = pc.add(rows["sample"], pa.scalar(offset, pa.int32()))
         rows = rows.set_column(rows.schema.get_field_index("sample"), "sample", shifted)
         # Runs of the same second count in the order in which they are given.
-        created = pa.array([f"{part.info.created}#{rank:06}"]).dictionary_encode()
+        created = pa.array([f"{info.created}#{rank:06}"]).dictionary_encode()
         created = created.take(pa.repeat(pa.scalar(0, pa.int32()), count))
-        edition = pa.array([editions[part.info.log]]).dictionary_encode()
+        edition = pa.array([editions[info.log]]).dictionary_encode()
         edition = edition.take(pa.repeat(pa.scalar(0, pa.int32()), count))
-        tables.append(rows.append_column("created", created).append_column("edition", edition))
-        offset += _samples(part)
-    frame = pa.concat_tables(tables).unify_dictionaries().combine_chunks().to_pandas(self_destruct=True)
+        tables[rank] = rows.append_column("created", created).append_column("edition", edition)
+        offset += samples
+    del rows
+    whole = pa.concat_tables(tables).unify_dictionaries()
+    tables.clear()
+    frame = whole.to_pandas(self_destruct=True, split_blocks=True, use_threads=False)
+    del whole
     texts = [*IDENTITY, "edition", "scorer", "key", "status", "reason", "created"]
     for name in texts:
         frame[name] = frame[name].cat.reorder_categories(sorted(frame[name].cat.categories))
-    frame = frame[frame["sample"].isin(_kept(frame))]
-    frame = _filled(frame).sort_values([*_SAMPLE, "scorer", "key"], kind="stable", na_position="last")
+    kept = frame["sample"].isin(_kept(frame))
+    frame = _filled(frame if kept.all() else frame[kept])
+    frame = frame.sort_values([*_SAMPLE, "scorer", "key"], kind="stable", na_position="last")
     return frame[list(COLUMNS)].reset_index(drop=True)
 
 
-def _samples(part: Part) -> int:
-    largest = pc.max(part.rows["sample"]).as_py()
+def _samples(rows: pa.Table) -> int:
+    largest = pc.max(rows["sample"]).as_py()
     return 0 if largest is None else int(largest) + 1
 
 
