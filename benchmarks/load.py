@@ -45,7 +45,7 @@ def grade(pool: Pool, name: str) -> tuple[str, float, float]:
     bug = bug_folder(name)
     start = time.monotonic()
     try:
-        answer = pool.grade(Request(str(bug.path), bug.mended))
+        answer = pool.grade(Request(str(bug.path), bug.mended_files))
     except GraderError as error:
         return "too busy" if error.busy else f"not graded: {error}", time.monotonic() - start, 0.0
     findings = answer["findings"]
