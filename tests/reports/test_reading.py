@@ -18,7 +18,7 @@ from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import UNSCORED
-from redgreenbench.reports import cache as cache_module
+from redgreenbench.reports.logs import cache as cache_module
 from redgreenbench.reports import load as load_module
 from redgreenbench.reports.estimate import estimate
 from redgreenbench.reports.logs.addresses import files_of
