@@ -20,7 +20,7 @@ from redgreenbench.evals.storage import read_whole, write_whole
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.private import VARIABLE
 from redgreenbench.reference_bugs.verdict import Verdict
-from redgreenbench.reports import cache as cache_module
+from redgreenbench.reports.logs import cache as cache_module
 from redgreenbench.reports.logs.addresses import files_of
 from redgreenbench.reports.logs.table import load
 from redgreenbench.tasks.debugging import debugging
