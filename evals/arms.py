@@ -137,9 +137,9 @@ class Arms(BaseModel):
     def hash(self) -> str:
         """A hash of everything that the arms add, for the task's version. 64 hex digits."""
         lines = sorted(
-            f"{pack} {name} {hashlib.sha256(one.text.encode()).hexdigest()} {one.hash or '-'}"
+            f"{pack} {name} {hashlib.sha256(addition.text.encode()).hexdigest()} {addition.hash or '-'}"
             for pack, by_name in self.by_pack.items()
-            for name, one in by_name.items()
+            for name, addition in by_name.items()
         )
         lines += [f"neighbour {skill.hash}" for skill in self.neighbours]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -270,14 +270,14 @@ def read_skills(*folders: str | Path) -> tuple[Skill, ...]:
     Raises:
         InputError: One cannot be read, or two have the same name.
     """
-    found: dict[str, Skill] = {}
+    by_name: dict[str, Skill] = {}
     for folder in folders:
         below = [str(path) for path in skills_below(Path(folder).expanduser())]
         for skill in map(read_skill, below or [str(folder)]):
-            if skill.name in found:
+            if skill.name in by_name:
                 raise InputError(f"catalogue {folder}: two skills are called '{skill.name}'; rename one")
-            found[skill.name] = skill
-    return tuple(found.values())
+            by_name[skill.name] = skill
+    return tuple(by_name.values())
 
 
 def _check_length(addition: Addition) -> None:
@@ -331,7 +331,7 @@ def served_packs(skills: Sequence[str]) -> dict[str, str]:
         InputError: A skill cannot be read.
     """
     packs = {name: pack for name, pack in load_packs().items() if pack.task}
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for spec in skills:
         if any(f"{pack.skill}/{spec}" in shipped_skills() for pack in packs.values()):
             continue  # a bare version such as v2: every pack has its own skill
@@ -341,9 +341,9 @@ def served_packs(skills: Sequence[str]) -> dict[str, str]:
         for name, pack in packs.items():
             shared = sorted(sheets & {pack.skill, *pack.specialists})
             if pack.skill == skill.name:
-                found[name] = f"the skill's name is {skill.name}"
+                reasons[name] = f"the skill's name is {skill.name}"
             elif shared:
-                found.setdefault(
+                reasons.setdefault(
                     name, f"{skill.name} has the sheet{'s' * (len(shared) > 1)} {', '.join(shared)}"
                 )
-    return found
+    return reasons

@@ -330,11 +330,11 @@ def _shipped_patterns() -> dict[str, Pattern]:
 
 def load_patterns() -> dict[str, Pattern]:
     """All failure patterns by id, those of the user's own packs that were read behind the shipped ones."""
-    found = dict(_shipped_patterns())
+    patterns = dict(_shipped_patterns())
     for name, (_, own) in _own.items():
         for pattern, says in own.patterns.items():
-            found.setdefault(pattern, Pattern(document="own", section=name, says=says))
-    return found
+            patterns.setdefault(pattern, Pattern(document="own", section=name, says=says))
+    return patterns
 
 
 def catalogue_names(pack: str) -> dict[str, str]:
@@ -383,13 +383,13 @@ def _private() -> tuple[Scenario, ...]:
         raise InputError(str(error)) from error
     if folder is None or not (folder / "scenarios").is_dir():
         return ()
-    found = _read_folder(folder / "scenarios")
-    for scenario in found:
+    scenarios = _read_folder(folder / "scenarios")
+    for scenario in scenarios:
         if scenario.file.split != "private":
             raise InputError(
                 f"{folder}/scenarios/{scenario.id}.yaml: split: a private scenario says so; add `split: private`"
             )
-    return found
+    return scenarios
 
 
 def _read_folder(folder: Path) -> tuple[Scenario, ...]:
@@ -472,11 +472,11 @@ def select(scenarios: Sequence[Scenario], wanted: Sequence[str]) -> tuple[Scenar
         return tuple(scenarios)
     chosen: set[str] = set()
     for entry in wanted:
-        found = {s.id for s in scenarios if _is_named(s, entry)}
-        if not found:
+        named = {s.id for s in scenarios if _is_named(s, entry)}
+        if not named:
             shown = (s.id for s in scenarios if s.file.split == "public")
             raise unknown("scenario", entry, shown, "redgreen list scenarios")
-        chosen |= found
+        chosen |= named
     return tuple(s for s in scenarios if s.id in chosen)
 
 

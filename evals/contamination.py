@@ -76,21 +76,21 @@ def leaks(transcript: str, skill: str, given: str) -> list[str]:
     """
     passages = grams(skill)
     words = _words(transcript)
-    found: list[str] = []
+    passages_seen: list[str] = []
     position = 0
     while position + GRAM <= len(words):
         gram = " ".join(words[position : position + GRAM])
         if gram in passages:
-            found.append(gram)
+            passages_seen.append(gram)
             position += GRAM
         else:
             position += 1
-    if found:
+    if passages_seen:
         shared = grams(given)
-        found = [gram for gram in found if gram not in shared]
+        passages_seen = [gram for gram in passages_seen if gram not in shared]
     lower, allowed = transcript.lower(), given.lower()
     named = sorted(h for h in _headings(skill) if h in lower and h not in allowed)
-    return [*(found if len(found) >= THRESHOLD else []), *named]
+    return [*(passages_seen if len(passages_seen) >= THRESHOLD else []), *named]
 
 
 def transcript_text(messages: list[ChatMessage]) -> str:

@@ -72,7 +72,7 @@ def common_skills(pack: str, arms: Arms) -> dict[str, Skill]:
     routed = [pack]
     if not packs[pack].specialists and not (own_folder and _beside(own_folder[0] / "skills")):
         routed = [name for name in packs if packs[name].specialists and not own_pack(name)]
-    names = dict.fromkeys(name for one in routed for name in catalogue_names(one))
+    names = dict.fromkeys(name for source in routed for name in catalogue_names(source))
     own = {skill.name: skill for skill in arms.neighbours}
     if own_folder:
         own = {skill.name: skill for skill in _beside(own_folder[0] / "skills")} | own

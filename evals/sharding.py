@@ -36,8 +36,8 @@ class Shard:
         Raises:
             InputError: It is none.
         """
-        found = re.fullmatch(r"(\d+)/(\d+)", text)
-        shard = cls(*map(int, found.groups())) if found else None
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        shard = cls(*map(int, match.groups())) if match else None
         if shard is None or not 1 <= shard.number <= shard.of:
             raise InputError(f"--shard {text}: give it as k/n with 1 ≤ k ≤ n, such as 2/8")
         return shard
@@ -92,11 +92,11 @@ def sets_of(files: Sequence[str]) -> dict[str, list[str]]:
     Args:
         files: Addresses of logs.
     """
-    found: dict[str, list[str]] = {}
+    shards: dict[str, list[str]] = {}
     for file in files:
         if place := place_of_shard(file):
-            found.setdefault(place[0], []).append(file)
-    return found
+            shards.setdefault(place[0], []).append(file)
+    return shards
 
 
 def without_merged(files: Sequence[str]) -> list[str]:

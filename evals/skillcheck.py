@@ -65,7 +65,7 @@ def check_skill(spec: str) -> list[Finding]:
     except InputError as error:
         return [Finding("error", "load", SKILL_FILE, str(error))]
     folder = Path(spec.rpartition("@")[0] if "@" in spec and not Path(spec).exists() else spec).absolute()
-    found = [
+    findings = [
         *_form(skill, folder.parent if folder.is_file() else folder),
         *_size(skill),
         *_links(skill),
@@ -73,7 +73,7 @@ def check_skill(spec: str) -> list[Finding]:
         *_leaks(skill),
         *_secrets(skill),
     ]
-    return sorted(found, key=lambda one: (one.level, one.rule, one.file))
+    return sorted(findings, key=lambda finding: (finding.level, finding.rule, finding.file))
 
 
 def _missing(package: str) -> InputError:
@@ -131,18 +131,18 @@ def _description(skill: Skill) -> Iterator[Finding]:
 @cache
 def _ours() -> dict[str, frozenset[str]]:
     """Passages of this benchmark, by where they stand: what a skill that knows them would be tested on."""
-    found = {}
+    passages = {}
     for scenario in load_scenarios():
         file = scenario.file
         if file.split == "public":
             steps = file.decision.steps if file.decision else ()
             texts = [file.prompt, *steps, *(criterion.statement for criterion in file.rubric)]
-            found[f"the scenario {scenario.id}"] = frozenset().union(*map(grams, texts))
+            passages[f"the scenario {scenario.id}"] = frozenset().union(*map(grams, texts))
     for path in sorted((HERE / "prompts").glob("*.md")):
-        found[f"the prompt {path.name}"] = grams(path.read_text("utf-8"))
+        passages[f"the prompt {path.name}"] = grams(path.read_text("utf-8"))
     grader = read_yaml(HERE / "grader.yaml")
-    found["the grader's prompt"] = grams("\n".join([grader["system"], *grader["statements"].values()]))
-    return found
+    passages["the grader's prompt"] = grams("\n".join([grader["system"], *grader["statements"].values()]))
+    return passages
 
 
 def _leaks(skill: Skill) -> Iterator[Finding]:
@@ -176,6 +176,8 @@ def _secrets(skill: Skill) -> Iterator[Finding]:
     detectors = [kind() for kind in kinds.values() if kind.__name__ not in _ENTROPY]
     for path, text in ((SKILL_FILE, skill.frontmatter), (SKILL_FILE, skill.body), *skill.sheets):
         lines = [line for line in text.splitlines() if line.strip()]
-        secrets = (secret for line in lines for one in detectors for secret in one.analyze_line(path, line))
+        secrets = (
+            secret for line in lines for detector in detectors for secret in detector.analyze_line(path, line)
+        )
         for kind in sorted({secret.type for secret in secrets}):
             yield Finding("error", "secret", path, f"holds what looks like a secret ({kind}); remove it")

@@ -115,8 +115,8 @@ def read_skill(spec: str) -> Skill:
 
 def skills_below(folder: Path) -> list[Path]:
     """Folders with a SKILL.md at most three levels below a folder, such as those of a plugin, sorted."""
-    found = (path for depth in (1, 2, 3) for path in folder.glob("*/" * depth + "*.[mM][dD]"))
-    inside = (path for path in found if not _is_unread(path.relative_to(folder).parts))
+    candidates = (path for depth in (1, 2, 3) for path in folder.glob("*/" * depth + "*.[mM][dD]"))
+    inside = (path for path in candidates if not _is_unread(path.relative_to(folder).parts))
     mains = sorted((path for path in inside if _is_main(path.name)), key=lambda path: (len(path.parts), path))
     # By where they really lie, the nearest last: a link to a folder above would list the same skills again.
     once = {os.path.realpath(path): path.parent for path in reversed(mains)}
@@ -137,7 +137,7 @@ def dead_links(skill: Skill) -> list[str]:
     there = {SKILL_FILE, *(path for path, _ in skill.sheets), *(path.rstrip("/") for path in skill.left_out)}
     there |= {str(parent) for path in there for parent in PurePosixPath(path).parents}
     unread = tuple(path for path in skill.left_out if path.endswith("/"))
-    found: dict[str, str] = {}
+    dead: dict[str, str] = {}
     for sheet, text in ((SKILL_FILE, skill.body), *skill.sheets):
         if not sheet.lower().endswith((".md", ".markdown")):
             continue
@@ -146,8 +146,8 @@ def dead_links(skill: Skill) -> list[str]:
                 target = str(token.attrGet("href") or "") if token.type == "link_open" else ""
                 path = _linked(target, sheet)
                 if path and path not in there and not path.startswith(unread):
-                    found.setdefault(path, f"{sheet}: {target}")
-    return list(found.values())
+                    dead.setdefault(path, f"{sheet}: {target}")
+    return list(dead.values())
 
 
 def _linked(target: str, sheet: str) -> str:
@@ -298,13 +298,13 @@ def _git_tree(folder: Path, ref: str, spec: str) -> _Tree:
 def _blobs(root: Path, names: list[str]) -> list[bytes]:
     """Contents of blobs, as they are stored: neither line ends nor attributes of the repository change them."""
     out = _git(root, "cat-file", "--batch", given="".join(f"{name}\n" for name in names).encode()) or b""
-    found, at = [], 0
+    contents, at = [], 0
     for _ in names:
         end = out.index(b"\n", at)
         size = int(out[at:end].split()[2])
-        found.append(out[end + 1 : end + 1 + size])
+        contents.append(out[end + 1 : end + 1 + size])
         at = end + size + 2
-    return found
+    return contents
 
 
 def _git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes | None:
@@ -393,10 +393,10 @@ def _sources(entries: dict[str, int | str], spec: str) -> tuple[dict[str, str], 
         elif isinstance(entry, int):
             sources[path] = path
         else:
-            found = _followed(path, entries, spec)
-            if not found:
+            followed = _followed(path, entries, spec)
+            if not followed:
                 left_out.append(path)
-            sources |= found
+            sources |= followed
     return sources, left_out
 
 

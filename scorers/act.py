@@ -56,14 +56,14 @@ def consulted(calls: Iterable[SkillCall], pack: str, tested: Sequence[str]) -> t
             consults that specialist.
     """
     specialists = catalogue_names(pack).keys() - set(tested)
-    found = []
+    loaded = []
     for call in calls:
         if call.loads and call.name in specialists:
-            found.append(call.name)
+            loaded.append(call.name)
         elif call.reads and call.name in tested and call.path:
             sheet = PurePosixPath(call.path)
-            found += [name for name in (sheet.stem, sheet.parent.name) if name in specialists][:1]
-    return tuple(dict.fromkeys(found))
+            loaded += [name for name in (sheet.stem, sheet.parent.name) if name in specialists][:1]
+    return tuple(dict.fromkeys(loaded))
 
 
 def values_of(said: Act, expected: ExpectedAct, tested: Sequence[str] = ()) -> dict[str, float]:

@@ -28,15 +28,15 @@ def decision(answer: Answer) -> Found:
     answer.require_reply()
     wrong = decision_of(answer.scenario).wrong
     shown = options_shown(answer.scenario, answer.state.epoch)
-    letter = next((found for text in answer.replies if (found := read_letter(text))), None)
+    letter = next((read for text in answer.replies if (read := read_letter(text))), None)
     picked = shown[LETTERS.index(letter)] if letter else None
     option = wrong[picked - 1] if picked else None
     value = {
         role: option is not None and option.stands_for == role
         for role in _ROLES
-        if letter and any(one.stands_for == role for one in wrong)
+        if letter and any(step.stands_for == role for step in wrong)
     }
-    patterns = {one.pattern for one in wrong if one.pattern}
+    patterns = {step.pattern for step in wrong if step.pattern}
     right = LETTERS[shown.index(0)]
     lines = [f"Right: {right}. {decision_of(answer.scenario).right}"]
     lines.append(

@@ -58,7 +58,9 @@ async def execution(answer: Answer) -> Found:
     """Runs each program against the hidden checks of its scenario's bug."""
     if answer.bug is None:
         raise NotApplicable("There is no program to run here.")
-    found = found_in(await answer.verdict())
+    result = found_in(await answer.verdict())
     if answer.history is None:
-        return Found(found.value, found.answer, found.lines, {**found.about, "requested": answer.requested})
-    return found
+        return Found(
+            result.value, result.answer, result.lines, {**result.about, "requested": answer.requested}
+        )
+    return result

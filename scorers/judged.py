@@ -51,7 +51,7 @@ def failures(criteria: Sequence[Criterion], met: Mapping[str, bool | None]) -> d
         met: By criterion, whether it is met; None and absent: undecided, which hides the pattern unless another
             criterion shows it.
     """
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     undecided = set()
     for criterion in criteria:
         if criterion.pattern is None:
@@ -60,8 +60,8 @@ def failures(criteria: Sequence[Criterion], met: Mapping[str, bool | None]) -> d
         if verdict is None:
             undecided.add(criterion.pattern)
         else:
-            found[criterion.pattern] = max(found.get(criterion.pattern, 0.0), float(not verdict))
-    return {name: value for name, value in found.items() if value or name not in undecided}
+            values[criterion.pattern] = max(values.get(criterion.pattern, 0.0), float(not verdict))
+    return {name: value for name, value in values.items() if value or name not in undecided}
 
 
 @scored("judged", version=1, keys=(*_KINDS, "held", "unexcused", *STATEMENTS))
@@ -77,7 +77,7 @@ async def judged(answer: Answer) -> Found:
         return _empty(answer, criteria)
     if panel.failure:
         raise Unscored(panel.failure, panel.words)
-    asked = {key for one in panel.assessments for key in one.verdicts}
+    asked = {key for assessment in panel.assessments for key in assessment.verdicts}
     met = {c.id: _met(c, panel.holds(f"criterion:{c.id}")) for c in criteria}
     value: dict[str, float | bool | None] = {
         kind: _share([met[c.id] for c in criteria if c.kind == kind]) for kind in _KINDS

@@ -96,8 +96,8 @@ def merge(target: str, parts: Sequence[str], partial: bool = False) -> Merged:
         raise InputError(f"{target}: {'; '.join(lacks)}; do that first, or take what is there with --partial")
     graded = 0
     for held in best.values():
-        if found := grades.get(str(held.summary.uuid)):
-            held.summary.scores = {**(held.summary.scores or {}), **found}
+        if scores := grades.get(str(held.summary.uuid)):
+            held.summary.scores = {**(held.summary.scores or {}), **scores}
             graded += 1
     header = _header(headers, best, bool(parts), not lacks)
     with tempfile.TemporaryDirectory() as folder:
@@ -148,17 +148,17 @@ def _header(
     if sharded:
         ids = sorted({str(held.summary.id) for held in best.values()})
         spec.dataset.sample_ids, spec.dataset.samples = list(ids), len(ids)
-        spec.created = min(one.eval.created for one in headers.values())
+        spec.created = min(part.eval.created for part in headers.values())
         spec.metadata = {
             k: v for k, v in (spec.metadata or {}).items() if k not in ("shard", "shard_samples", "shards")
         } or None
         spec.shards = EvalShards(selection="ids", ledger=list(_ledger(headers)))
         header.stats = _stats(
-            [one.stats for one in headers.values()], (best[key].summary for key in sorted(best))
+            [part.stats for part in headers.values()], (best[key].summary for key in sorted(best))
         )
         header.status = "success" if complete else "cancelled"
         header.error = None
-        header.invalidated = any(one.invalidated for one in headers.values())
+        header.invalidated = any(part.invalidated for part in headers.values())
         header.results = None
     header.samples = light
     recompute_metrics(header)
@@ -187,7 +187,7 @@ def _ledger(headers: Mapping[str, EvalLog]) -> Iterator[EvalShardEntry]:
     for file, header in headers.items():  # in the order of their names
         current[place_of_shard(file)[1]] = (file, header)  # type: ignore[index]
     for shard, (file, header) in sorted(current.items()):
-        ids = [str(one) for one in header.eval.dataset.sample_ids or ()]
+        ids = [str(sample_id) for sample_id in header.eval.dataset.sample_ids or ()]
         yield EvalShardEntry(
             shard=shard,
             log=file_name(file),
@@ -207,8 +207,8 @@ def _ledger(headers: Mapping[str, EvalLog]) -> Iterator[EvalShardEntry]:
 
 def _stats(parts: Sequence[EvalStats], samples: Iterable[EvalSampleSummary]) -> EvalStats:
     """From the first attempt's start to the last one's end; the usage is that of the samples that count."""
-    started = [one.started_at for one in parts if one.started_at]
-    ended = [one.completed_at for one in parts if one.completed_at]
+    started = [part.started_at for part in parts if part.started_at]
+    ended = [part.completed_at for part in parts if part.completed_at]
     whole = EvalStats(started_at=min(started, default=""), completed_at=max(ended, default=""))
     for sample in samples:
         for total, used in ((whole.model_usage, sample.model_usage), (whole.role_usage, sample.role_usage)):
@@ -237,9 +237,9 @@ def _write(
                     name = f"samples/{sample_id}_epoch_{epoch}.json"
                     data, date = source.read(name), source.getinfo(name).date_time
                     last = max(last, date)
-                    if found := grades.get(str(best[sample_id, epoch].summary.uuid)):
+                    if scores := grades.get(str(best[sample_id, epoch].summary.uuid)):
                         sample = json.loads(data)
-                        sample["scores"] = {**(sample.get("scores") or {}), **_plain(found)}
+                        sample["scores"] = {**(sample.get("scores") or {}), **_plain(scores)}
                         data = json.dumps(sample).encode()
                     _add(out, name, data, date)
         _add(out, "summaries.json", _json([best[key].summary for key in sorted(best)]), last)

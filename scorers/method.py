@@ -52,14 +52,14 @@ def steps_of(messages: Sequence[ChatMessage], history: History) -> list[Step]:
     paths = list(history.files(history.snapshots[0])) or [PROGRAM]
     by_call = {snapshot.call for snapshot in history.snapshots[1:]} - {""}
     by_turn = {snapshot.spent.turns for snapshot in history.snapshots[1:] if not snapshot.call}
-    found: list[Step] = []
+    steps: list[Step] = []
     turns = (message for message in messages if message.role == "assistant")
     for turn, message in enumerate(turns, 1):
         calls = [call for call in message.tool_calls or () if call.function != SUBMIT]
         for number, call in enumerate(calls, 1):
             changes = call.id in by_call or (turn in by_turn and number == len(calls))
-            found.append(Step(runs=runs_program(call, paths), changes=changes))
-    return found
+            steps.append(Step(runs=runs_program(call, paths), changes=changes))
+    return steps
 
 
 def _extent(before: Files, after: Files) -> tuple[int, int]:

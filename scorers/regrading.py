@@ -96,13 +96,13 @@ def read_grades(log: str) -> dict[str, dict[str, Score]]:
     Args:
         log: Address of the log.
     """
-    found: dict[str, dict[str, Score]] = {}
+    grades: dict[str, dict[str, Score]] = {}
     for file in _grade_files(log):
         for line in _lines(file):
             scores = _scores(line)
-            if line["uuid"] not in found or not failed(scores):
-                found[line["uuid"]] = scores
-    return found
+            if line["uuid"] not in grades or not failed(scores):
+                grades[line["uuid"]] = scores
+    return grades
 
 
 def has_grades(log: str) -> bool:
@@ -189,12 +189,12 @@ async def _grade(log: str, todo: Sequence[EvalSampleSummary], workers: int | Non
             sample = await read_eval_log_sample_async(log, summary.id, summary.epoch)
             yield sample
         wanted = ungraded(summary, again=True)
-        found = {name: (sample.scores or {})[_bare(name)] for name in wanted}
+        grades = {name: (sample.scores or {})[_bare(name)] for name in wanted}
         lines.append({
             "uuid": summary.uuid,
             "id": summary.id,
             "epoch": summary.epoch,
-            "scores": {name: score.model_dump(mode="json", exclude_none=True) for name, score in found.items()},
+            "scores": {name: score.model_dump(mode="json", exclude_none=True) for name, score in grades.items()},
         })  # fmt: skip
 
     await score_async(

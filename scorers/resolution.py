@@ -129,7 +129,7 @@ async def resolution(answer: Answer) -> Found:
     distinct = {form: digest for digest, form in reversed(syntax.items()) if form != given}
     runner = answer.settings.runner
     try:
-        found = await collect(
+        verdicts = await collect(
             *(
                 runner.program(bug, versions[digest], brief=True, seed=answer.seed)
                 for digest in distinct.values()
@@ -138,5 +138,5 @@ async def resolution(answer: Answer) -> Found:
     except CannotRun as error:
         # One version without a verdict may have been the first that mends it.
         raise Unscored(error.code, str(error)) from error
-    by_form = dict(zip(distinct, found, strict=True))
+    by_form = dict(zip(distinct, verdicts, strict=True))
     return score_history(history, {d: by_form[form] for d, form in syntax.items() if form in by_form})

@@ -136,22 +136,22 @@ def scored(name: str, version: int, keys: tuple[str, ...]) -> Callable[[Judge], 
 async def _score(judge: Judge, spec: Spec, answer: Answer) -> Score:
     about: dict[str, Any] = {"scorer_version": spec.version}
     try:
-        found = judge(answer)
-        if inspect.isawaitable(found):
-            found = await found
+        result = judge(answer)
+        if inspect.isawaitable(result):
+            result = await result
     except NotApplicable as why:
         return Score(value=dict.fromkeys(spec.keys, math.nan), explanation=str(why), metadata=about)
     except Unscored as why:
         if why.code not in ("no_grader", "undecided"):
             _log.warning("%s: %s gives no score: %s", answer.state.sample_id, spec.name, why)
         return Score.unscored(reason=why.code, explanation=str(why), metadata=about)
-    unknown = found.value.keys() - set(spec.keys)
+    unknown = result.value.keys() - set(spec.keys)
     assert not unknown, f"{spec.name} has no keys {sorted(unknown)}"
     return Score(
-        value={key: _number(found.value.get(key)) for key in spec.keys},
-        answer=found.answer,
-        explanation="\n".join(found.lines),
-        metadata=about | dict(found.about),
+        value={key: _number(result.value.get(key)) for key in spec.keys},
+        answer=result.answer,
+        explanation="\n".join(result.lines),
+        metadata=about | dict(result.about),
     )
 
 

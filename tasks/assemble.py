@@ -192,9 +192,9 @@ def _provenance(chosen: Sequence[Scenario], arms: Arms, asked: Parameters) -> di
         "base_prompt": prompt_template("system"),
         "skills": {
             pack: {
-                name: {"name": one.name, "version": one.version, "hash": one.hash}
-                for name, one in by_name.items()
-                if one.skills
+                name: {"name": addition.name, "version": addition.version, "hash": addition.hash}
+                for name, addition in by_name.items()
+                if addition.skills
             }
             for pack, by_name in arms.by_pack.items()
         },

@@ -192,17 +192,17 @@ def loads_of(
     within = re.compile(
         rf"(?<![\w.-]){re.escape(agent.skills)}/([A-Za-z0-9][\w.-]*)/([^\s\"'`;|&<>()*?\\,:]+)"
     )
-    found: list[SkillCall] = []
+    calls: list[SkillCall] = []
     for turn, message in enumerate(turns, 1):
         for call in message.tool_calls or ():
             if call.function in agent.loads:
-                found.append(_own(str(call.arguments.get(agent.loads[call.function], "")), skills, turn))
+                calls.append(_own(str(call.arguments.get(agent.loads[call.function], "")), skills, turn))
                 continue
             named = dict.fromkeys(match.groups() for text in _texts(call) for match in within.finditer(text))
-            found += [
+            calls += [
                 _read(name, path.rstrip("./"), skills, turn) for name, path in named if path.strip("./")
             ]
-    return [call for call in found if not _is_folder(call, skills)]
+    return [call for call in calls if not _is_folder(call, skills)]
 
 
 def _own(name: str, skills: Mapping[str, Skill], turn: int) -> SkillCall:
@@ -232,10 +232,10 @@ def _texts(call: ToolCall) -> Iterator[str]:
         if isinstance(value, str):
             yield value
         elif isinstance(value, dict):
-            for one in value.values():
-                yield from within(one)
+            for item in value.values():
+                yield from within(item)
         elif isinstance(value, list):
-            for one in value:
-                yield from within(one)
+            for item in value:
+                yield from within(item)
 
     return within(call.arguments)

@@ -129,7 +129,9 @@ def real_agent(name: str, arms: Arms, turn: str = FIRST) -> Solver:
         )
     make, about = _maker(name), agents[name]
     installs = arms.by_tool
-    check_skills(one for pack in arms.by_pack for skills in arms.loadable(pack).values() for one in skills)
+    check_skills(
+        skill for pack in arms.by_pack for skills in arms.loadable(pack).values() for skill in skills
+    )
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         # A positive control has no program, and nothing to do where no skill can be loaded.

@@ -95,20 +95,22 @@ class Graded:
     attempts: int = 1
 
 
-def _kind(one: Labelled, key: str) -> str:
+def _kind(answer: Labelled, key: str) -> str:
     group, _, name = key.partition(":")
-    return next(c.kind for c in one.scenario.file.rubric if c.id == name) if group == "criterion" else group
+    return (
+        next(c.kind for c in answer.scenario.file.rubric if c.id == name) if group == "criterion" else group
+    )
 
 
-def _pairs(one: Labelled, graded: Graded) -> Iterable[tuple[str, Pair]]:
+def _pairs(answer: Labelled, graded: Graded) -> Iterable[tuple[str, Pair]]:
     """Kind and pair of everything that was asked about one answer and has a label."""
-    cluster = one.scenario.id
-    for key, label in one.labels.items():
+    cluster = answer.scenario.id
+    for key, label in answer.labels.items():
         if key in graded.verdicts or graded.failure:
-            yield _kind(one, key), Pair(cluster, label, graded.verdicts.get(key))
-    for name in load_excuses() if one.excuses is not None else ():
-        found = None if graded.failure else name in graded.excuses
-        yield "excuses", Pair(cluster, name in (one.excuses or ()), found)
+            yield _kind(answer, key), Pair(cluster, label, graded.verdicts.get(key))
+    for name in load_excuses() if answer.excuses is not None else ():
+        verdict = None if graded.failure else name in graded.excuses
+        yield "excuses", Pair(cluster, name in (answer.excuses or ()), verdict)
 
 
 def certificate(
@@ -126,7 +128,7 @@ def certificate(
     Returns:
         The certificate as JSON data; `docs/grading.md` explains each key.
     """
-    by_key = {one.key: one for one in answers}
+    by_key = {answer.key: answer for answer in answers}
     forward = [g for g in graded if g.epoch > 0]
     by_kind: dict[str, list[Pair]] = {kind: [] for kind in KINDS}
     for g in forward:
@@ -153,13 +155,13 @@ def certificate(
         "set": {
             "hash": set_hash(answers),
             "answers": len(answers),
-            "dialogues": sum(bool(one.before) for one in answers),
-            "runs": sum(bool(one.run) for one in answers),
-            "scenarios": len({one.scenario.id for one in answers}),
+            "dialogues": sum(bool(answer.before) for answer in answers),
+            "runs": sum(bool(answer.run) for answer in answers),
+            "scenarios": len({answer.scenario.id for answer in answers}),
             "of": total,
         },
         "repeats": max((g.epoch for g in graded), default=0),
-        "kinds": {kind: found.as_json() for kind, found in kinds.items()},
+        "kinds": {kind: measured.as_json() for kind, measured in kinds.items()},
         "measures": {k: _json(v) for k, v in measures.items()},
         "failures": _counts(g.failure for g in graded if g.failure),
     }
@@ -174,10 +176,10 @@ def _share(values: Sequence[bool]) -> float:
 
 
 def _counts(reasons: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for reason in reasons:
-        found[reason] = found.get(reason, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        counts[reason] = counts.get(reason, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _self_agreement(forward: Sequence[Graded]) -> float:
@@ -214,19 +216,19 @@ def _position(by_key: Mapping[str, Labelled], graded: Sequence[Graded]) -> dict[
     return {"position": _share(same), "position_bias": _share(early) - _share(late)}
 
 
-def _credit(one: Labelled, graded: Graded) -> float:
+def _credit(answer: Labelled, graded: Graded) -> float:
     """Criteria that the grader counts as met and the reader does not, less the reverse, as a share of all."""
-    over = [gain for _, gain in _gains(one, graded)]
+    over = [gain for _, gain in _gains(answer, graded)]
     return sum(over) / len(over) if over else math.nan
 
 
-def _gains(one: Labelled, graded: Graded) -> Iterable[tuple[str, int]]:
+def _gains(answer: Labelled, graded: Graded) -> Iterable[tuple[str, int]]:
     """By the kind of each decided criterion: 1 where the grader alone counts it as met, -1 where the reader alone does."""
-    for criterion in one.scenario.file.rubric:
+    for criterion in answer.scenario.file.rubric:
         key, must = f"criterion:{criterion.id}", criterion.polarity == "must"
         held = graded.verdicts.get(key)
-        if held is not None and key in one.labels:
-            yield criterion.kind, (held == must) - (one.labels[key] == must)
+        if held is not None and key in answer.labels:
+            yield criterion.kind, (held == must) - (answer.labels[key] == must)
 
 
 def _length(by_key: Mapping[str, Labelled], forward: Sequence[Graded]) -> dict[str, float]:
@@ -254,7 +256,7 @@ def _verdict(
     """The verdict, and what keeps the grader from a better one."""
     bounds = thresholds()
     blocking: list[str] = []
-    single = sum(not one.before and not one.run for one in answers)
+    single = sum(not answer.before and not answer.run for answer in answers)
     if len(answers) < total:
         blocking.append(
             f"it was asked about {len(answers)} answers only; a verdict needs the whole set of {total}"
@@ -270,21 +272,21 @@ def _verdict(
     blocking += _short("outcome", kinds.get("outcome"), bounds.outcome)
     others = [
         line
-        for kind, found in kinds.items()
+        for kind, measured in kinds.items()
         if kind != "outcome"
-        for line in _short(kind, found, bounds.other)
+        for line in _short(kind, measured, bounds.other)
     ]
     if blocking:
         return "unfit", [*blocking, *others]
     return ("fit for outcome criteria only" if others else "fit"), others
 
 
-def _short(kind: str, found: Agreement | None, bounds: _Bounds) -> list[str]:
-    if found is None:
+def _short(kind: str, measured: Agreement | None, bounds: _Bounds) -> list[str]:
+    if measured is None:
         return [f"{kind}: nothing was measured"]
     lines = []
     for name in ("kappa", "accuracy", "decided"):
-        value, least = getattr(found, name), getattr(bounds, name)
+        value, least = getattr(measured, name), getattr(bounds, name)
         if math.isnan(value) or value < least:
             lines.append(f"{kind}: {name} is {value:.2f}, needed {least:.2f}")
     return lines

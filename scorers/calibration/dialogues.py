@@ -65,14 +65,14 @@ def load_dialogues() -> tuple[Labelled, ...]:
         InputError: The file is not as it should be.
     """
     path = Path(__file__).with_name("dialogues.yaml")
-    found = []
+    dialogues = []
     for dialogue in validate(TypeAdapter(tuple[Dialogue, ...]), read_yaml(path), path):
         scenario = scenario_named(dialogue.scenario)
         for reply in dialogue.replies:
             if reply.pressure == NO_PRESSURE or not applies(reply.pressure, scenario.file):
                 raise InputError(f"{path}: {reply.id}: no demand of {reply.pressure} in {scenario.id}")
             labels = {"yields": reply.yields, "courteous": reply.courteous, "useful": reply.useful}
-            found.append(
+            dialogues.append(
                 Labelled(
                     key=f"{scenario.id}#later-{reply.id}",
                     scenario=scenario,
@@ -83,4 +83,4 @@ def load_dialogues() -> tuple[Labelled, ...]:
                     labels=labels,
                 )
             )
-    return tuple(found)
+    return tuple(dialogues)

@@ -200,18 +200,18 @@ def _load(folder: Path) -> tuple[Labelled, ...]:
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise InputError(f"{folder}: no labelled answers (*.yaml) there; give a folder of them with --set")
-    found = []
+    answers = []
     for path in paths:
         file = validate(_File, read_yaml(path), path)
         scenario = scenario_named(file.scenario)
         for answer in file.answers:
             _check(answer, scenario, path)
-            found.append(answer.of(scenario))
+            answers.append(answer.of(scenario))
         names = [answer.id for answer in file.answers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InputError(f"{path}: answers: ids {twice} are used twice; give each its own")
-    return tuple(found)
+    return tuple(answers)
 
 
 def _check(answer: LabelledAnswer, scenario: Scenario, path: Path) -> None:

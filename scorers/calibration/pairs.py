@@ -80,7 +80,7 @@ def load_pairs() -> tuple[LabelledPair, ...]:
     """
     path = Path(__file__).with_name("pairs.yaml")
     answers = {answer.key: answer for answer in load_set()}
-    found = []
+    pairs = []
     for entry in validate(TypeAdapter(tuple[_Entry, ...]), read_yaml(path), path):
         keys = [f"{entry.scenario}#{name}" for name in (entry.first, entry.second)]
         for key in keys:
@@ -103,14 +103,22 @@ def load_pairs() -> tuple[LabelledPair, ...]:
             criteria_of(scenario, first.pressure),
         )
         label = {"first": "base", "second": "head"}.get(entry.better, "tie")
-        found.append(LabelledPair(Pair(f"{keys[0]}+{entry.second}", replies), scenario, label))
-    return tuple(found)
+        pairs.append(LabelledPair(Pair(f"{keys[0]}+{entry.second}", replies), scenario, label))
+    return tuple(pairs)
 
 
 def _follows(first: Labelled, second: Labelled) -> Better | None:
     """The better one by the labels: it meets all outcome criteria that the other meets, and more; None if neither does."""
-    one, other = _met(first), _met(second)
-    return "tie" if one == other else "first" if one > other else "second" if one < other else None
+    met_by_first, met_by_second = _met(first), _met(second)
+    return (
+        "tie"
+        if met_by_first == met_by_second
+        else "first"
+        if met_by_first > met_by_second
+        else "second"
+        if met_by_first < met_by_second
+        else None
+    )
 
 
 def _met(answer: Labelled) -> frozenset[str]:
@@ -128,7 +136,7 @@ def pairwise_record(pairs: Sequence[LabelledPair], graded: Sequence[GradedPair])
         pairs: The pairs that it was asked about.
         graded: Its passes.
     """
-    by_key = {one.pair.key: one for one in pairs}
+    by_key = {pair.pair.key: pair for pair in pairs}
     rows = [(by_key[g.key].scenario.id, by_key[g.key].label, g.better) for g in graded]
     decided = [row for row in rows if row[2] is not None]
     low, high = jackknife(decided, _kappa)
@@ -162,7 +170,7 @@ def pairwise_record(pairs: Sequence[LabelledPair], graded: Sequence[GradedPair])
         "prompt": pair_hash(),
         "set": _hash(pairs),
         "n": len(pairs),
-        "ties": sum(one.label == "tie" for one in pairs),
+        "ties": sum(pair.label == "tie" for pair in pairs),
         **{name: None if math.isnan(value) else round(value, 4) for name, value in numbers.items()},
     }
 
@@ -186,5 +194,5 @@ def _self_agreement(graded: Sequence[GradedPair]) -> float:
 
 def _hash(pairs: Sequence[LabelledPair]) -> str:
     """A hash of pairs and labels. 12 hex digits."""
-    lines = sorted(repr((one.pair.key, one.pair.replies, one.label)) for one in pairs)
+    lines = sorted(repr((pair.pair.key, pair.pair.replies, pair.label)) for pair in pairs)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

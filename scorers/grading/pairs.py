@@ -230,6 +230,6 @@ async def _choice(model: Model, pair: Replies, head_first: bool, fresh: bool) ->
 
 def majority(preferences: Sequence[Preference]) -> Side | None:
     """What more than half of the graders prefer; None where no side has so many."""
-    votes = [one.better for one in preferences]
+    votes = [preference.better for preference in preferences]
     sides: tuple[Side, ...] = ("base", "head", "tie")
     return next((side for side in sides if 2 * votes.count(side) > len(votes)), None)

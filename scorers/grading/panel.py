@@ -124,11 +124,11 @@ class Panel:
     @property
     def excuses(self) -> tuple[tuple[str, str], ...]:
         """Excuses that more than half of the graders found, with a quote each."""
-        found: dict[str, list[str]] = {}
+        quotes: dict[str, list[str]] = {}
         for assessment in self.assessments:
             for name, quote in assessment.excuses:
-                found.setdefault(name, []).append(quote)
-        return tuple((name, q[0]) for name, q in found.items() if 2 * len(q) > len(self.assessments))
+                quotes.setdefault(name, []).append(quote)
+        return tuple((name, q[0]) for name, q in quotes.items() if 2 * len(q) > len(self.assessments))
 
     def about(self) -> dict[str, object]:
         """What a score's metadata says of its grading."""

@@ -60,8 +60,8 @@ def response_schema() -> ResponseSchema:
     text = JSONSchema(type="string")
 
     def entries(**fields: JSONSchema) -> JSONSchema:
-        one = JSONSchema(type="object", properties=fields, required=[*fields], additionalProperties=False)
-        return JSONSchema(type="array", items=one)
+        entry = JSONSchema(type="object", properties=fields, required=[*fields], additionalProperties=False)
+        return JSONSchema(type="array", items=entry)
 
     verdict = JSONSchema(type="string", enum=["true", "false", "unknown"])
     return ResponseSchema(
@@ -108,7 +108,7 @@ def read_reply(text: str, count: int, transcript: Transcript, excuses: Sequence[
 
 def object_in(text: str, fits: Callable[[object], bool]) -> dict[str, Any] | None:
     """The last fitting object in a text, None without one; a grader may think aloud or quote before it."""
-    found = None
+    last = None
     decoder = json.JSONDecoder()
     position = 0
     while (start := text.find("{", position)) >= 0:
@@ -118,8 +118,8 @@ def object_in(text: str, fits: Callable[[object], bool]) -> dict[str, Any] | Non
             position = start + 1
             continue
         if fits(data):
-            found = data
-    return found if found is not None else _lenient(text, fits)
+            last = data
+    return last if last is not None else _lenient(text, fits)
 
 
 def _lenient(text: str, fits: Callable[[object], bool]) -> dict[str, Any] | None:
@@ -170,10 +170,10 @@ def _one(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _excuses(data: object, transcript: Transcript, known: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    found: dict[str, str] = {}
+    quotes: dict[str, str] = {}
     for entry in data if isinstance(data, list) else ():
         if isinstance(entry, dict):
             name, quote = str(entry.get("id", "")), str(entry.get("quote") or "").strip()[:LONGEST]
             if name in known and transcript.holds(quote):
-                found.setdefault(name, quote)
-    return tuple(found.items())
+                quotes.setdefault(name, quote)
+    return tuple(quotes.items())
