@@ -96,10 +96,10 @@ def main() -> int:
     none, _ = work([look] * given.versions + [submit])
     (sample,) = many.samples or []
     assert sample.scores
-    found = sample.scores["resolution"].value
-    assert isinstance(found, dict)
-    assert found["versions"] == given.versions, found
-    assert found["turns"] == given.versions, found
+    resolution = sample.scores["resolution"].value
+    assert isinstance(resolution, dict)
+    assert resolution["versions"] == given.versions, resolution
+    assert resolution["turns"] == given.versions, resolution
     run: Call = ("bash", {"command": "python program.py"})
     slow_bug = bug_folder(SLOW_BUG)
     slow, _ = work(

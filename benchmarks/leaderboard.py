@@ -67,16 +67,16 @@ def main() -> None:
             cold.append(built(logs, site, environment))
             warm.append(built(logs, site, environment))
             size = (site / "index.html").stat().st_size
-    found = {
+    sizes = {
         "cold_cpu_s": statistics.median(cold),
         "warm_cpu_s": statistics.median(warm),
         "index_kb": size / 1000,
     }
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(sizes))
         return
     print(
-        f"cold {found['cold_cpu_s']:.1f} CPU-s, warm {found['warm_cpu_s']:.1f} CPU-s, index {found['index_kb']:.0f} KB"
+        f"cold {sizes['cold_cpu_s']:.1f} CPU-s, warm {sizes['warm_cpu_s']:.1f} CPU-s, index {sizes['index_kb']:.0f} KB"
     )
 
 

@@ -132,11 +132,11 @@ def by_size(base: Path, size: int, each: int, scratch: Path) -> dict[str, dict[s
     environment = os.environ | {"REDGREEN_CACHE": str(scratch / "cache")}
     logs, shards = scratch / "logs", scratch / "shards"
     logs_of(base, logs, size, each)
-    found = {}
+    figures = {}
     if size <= MERGED_AT_MOST:
         shards_of(base, shards, size, each)
-        found["merge"] = measured(environment, "merge", str(shards))
-    return found | {
+        figures["merge"] = measured(environment, "merge", str(shards))
+    return figures | {
         "report, cold": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
         "report, warm": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
     }
@@ -171,7 +171,7 @@ def put_off(folder: Path, samples: int) -> Path:
 
 def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
     """Grades by workers and by shards; by the clock, with the start of a process and of torch."""
-    found: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, float]] = {}
     for name, workers, shards in (("1 worker", 1, 1), ("2 workers", 2, 1), ("2 shards of 1 worker", 1, 2)):
         log = put_off(scratch / name.replace(" ", "-"), count)
         commands = [
@@ -190,15 +190,15 @@ def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
         ]
         start, before = time.perf_counter(), used()
         running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
-        if any(one.wait() for one in running):
+        if any(process.wait() for process in running):
             raise SystemExit("a shard failed")
         seconds = time.perf_counter() - start
-        found[name] = {
+        figures[name] = {
             "grades": count,
             "seconds": seconds,
             "cpu_s": used() - before,
         }
-    return found
+    return figures
 
 
 def main() -> None:
@@ -228,17 +228,20 @@ def main() -> None:
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
                 sizes_found[size] = by_size(base, size, each, Path(folder))
                 if not options.json:
-                    for name, one in sizes_found[size].items():
+                    for name, figures in sizes_found[size].items():
                         print(
-                            f"{size:>9,} {name:20}{one['cpu_s']:9.1f} CPU-s{one['seconds']:9.1f} s{one['mb']:8.0f} MB",
+                            f"{size:>9,} {name:20}{figures['cpu_s']:9.1f} CPU-s"
+                            f"{figures['seconds']:9.1f} s{figures['mb']:8.0f} MB",
                             flush=True,
                         )
         graded = grading(options.grades, scratch) if options.grades else {}
     if options.json:
         print(json.dumps({"sizes": sizes_found, "grades": graded}))
         return
-    for name, one in graded.items():
-        print(f"{name:22}{one['grades']:5.0f} grades{one['seconds']:9.1f} s{one['cpu_s']:9.1f} CPU-s")
+    for name, figures in graded.items():
+        print(
+            f"{name:22}{figures['grades']:5.0f} grades{figures['seconds']:9.1f} s{figures['cpu_s']:9.1f} CPU-s"
+        )
 
 
 if __name__ == "__main__":

@@ -75,14 +75,14 @@ def verify_command(options: argparse.Namespace) -> int:
             idle.put(stack.enter_context(Pool(size, mode, options.device)))
         many = stack.enter_context(ThreadPoolExecutor(abreast))
 
-        def one(bug: BugFolder) -> Outcome:
+        def verify_bug(bug: BugFolder) -> Outcome:
             pool = idle.get()
             try:
                 return verify(bug, pool, options.seeds, threads, options.device, size)
             finally:
                 idle.put(pool)
 
-        for outcome in many.map(one, bugs):
+        for outcome in many.map(verify_bug, bugs):
             outcomes.append(outcome)
             if not options.json:
                 # On the error stream, so that a table can be redirected while one sees how far it is.
@@ -145,7 +145,7 @@ def grade_command(options: argparse.Namespace) -> int:
     mode = choose_mode(options.mode)
     verdicts: list[tuple[str, Verdict | str]] = []
 
-    def one(item: tuple[str, str | Files]) -> tuple[str, Verdict | str]:
+    def grade_file(item: tuple[str, str | Files]) -> tuple[str, Verdict | str]:
         name, what = item
         try:
             if isinstance(what, str):
@@ -158,7 +158,7 @@ def grade_command(options: argparse.Namespace) -> int:
         Pool(min(options.workers, len(given)), mode, options.device) as pool,
         ThreadPoolExecutor(options.workers) as many,
     ):
-        for name, verdict in many.map(one, given):
+        for name, verdict in many.map(grade_file, given):
             verdicts.append((name, verdict))
             if not options.json:
                 _print(name, verdict)

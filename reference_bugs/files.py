@@ -131,7 +131,7 @@ def imported_paths(path: str, text: str) -> list[str]:
         tree = ast.parse(text)
     except UNPARSABLE:
         return []
-    found: list[str] = []
+    paths: list[str] = []
     here = path.split("/")[:-1]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -143,5 +143,5 @@ def imported_paths(path: str, text: str) -> list[str]:
             continue
         for parts in dotted:
             if parts and parts[0] not in RESERVED:
-                found += [f"{'/'.join(parts[:2])}.py", f"{parts[0]}.py", f"{parts[0]}/__init__.py"]
-    return [path for path in dict.fromkeys(found) if not problem_of({path: ""})]
+                paths += [f"{'/'.join(parts[:2])}.py", f"{parts[0]}.py", f"{parts[0]}/__init__.py"]
+    return [path for path in dict.fromkeys(paths) if not problem_of({path: ""})]

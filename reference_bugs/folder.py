@@ -275,8 +275,8 @@ def add_bugs(folder: Path) -> None:
 
 def _private_bugs() -> dict[str, Path]:
     folder = private_folder()
-    found = {path.parent.name: path.parent for path in folder.glob("bugs/*/bug.yaml")} if folder else {}
-    return found | _added
+    folders = {path.parent.name: path.parent for path in folder.glob("bugs/*/bug.yaml")} if folder else {}
+    return folders | _added
 
 
 @cache

@@ -155,12 +155,12 @@ def load_checks(path: Path) -> list[Check]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found = [value for value in vars(module).values() if isinstance(value, Check)]
-    if not any(check.stage == "cause" for check in found):
+    checks = [value for value in vars(module).values() if isinstance(value, Check)]
+    if not any(check.stage == "cause" for check in checks):
         raise ValueError(
             f"{path}: no check of the stage 'cause'; add one that only a mended root cause passes"
         )
-    return sorted(found, key=lambda check: STAGES.index(check.stage))
+    return sorted(checks, key=lambda check: STAGES.index(check.stage))
 
 
 def judge(

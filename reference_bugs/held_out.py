@@ -41,7 +41,7 @@ def held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
     Raises:
         ValueError: There are none, or one has no label or no first line, or does not fit; the message says which.
     """
-    found = []
+    submissions = []
     for path in sorted(folder.glob("*/*.patch")):
         if bugs and path.parent.name not in bugs:
             continue
@@ -55,10 +55,10 @@ def held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
             files = patched(bug.files, text)
         except PatchError as error:
             raise ValueError(f"{path}: {error}; make it anew with diff -u") from None
-        found.append(HeldOut(bug, path.stem, about[2:], files, label == "right"))
-    if not found:
+        submissions.append(HeldOut(bug, path.stem, about[2:], files, label == "right"))
+    if not submissions:
         raise ValueError(f"{folder}: no held-out submission {'of these bugs ' if bugs else ''}is there")
-    return found
+    return submissions
 
 
 def confusion(
@@ -66,7 +66,7 @@ def confusion(
 ) -> Iterator[tuple[HeldOut, bool, str]]:
     """Grades each and gives it with whether it was accepted and, where it was not, why."""
 
-    def one(held: HeldOut) -> tuple[HeldOut, bool, str]:
+    def grade(held: HeldOut) -> tuple[HeldOut, bool, str]:
         try:
             verdict = grade_program(held.bug, held.files, pool, seed)
         except GraderError as error:
@@ -74,4 +74,4 @@ def confusion(
         return held, verdict.correct, verdict.reason
 
     with ThreadPoolExecutor(workers) as many:
-        yield from many.map(one, submissions)
+        yield from many.map(grade, submissions)

@@ -293,7 +293,7 @@ def other_bug(bug: BugFolder) -> BugFolder:
         shared = [entry for entry in bug.entry_points if entry in theirs and entry in own]
         pairs = [(theirs[entry], own[entry]) for entry in shared]
         # Probes call by position, so that as many arguments can be the same work.
-        alike = any(one == other or (takes > 1 and takes == also) for (one, takes), (other, also) in pairs)
+        alike = any(mine == other or (takes > 1 and takes == also) for (mine, takes), (other, also) in pairs)
         return -1 if alike else len(shared)
 
     # The first by name where several share as many.
@@ -305,10 +305,10 @@ def other_bug(bug: BugFolder) -> BugFolder:
 @cache
 def _definitions(files: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, int]]:
     """Each function and class of a program: its definition, and a function's number of arguments."""
-    found: dict[str, tuple[str, int]] = {}
+    definitions: dict[str, tuple[str, int]] = {}
     for path, text in files:
         module = "" if path == PROGRAM else path.removesuffix(".py").replace("/", ".") + "."
         for node in _defined(text):
             takes = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
-            found[module + node.name] = (ast.dump(node), takes)
-    return found
+            definitions[module + node.name] = (ast.dump(node), takes)
+    return definitions

@@ -89,7 +89,7 @@ class _Block:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _FilePiece:
     """What one block gives of one file.
 
     Attributes:
@@ -130,15 +130,15 @@ def code_blocks(reply: str) -> list[_Block]:
     """The fenced code blocks of a reply, in order, with the language and the path that their info strings give."""
     text = without_reasoning(reply.removeprefix("\ufeff")).replace("\x00", "\ufffd")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    found = []
+    blocks = []
     for token in _markdown().parse(text):
         if token.type == "fence" and token.map is not None:
             language = _LANGUAGE.match(token.info.lower())[1]  # type: ignore[index]
             last = lines[token.map[1] - 1] if token.map[1] <= len(lines) else ""
             closed = token.map[1] - token.map[0] > 1 and last.lstrip(" \t>").startswith(token.markup)
             path = _INFO_PATH.search(token.info)
-            found.append(_Block(language, token.content, closed, path[0].removeprefix("./") if path else ""))
-    return found
+            blocks.append(_Block(language, token.content, closed, path[0].removeprefix("./") if path else ""))
+    return blocks
 
 
 def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ()) -> Submission:
@@ -156,12 +156,12 @@ def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ())
     if not blocks:
         return Submission(problem="the reply has no code block")
     files = as_files(original)
-    by_path: dict[str, list[_Found]] = {}
+    by_path: dict[str, list[_FilePiece]] = {}
     for block in blocks:
-        for path, found in _placed(block, files, kept).items():
-            by_path.setdefault(path, []).append(found)
-    chosen = {path: _chosen(found, files.get(path, "")) for path, found in by_path.items()}
-    given = {path: found for path, found in chosen.items() if found.text is not None}
+        for path, piece in _placed(block, files, kept).items():
+            by_path.setdefault(path, []).append(piece)
+    chosen = {path: _chosen(pieces, files.get(path, "")) for path, pieces in by_path.items()}
+    given = {path: piece for path, piece in chosen.items() if piece.text is not None}
     # What stands under no file's path (the empty one) and defines nothing of the program is an excerpt or an example.
     bad = [
         f for path, f in chosen.items() if f.text is None and not f.idle and (path or f.names or not given)
@@ -171,15 +171,15 @@ def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ())
             (f.problem for f in (*bad, *chosen.values()) if f.problem), "no code block holds a program"
         )
         return Submission(problem=problem, open=not blocks[-1].closed)
-    new = files | {path: str(found.text) for path, found in given.items()}
+    new = files | {path: str(piece.text) for path, piece in given.items()}
     if len(new) > 1 and (problem := problem_of(new)):
         return Submission(problem=problem)
-    hows = {found.how for found in given.values()}
+    hows = {piece.how for piece in given.values()}
     how: How = "diff" if "diff" in hows else "definitions" if "definitions" in hows else "whole"
-    return Submission(new, how, open=any(found.open for found in given.values()))
+    return Submission(new, how, open=any(piece.open for piece in given.values()))
 
 
-def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _Found]:
+def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _FilePiece]:
     """What one block gives, by the path of the file; under an empty path what belongs to no file."""
     placed = [located(name, files) for name in kept]
     if len(files) == 1:
@@ -187,15 +187,15 @@ def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _Foun
     if _is_diff(block):
         try:
             return {
-                path: _Found(text, "diff", open=not block.closed)
+                path: _FilePiece(text, "diff", open=not block.closed)
                 for path, text in _after(files, block.text).items()
             }
         except PatchError as error:
-            return {"": _Found(problem=f"the diff does not apply: {error}", names=frozenset({"a diff"}))}
+            return {"": _FilePiece(problem=f"the diff does not apply: {error}", names=frozenset({"a diff"}))}
     comment = _COMMENT_PATH.match(block.text)
     path = block.path or (comment[1] if comment and comment[1] in files else "")
     if block.language not in _PYTHON and block.language != _LANGUAGE.match(path.lower())[1]:  # type: ignore[index]
-        return {"": _Found()}
+        return {"": _FilePiece()}
     if path in files:
         return {
             path: _read(block, files[path], [name for place, name in placed if place == path], named=True)
@@ -207,12 +207,12 @@ def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _Foun
             f"the project has no `{path}`; give each changed file by its path" if path == PROGRAM else problem
         )
         if problem:
-            return {"": _Found(problem=problem, names=frozenset({path}))}
+            return {"": _FilePiece(problem=problem, names=frozenset({path}))}
         return {path: _read(block, "", (), named=True)}
     try:
         tree = ast.parse(block.text)
     except UNPARSABLE as error:
-        return {"": _Found(problem=f"a code block is no Python: {_one_line(error)}")}
+        return {"": _FilePiece(problem=f"a code block is no Python: {_one_line(error)}")}
     defined = {node.name: ast.dump(node) for node in _definitions(tree)}
     homes: dict[str, dict[str, str]] = {}
     for place, text in files.items():
@@ -226,30 +226,30 @@ def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _Foun
     words = "a code block defines nothing of the program"
     if homes and not same:
         words = "a code block changes several files and does not say which; give each changed file a block with its path"
-    return {"": _Found(problem=words, names=frozenset() if same else frozenset(shared))}
+    return {"": _FilePiece(problem=words, names=frozenset() if same else frozenset(shared))}
 
 
-def _chosen(read: Sequence[_Found], given: str) -> _Found:
+def _chosen(read: Sequence[_FilePiece], given: str) -> _FilePiece:
     """Which of the blocks of one file counts."""
-    wholes = [found for found in read if found.how in ("whole", "diff")]
-    parts = [found for found in read if found.how == "definitions" or (found.names and found.text is None)]
+    wholes = [piece for piece in read if piece.how in ("whole", "diff")]
+    parts = [piece for piece in read if piece.how == "definitions" or (piece.names and piece.text is None)]
     before = syntax_of(given)
-    changed = [found for found in wholes if syntax_of(found.text or "") != before]
-    changed_parts = [found for found in parts if found.text is None or syntax_of(found.text) != before]
+    changed = [piece for piece in wholes if syntax_of(piece.text or "") != before]
+    changed_parts = [piece for piece in parts if piece.text is None or syntax_of(piece.text) != before]
     if changed:
         # A whole program is what was asked for: excerpts of it or of the old one beside it change nothing.
         return changed[-1]
     if changed_parts:
         last = changed_parts[-1]
-        if last.text is None or any(not found.names <= last.names for found in changed_parts):
+        if last.text is None or any(not piece.names <= last.names for piece in changed_parts):
             several = "several code blocks hold different parts of the program, none the whole"
-            return _Found(problem=last.problem or several, names=last.names)
+            return _FilePiece(problem=last.problem or several, names=last.names)
         return last
     if wholes:
         return wholes[-1]
     if parts:
-        return _Found(problem="the code blocks repeat parts of the program and change nothing", idle=True)
-    return _Found(problem=next((found.problem for found in reversed(read) if found.problem), ""))
+        return _FilePiece(problem="the code blocks repeat parts of the program and change nothing", idle=True)
+    return _FilePiece(problem=next((piece.problem for piece in reversed(read) if piece.problem), ""))
 
 
 def _known(text: str) -> set[str]:
@@ -258,7 +258,7 @@ def _known(text: str) -> set[str]:
     return {node.name for node in body if isinstance(node, _Definition)} or {*map(_target, body)} - {""}
 
 
-def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False) -> _Found:
+def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False) -> _FilePiece:
     """What a block gives of a file.
 
     Args:
@@ -270,31 +270,31 @@ def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False
     known = _known(original)
     if _is_diff(block):
         try:
-            return _Found(apply_patch(original, block.text), "diff", open=not block.closed)
+            return _FilePiece(apply_patch(original, block.text), "diff", open=not block.closed)
         except PatchError as error:
-            return _Found(problem=f"the diff does not apply: {error}")
+            return _FilePiece(problem=f"the diff does not apply: {error}")
     if block.language not in _PYTHON and not named:
-        return _Found()
+        return _FilePiece()
     try:
         tree = ast.parse(block.text)
     except UNPARSABLE as error:
-        return _Found(problem=f"a code block is no Python: {_one_line(error)}")
+        return _FilePiece(problem=f"a code block is no Python: {_one_line(error)}")
     bound = {node.name for node in _definitions(tree)}
     defined = bound | ({*map(_target, tree.body)} - {""} if named else set())
     shared = frozenset(defined & known)
     if not shared and not (named and (defined or not known)):
-        return _Found(problem="a code block defines nothing of the program")
+        return _FilePiece(problem="a code block defines nothing of the program")
     imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
     parts = all(isinstance(node, ast.Import | ast.ImportFrom) or _named(node) for node in tree.body)
     if shared and parts and not (imports and known <= defined):
-        return _Found(
+        return _FilePiece(
             _replaced(original, block.text, tree), "definitions", open=not block.closed, names=shared
         )
     lost = gone(block.text, kept or ([] if named else sorted(known)))
     if not lost:
-        return _Found(block.text.rstrip("\n"), "whole", open=not block.closed, names=shared)
+        return _FilePiece(block.text.rstrip("\n"), "whole", open=not block.closed, names=shared)
     missing = ", ".join(f"`{name}`" for name in lost)
-    return _Found(problem=f"the program in the code block does not define {missing}", names=shared)
+    return _FilePiece(problem=f"the program in the code block does not define {missing}", names=shared)
 
 
 def _is_diff(block: _Block) -> bool:

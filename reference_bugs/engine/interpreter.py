@@ -80,21 +80,23 @@ class Interpreter:
     @property
     def covered(self) -> list[tuple[str, bool]]:
         """What an outer wall covers, since it is ours: (where, whether it is a folder)."""
-        found = {
+        hidden_paths = {
             self.place(entry): entry.is_dir() for site in self.sites for entry in _entries(site, ours=True)
         }
         if self.native:
             for folder in (self.standard, Path("/usr/lib/python3"), Path("/usr/local/lib", _VERSION)):
                 for name in _SITES:
-                    found |= {str(entry): entry.is_dir() for entry in _entries(folder / name, ours=True)}
+                    hidden_paths |= {
+                        str(entry): entry.is_dir() for entry in _entries(folder / name, ours=True)
+                    }
         else:
             hidden = [self.standard / name for name in _SITES if (self.standard / name).is_dir()]
-            found |= {f"/opt/python/lib/{self.standard.name}/{folder.name}": True for folder in hidden}
+            hidden_paths |= {f"/opt/python/lib/{self.standard.name}/{folder.name}": True for folder in hidden}
         # The package itself where it lies below a system folder, as a repository under /usr/src does.
         package = Path(__file__).resolve().parents[2]
         if package.is_relative_to("/usr"):
-            found[str(package)] = True
-        return list(found.items())
+            hidden_paths[str(package)] = True
+        return list(hidden_paths.items())
 
     def libraries(self, walled: bool) -> list[str]:
         """Folders of the libraries for ``PYTHONPATH``, but the system's own."""
@@ -150,8 +152,8 @@ def _loaded() -> list[Path]:
     """Python's own shared library, where this interpreter has one, wherever it lies."""
     with contextlib.suppress(OSError):
         lines = Path("/proc/self/maps").read_text().splitlines()
-        found = {line.split(maxsplit=5)[5] for line in lines if "/libpython" in line}
-        return sorted(map(Path, found))
+        libraries = {line.split(maxsplit=5)[5] for line in lines if "/libpython" in line}
+        return sorted(map(Path, libraries))
     return []
 
 

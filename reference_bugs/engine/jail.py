@@ -318,11 +318,11 @@ def _enter(here: int, name: str, below: list[list[str]]) -> int:
         os.close(closed)
     here = _instead(here, os.open(name, _FOLDER, dir_fd=here))
     with os.scandir(here) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for path, is_folder in found:
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for path, is_folder in names:
         if not is_folder:
             os.unlink(path, dir_fd=here)
-    below.append([path for path, is_folder in found if is_folder])
+    below.append([path for path, is_folder in names if is_folder])
     return here
 
 
@@ -354,8 +354,8 @@ def _environment() -> dict[str, str]:
 
 @cache
 def _program(name: str) -> str:
-    found = shutil.which(name)
-    return os.path.realpath(found) if found else ""
+    path = shutil.which(name)
+    return os.path.realpath(path) if path else ""
 
 
 @cache

@@ -100,10 +100,10 @@ class _Walk:
                     with os.scandir(self._open[-1]) as entries:
                         for entry in entries:
                             with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                                one = entry.stat(follow_symlinks=False)
+                                status = entry.stat(follow_symlinks=False)
                                 files += 1
-                                disk += one.st_blocks * 512
-                                if stat.S_ISDIR(one.st_mode):
+                                disk += status.st_blocks * 512
+                                if stat.S_ISDIR(status.st_mode):
                                     below.append(entry.name)
                             if disk > limits.disk or files > limits.files:
                                 return Usage(disk, files)
@@ -270,15 +270,15 @@ def _is_ours(pid: int) -> bool:
 
 
 def _descendants(first: int) -> list[int]:
-    found, pending = [], [first]
+    pids, pending = [], [first]
     while pending:
         pid = pending.pop()
-        found.append(pid)
+        pids.append(pid)
         with contextlib.suppress(OSError):
             for task in os.listdir(f"/proc/{pid}/task"):
                 with contextlib.suppress(OSError):
                     pending += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
-    return found
+    return pids
 
 
 def _count(folder: str) -> int:
@@ -295,7 +295,7 @@ def _memory(pid: int) -> int:
             lines = Path(f"/proc/{pid}/task/{task}/status").read_text().splitlines()
         except OSError:
             continue
-        found = [int(line.split()[1]) for line in lines if line.startswith(_MEMORY)]
-        if found:
-            return sum(found) * 1024
+        sizes = [int(line.split()[1]) for line in lines if line.startswith(_MEMORY)]
+        if sizes:
+            return sum(sizes) * 1024
     return 0

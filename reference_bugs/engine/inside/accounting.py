@@ -56,7 +56,7 @@ def tasks_of(pid: int) -> list[str]:
 
 def deleted_bytes(processes: list[int]) -> int:
     """Bytes of files that were deleted and are still open: on disk, and in no folder."""
-    found: dict[tuple[int, int], int] = {}
+    sizes: dict[tuple[int, int], int] = {}
     paths: list[str] = []
     for pid in processes:
         with contextlib.suppress(PermissionError):  # bubblewrap's own
@@ -65,5 +65,5 @@ def deleted_bytes(processes: list[int]) -> int:
         with contextlib.suppress(OSError):
             about = os.stat(path)
             if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
-                found[about.st_dev, about.st_ino] = about.st_blocks * 512
-    return sum(found.values())
+                sizes[about.st_dev, about.st_ino] = about.st_blocks * 512
+    return sum(sizes.values())

@@ -90,7 +90,7 @@ def calibrate(
         _readers(as_json)
         return
     # There is nothing to ask about an empty answer.
-    spoken = [one for one in load_set(folder or SHIPPED) if one.text.strip()]
+    spoken = [answer for answer in load_set(folder or SHIPPED) if answer.text.strip()]
     answers = (*spoken, *load_dialogues(), *labelled_runs())
     chosen = _spread(answers, limit) if limit else answers
     record = _certify(grader, chosen, load_pairs()[:limit], repeats, log_dir, len(answers))
@@ -107,8 +107,8 @@ def calibrate(
 def _spread(answers: Sequence[Labelled], limit: int) -> tuple[Labelled, ...]:
     """``limit`` answers, styles in turn and scenarios in turn within a style, so that none is left out for long."""
     by_style: dict[str, list[Labelled]] = {}
-    for index, one in enumerate(answers):
-        by_style.setdefault(one.style, []).insert(index % 2 * len(by_style.get(one.style, ())), one)
+    for index, answer in enumerate(answers):
+        by_style.setdefault(answer.style, []).insert(index % 2 * len(by_style.get(answer.style, ())), answer)
     chosen: list[Labelled] = []
     while len(chosen) < limit and any(by_style.values()):
         for style in sorted(by_style):
@@ -151,7 +151,10 @@ def _certify(
             )
     record = certificate("+".join(str(g) for g in graders), answers, graded, date, total)
     log = _graded(
-        pairwise_task([one.pair for one in pairs], "calibration-pairs", fresh=True), graders, repeats, log_dir
+        pairwise_task([pair.pair for pair in pairs], "calibration-pairs", fresh=True),
+        graders,
+        repeats,
+        log_dir,
     )
     chosen = []
     for sample in log.samples or ():
@@ -191,12 +194,10 @@ def _show(record: dict[str, Any]) -> None:
     table = Table(title=f"{record['grader']}: {record['verdict']}", title_justify="left")
     for column in ("kind", "labels", "true", "decided", "accuracy", "precision", "recall", "kappa (95 %)"):
         table.add_column(column, justify="left" if column == "kind" else "right")
-    for kind, found in record["kinds"].items():
-        interval = (
-            f"{_number(found['kappa'])} ({_number(found['kappa_low'])} to {_number(found['kappa_high'])})"
-        )
-        shares = [_number(found[k]) for k in ("prevalence", "decided", "accuracy", "precision", "recall")]
-        table.add_row(kind, str(found["n"]), *shares, interval)
+    for kind, measured in record["kinds"].items():
+        interval = f"{_number(measured['kappa'])} ({_number(measured['kappa_low'])} to {_number(measured['kappa_high'])})"
+        shares = [_number(measured[k]) for k in ("prevalence", "decided", "accuracy", "precision", "recall")]
+        table.add_row(kind, str(measured["n"]), *shares, interval)
     console = wide_console()
     console.print(table)
     for name, value in record["measures"].items():
@@ -230,18 +231,18 @@ def _readers(as_json: bool) -> None:
     except CannotRun as error:
         not_run = f"programs were not run: {error}"
     readings += readers.method_readings()
-    found = readers.by_reader(readings)
+    grouped = readers.by_reader(readings)
     apart = [reading for reading in readings if not reading.agrees]
     if as_json:
         record: dict[str, Any] = {"schema": 2, "readers": {}, "disagreements": [asdict(r) for r in apart]}
-        for name, of in found.items():
+        for name, of in grouped.items():
             record["readers"][name] = {"cases": len(of), "agree": sum(reading.agrees for reading in of)}
         click.echo(json.dumps(record | {"not_run": not_run or None}, indent=2, ensure_ascii=False))
         return
     table = Table(title="Exact readers against labelled cases", title_justify="left")
     for column in ("reader", "cases", "agree", "share"):
         table.add_column(column, justify="left" if column == "reader" else "right")
-    for name, of in found.items():
+    for name, of in grouped.items():
         agree = sum(reading.agrees for reading in of)
         table.add_row(name, str(len(of)), str(agree), f"{agree / len(of):.3f}")
     wide_console().print(table)
@@ -277,23 +278,23 @@ def score_text(
     from redgreenbench.evals.pressures import applies, select_pressures
 
     text = sys.stdin.read() if str(file) == "-" else _read(file)
-    found = select(load_scenarios(), [scenario])
-    if len(found) > 1:
+    named = select(load_scenarios(), [scenario])
+    if len(named) > 1:
         raise InputError(
-            f"'{scenario}' names {len(found)} scenarios ({', '.join(s.id for s in found)}); give one id"
+            f"'{scenario}' names {len(named)} scenarios ({', '.join(s.id for s in named)}); give one id"
         )
-    one = found[0]
-    if one.file.split == "private":
-        raise InputError(f"{one.id} is private, and nothing of it is shown; score a whole run instead")
+    posed = named[0]
+    if posed.file.split == "private":
+        raise InputError(f"{posed.id} is private, and nothing of it is shown; score a whole run instead")
     (asked,) = select_pressures([pressure])
-    if not applies(asked, one.file):
+    if not applies(asked, posed.file):
         raise InputError(
-            f"the pressure {asked} does not apply to {one.id}; `redgreen show {one.id}` shows it"
+            f"the pressure {asked} does not apply to {posed.id}; `redgreen show {posed.id}` shows it"
         )
-    scores = _play(one, asked, text, grader, execute)
+    scores = _play(posed, asked, text, grader, execute)
     if as_json:
         record = {
-            "scenario": one.id,
+            "scenario": posed.id,
             "pressure": asked,
             "graders": list(grader),
             "scores": {

@@ -249,7 +249,7 @@ def _facts(case: Case, result: Result) -> list[str]:
     if result.head is None:
         return facts
     ids = [str(sample.id).rsplit("/", 2) for task in result.head.tasks for sample in task.dataset]
-    scenarios, pressures = len({one[0] for one in ids}), sorted({one[1] for one in ids})
+    scenarios, pressures = len({parts[0] for parts in ids}), sorted({parts[1] for parts in ids})
     epochs = case.asked.epochs
     facts.append(
         f"model {case.asked.model}; tasks {', '.join(_tasks(result))}; {scenarios} scenarios; "
@@ -272,9 +272,11 @@ def _validity(result: Result, bands: Mapping[tuple[str, str], float] | None) -> 
         return []
     told = []
     gated = {gate.gate.metric for gate in result.gates}
-    lost = [one for gate in result.gates for one in (gate.base, gate.head) if one.lost]
-    for one in dict.fromkeys(lost):
-        told.append(f"{one.described.title}: {level(one.missing)} of the {one.arm}'s values are missing")
+    lost = [estimate for gate in result.gates for estimate in (gate.base, gate.head) if estimate.lost]
+    for estimate in dict.fromkeys(lost):
+        told.append(
+            f"{estimate.described.title}: {level(estimate.missing)} of the {estimate.arm}'s values are missing"
+        )
     if not lost:
         told.append("no value of a gated metric is missing")
     rows = result.sides.rows

@@ -79,15 +79,17 @@ def import_(evals: Path, into: Path | None) -> None:
         "instruments": ["route"],
     }
     files = {PACK_FILE: dump(about)}
-    for one in given.evals:
-        wanted = one.expectations or one.assertions or ([one.expected_output] if one.expected_output else [])
+    for case in given.evals:
+        wanted = (
+            case.expectations or case.assertions or ([case.expected_output] if case.expected_output else [])
+        )
         if not wanted:
-            raise InputError(f"{evals}: eval {one.id}: nothing is expected of it; give `expectations`")
-        shown, lacking = _texts(root, one.files)
+            raise InputError(f"{evals}: eval {case.id}: nothing is expected of it; give `expectations`")
+        shown, lacking = _texts(root, case.files)
         scenario: dict[str, Any] = {
-            "title": f"Eval {one.id}",
+            "title": f"Eval {case.id}",
             "source": {"document": "own", "section": _SECTION},
-            "prompt": one.prompt,
+            "prompt": case.prompt,
             "files": shown,
             "rubric": [
                 {
@@ -102,10 +104,10 @@ def import_(evals: Path, into: Path | None) -> None:
         if lacking:
             scenario["draft"] = True
             click.echo(
-                f"eval {one.id} stays a draft: {', '.join(f'{p} {why}' for p, why in lacking.items())}",
+                f"eval {case.id} stays a draft: {', '.join(f'{p} {why}' for p, why in lacking.items())}",
                 err=True,
             )
-        path = f"scenarios/{_slug(f'eval-{one.id}')}.yaml"
+        path = f"scenarios/{_slug(f'eval-{case.id}')}.yaml"
         if path in files:
             raise InputError(f"{evals}: two evals would be {path}; give each an id of its own in ASCII")
         files[path] = dump({key: value for key, value in scenario.items() if value})
@@ -182,9 +184,9 @@ def skill_evals(logs: tuple[str, ...], into: Path) -> None:
     for place in logs:
         for info in list_eval_logs(place) or ():
             log = read_eval_log(info)
-            found = list(_runs(log))
-            runs += found
-            last = log if found else last
+            log_runs = list(_runs(log))
+            runs += log_runs
+            last = log if log_runs else last
     if last is None:
         raise InputError(
             f"{', '.join(logs)}: no graded answer of red or green without pressure; run with --grader, then export"
@@ -309,7 +311,7 @@ def _runs(log: EvalLog) -> Iterator[dict[str, Any]]:
                 "failed": len(verdicts) - passed,
                 "total": len(verdicts),
                 "time_seconds": sample.working_time or 0.0,
-                "tokens": sum(one.total_tokens for one in usage),
+                "tokens": sum(usage_of_model.total_tokens for usage_of_model in usage),
                 "tool_calls": sum(len(getattr(m, "tool_calls", None) or ()) for m in sample.messages),
                 "errors": int(sample.error is not None) + len(sample.error_retries or ()),
             },
@@ -342,7 +344,7 @@ def _benchmark(log: EvalLog, runs: list[dict[str, Any]]) -> dict[str, Any]:
         for key in ("pass_rate", "time_seconds", "tokens"):
             values[run["configuration"]][key].append(run["result"][key])
     summary: dict[str, Any] = {
-        configuration: {key: _spread(found) for key, found in by_key.items()}
+        configuration: {key: _spread(numbers) for key, numbers in by_key.items()}
         for configuration, by_key in values.items()
     }
     if len(values) == 2:

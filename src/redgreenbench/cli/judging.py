@@ -187,7 +187,7 @@ def _unfinished(
     table: Table, answers: Answers, arms: tuple[str, ...], who: str, epochs: int
 ) -> tuple[str, ...]:
     """In what a run is not whole, a line each."""
-    reasons = [f"the {who}'s log {one.log} is left out: {one.reason}" for one in table.skipped]
+    reasons = [f"the {who}'s log {skipped.log} is left out: {skipped.reason}" for skipped in table.skipped]
     sample = ["task", "scenario", "pressure", "arm", "epoch"]
     rows = table.rows[table.rows["arm"].isin(arms)]
     failed = rows[~rows["status"].isin(_ANSWERED)]

@@ -102,7 +102,7 @@ def rationalizations(logs: tuple[str, ...], arms: tuple[str, ...], quotes: int, 
             "graded": listing.graded,
             "ungraded": listing.ungraded,
             "left_out": [{"log": s.log, "reason": s.reason} for s in listing.skipped],
-            "excuses": [asdict(one) for one in listing.found],
+            "excuses": [asdict(quoted) for quoted in listing.found],
         }
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return

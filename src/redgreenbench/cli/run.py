@@ -133,15 +133,15 @@ def _parameters(given: Sequence[str]) -> dict[str, Any]:
 
     from redgreenbench.evals.errors import InputError
 
-    found: dict[str, Any] = {}
-    for one in given:
-        name, sign, value = one.partition("=")
+    parameters: dict[str, Any] = {}
+    for assignment in given:
+        name, sign, value = assignment.partition("=")
         if not sign or not name.isidentifier():
-            raise InputError(f"-T {one}: give it as name=value, such as -T delivery=tool")
+            raise InputError(f"-T {assignment}: give it as name=value, such as -T delivery=tool")
         if name in _OPTIONS:
-            raise InputError(f"-T {one}: there is an option for it; use --{name.replace('_', '-')}")
-        found[name] = yaml.safe_load(value)
-    return found
+            raise InputError(f"-T {assignment}: there is an option for it; use --{name.replace('_', '-')}")
+        parameters[name] = yaml.safe_load(value)
+    return parameters
 
 
 def _notes(
@@ -156,7 +156,9 @@ def _notes(
             "excuses) is absent; add --grader"
         )
     executed = any((sample.metadata or {}).get("bug") for task in tasks for sample in task.dataset)
-    if not executed or any(one.startswith(("exec_sandbox=", "execution=later")) for one in parameters):
+    if not executed or any(
+        parameter.startswith(("exec_sandbox=", "execution=later")) for parameter in parameters
+    ):
         return
     try:
         mode = choose_mode()
@@ -183,9 +185,9 @@ def default_tasks(skill: str, scenarios: Sequence[str] = ()) -> list[str]:
     from redgreenbench.tasks.parameters import names
 
     if any(map(is_external, scenarios)):
-        found = find_scenarios(scenarios)
-        posed = {load_packs()[s.pack].task for s in found if _asks(s.pack, "route", "fix", "work")}
-        decides = any(s.file.decision and _asks(s.pack, "decide") for s in found)
+        selected = find_scenarios(scenarios)
+        posed = {load_packs()[s.pack].task for s in selected if _asks(s.pack, "route", "fix", "work")}
+        decides = any(s.file.decision and _asks(s.pack, "decide") for s in selected)
         return [name for name in _TASKS if name in posed or (name == "decision" and decides)]
     own = {load_packs()[pack].task for pack in packs_of(names(skill), None)}
     return [name for name in _TASKS if name != "pressure" and (name == "decision" or not own or name in own)]
@@ -265,7 +267,7 @@ def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
 
     from redgreenbench.evals.sharding import Shard, share_of
 
-    found = []
+    sharded = []
     for task in tasks:
         samples = list(task.dataset)
         shards = [
@@ -278,8 +280,8 @@ def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
             task = copy(task)
             task.dataset = task.dataset.filter(lambda sample, mine=mine: str(sample.id) in mine)  # type: ignore[misc]
             task.metadata = {**(task.metadata or {}), **about}
-            found.append(task)
-    return found
+            sharded.append(task)
+    return sharded
 
 
 def placed(tasks: Sequence[Task], logs: Path, shard: Shard | None) -> Iterator[tuple[Sequence[Task], Path]]:

@@ -19,10 +19,10 @@ def _files(logs: Sequence[str]) -> Iterator[str]:
     from redgreenbench.reports.logs.addresses import files_of
 
     for place in logs:
-        found = [file for file in files_of(place) if file.endswith(".eval")]
-        if not found:
+        files = [file for file in files_of(place) if file.endswith(".eval")]
+        if not files:
             raise InputError(f"{place}: there is no .eval log here; give a log, or a folder of logs")
-        yield from without_merged(found)
+        yield from without_merged(files)
 
 
 @click.command()
@@ -57,7 +57,9 @@ def grade(logs: tuple[str, ...], share: str, again: bool, workers: int | None, a
     except ValueError as error:
         raise InputError(f"this machine cannot confine programs: {error}") from error
     done = {file: anyio.run(grade_log, file, shard, again, workers) for file in _files(logs)}
-    total = {name: sum(asdict(one)[name] for one in done.values()) for name in ("graded", "failed", "kept")}
+    total = {
+        name: sum(asdict(counts)[name] for counts in done.values()) for name in ("graded", "failed", "kept")
+    }
     if as_json:
         click.echo(json.dumps({"shard": str(shard), "logs": len(done), **total}, indent=2))
     else:
@@ -108,11 +110,11 @@ def merge(logs: tuple[str, ...], partial: bool, as_json: bool) -> None:
             except InputError as error:
                 lacking.append(str(error))
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in done], indent=2))
-    for one in done:
+        click.echo(json.dumps([asdict(merged) for merged in done], indent=2))
+    for merged in done:
         if not as_json:
-            click.echo(f"{one.log}: {one.samples} answers, {one.graded} with a grade from shards")
-        for lack in one.lacks:
-            click.echo(f"redgreen: {one.log}: {lack}", err=True)
+            click.echo(f"{merged.log}: {merged.samples} answers, {merged.graded} with a grade from shards")
+        for lack in merged.lacks:
+            click.echo(f"redgreen: {merged.log}: {lack}", err=True)
     if lacking:
         raise InputError("; ".join(lacking))

@@ -80,14 +80,14 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
 def _texts(scenario: Scenario) -> dict[str, str]:
     """The texts that are paraphrased, by the path of their field."""
     file = scenario.file
-    found = {"title": file.title, "prompt": file.prompt}
+    texts = {"title": file.title, "prompt": file.prompt}
     if file.decision:
-        found |= {f"decision.{place}": step for place, step in enumerate(file.decision.steps)}
+        texts |= {f"decision.{place}": step for place, step in enumerate(file.decision.steps)}
     slots = {name: value for name, value in file.slots if isinstance(value, str)}
-    found |= {f"slots.{name}": value for name, value in slots.items()}
+    texts |= {f"slots.{name}": value for name, value in slots.items()}
     if file.slots.right_call:
-        found["slots.right_call"] = file.slots.right_call.do
-    return found
+        texts["slots.right_call"] = file.slots.right_call.do
+    return texts
 
 
 async def _paraphrased(scenario: Scenario, model: str) -> dict[str, str]:

@@ -42,7 +42,7 @@ def check_graders(graders: Sequence[str], self_grade: bool, tables: Sequence[Tab
             f"{', '.join(own)} would judge its own replies; name another --grader, or allow it with --self-grade"
         )
     notes = [pairwise_note("+".join(graders), pair_hash())]
-    notes += [f"{one} judges its own replies; such preferences are no evidence" for one in own]
+    notes += [f"{grader} judges its own replies; such preferences are no evidence" for grader in own]
     for grader in graders:
         for model in models:
             family = same_family(grader, model)
@@ -130,7 +130,7 @@ def _samples(
     from redgreenbench.scorers.pairwise import replied
     from redgreenbench.tasks.parameters import names
 
-    found = {}
+    by_sample = {}
     for file in table.logs:
         if short(file) not in logs:
             continue
@@ -143,8 +143,8 @@ def _samples(
             scenario, _, pressure, its = identity_of(sample.metadata)
             if its == arm:
                 about = (*replied(sample.messages, sample.output), str(sample.metadata["pressure"]), folders)
-                found[short(file), scenario, pressure, sample.epoch] = about
-    return found
+                by_sample[short(file), scenario, pressure, sample.epoch] = about
+    return by_sample
 
 
 def _verdicts(
@@ -168,12 +168,14 @@ def _verdicts(
             f"the comparison did not finish: {error}; the same command takes it up again"
         )
     scores = {str(sample.id): (sample.scores or {})["preference"] for sample in log.samples or ()}
-    found = []
+    verdicts = []
     for pair in asked:
         score = scores[pair.key]
         about = score.metadata or {}
         if isinstance(score.value, dict):
-            found.append(PairVerdict(pair, round(2 * float(score.value["head"])) - 1, about.get("flip", "")))
+            verdicts.append(
+                PairVerdict(pair, round(2 * float(score.value["head"])) - 1, about.get("flip", ""))
+            )
         else:
-            found.append(PairVerdict(pair, None, reason=str(score.reason)))
-    return found
+            verdicts.append(PairVerdict(pair, None, reason=str(score.reason)))
+    return verdicts

@@ -60,10 +60,10 @@ def spending(max_tokens: int | None, max_cost: float | None) -> Iterator[Spendin
         max_tokens: Tokens, in and out; None: as many as it takes.
         max_cost: US dollars; None: whatever it costs.
     """
-    found = Spending(max_tokens, max_cost)
-    _watched.append(found)
+    spent = Spending(max_tokens, max_cost)
+    _watched.append(spent)
     try:
         with interruptible():
-            yield found
+            yield spent
     finally:
-        _watched.remove(found)
+        _watched.remove(spent)
