@@ -26,8 +26,8 @@ from redgreenbench.evals.vocabulary import Delivery, Inject
 
 __all__ = [
     "DEFAULT_SKILL",
-    "LONGEST",
-    "TOO_LONG",
+    "MAX_INJECTED_TOKENS",
+    "MAX_WHOLE_TOKENS",
     "Addition",
     "Arms",
     "estimate_tokens",
@@ -39,10 +39,10 @@ __all__ = [
     "shipped_skills",
 ]
 
-LONGEST = 20_000
+MAX_WHOLE_TOKENS = 20_000
 """Tokens of a skill beyond which only its SKILL.md is injected unless all of it is asked for."""
 
-TOO_LONG = 200_000
+MAX_INJECTED_TOKENS = 200_000
 """Tokens of a skill in a prompt beyond which it is refused: few models take more, and each sample pays for it."""
 
 DEFAULT_SKILL = "v2"
@@ -228,7 +228,7 @@ def resolve_arms(
         packs: Packs whose scenarios will be asked.
         delivery: How skills reach the model.
         inject: How much of a skill stands in the prompt; None: all of it, but only SKILL.md where all has more than
-            `LONGEST` tokens.
+            `MAX_WHOLE_TOKENS` tokens.
         catalogue: Folders of skills that stand in the catalogue of every arm.
 
     Raises:
@@ -282,36 +282,38 @@ def read_skills(*folders: str | Path) -> tuple[Skill, ...]:
 
 def _check_length(addition: Addition) -> None:
     for skill in addition.skills:
-        if (tokens := estimate_tokens(addition.text_of(skill))) > TOO_LONG:
+        if (tokens := estimate_tokens(addition.text_of(skill))) > MAX_INJECTED_TOKENS:
             raise InputError(
-                f"skill '{skill.name}': about {tokens:,} tokens in the prompt, at most {TOO_LONG:,} are injected; its "
-                f"largest files, in characters: {largest_files(skill)}; take inject=body or delivery=tool, or shorten them"
+                f"skill '{skill.name}': about {tokens:,} tokens in the prompt, at most {MAX_INJECTED_TOKENS:,} are injected; "
+                f"its largest files, in characters: {largest_files(skill)}; take inject=body or delivery=tool, or shorten them"
             )
 
 
-def _added(specs: Sequence[str], pack: str, inject: Inject | None) -> Addition:
+def _skill_addition(specs: Sequence[str], pack: str, inject: Inject | None) -> Addition:
     skills = tuple(_skill_for(spec, pack) for spec in specs)
     names = [skill.name for skill in skills]
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"two skills of one arm are called '{min(twice)}'; leave one out or rename it")
     if inject is None:
-        inject = Inject.BODY if sum(estimate_tokens(s.text) for s in skills) > LONGEST else Inject.WHOLE
+        inject = (
+            Inject.BODY if sum(estimate_tokens(s.text) for s in skills) > MAX_WHOLE_TOKENS else Inject.WHOLE
+        )
     return Addition(skills=skills, body_only=inject is Inject.BODY and any(s.sheets for s in skills))
 
 
 def _addition(entry: str, tested: Sequence[str], pack: str, inject: Inject | None) -> Addition:
     name, _, spec = entry.partition("=")
     if spec:
-        return _added([spec], pack, inject)
+        return _skill_addition([spec], pack, inject)
     match BuiltIn(name):
         case BuiltIn.RED:
             return Addition()
         case BuiltIn.GENERIC:
             return Addition(prompt=prompt_template("generic"))
         case BuiltIn.GREEN:
-            return _added(tested, pack, inject)
+            return _skill_addition(tested, pack, inject)
         case BuiltIn.PLACEBO:
-            green = _added(tested, pack, inject)
+            green = _skill_addition(tested, pack, inject)
             irrelevant = read_skill(str(_SHIPPED / "placebo" / "keeping-sourdough"))
             length = sum(estimate_tokens(green.text_of(skill)) for skill in green.skills)
             return Addition(

@@ -150,7 +150,7 @@ class Scenario:
         """``private``, ``variant`` where the program of a public one is a variant of its bug's, else ``public``."""
         return self.file.split if self.variant is None or self.file.split == "private" else "variant"
 
-    def varied(self, seed: int) -> Scenario:
+    def with_variant(self, seed: int) -> Scenario:
         """The same situation with a variant of its program; the id gets ``@seed``.
 
         Raises:
@@ -257,18 +257,18 @@ def _shipped_packs() -> dict[str, Pack]:
     return validate(TypeAdapter(dict[str, Pack]), read_yaml(path), path)
 
 
-_own: dict[str, tuple[Path, OwnPack]] = {}
+_own_packs: dict[str, tuple[Path, OwnPack]] = {}
 """The user's own packs that were read in this process, with their folders."""
 
 
 def load_packs() -> dict[str, Pack]:
     """All packs by name: those of the file, in its order, and the user's own that were read (`read_own_pack`)."""
-    return {**_shipped_packs(), **{name: own.pack for name, (_, own) in _own.items()}}
+    return {**_shipped_packs(), **{name: own.pack for name, (_, own) in _own_packs.items()}}
 
 
 def own_pack(name: str) -> tuple[Path, OwnPack] | None:
     """The folder and file of a user's own pack that was read; None for a shipped one."""
-    return _own.get(name)
+    return _own_packs.get(name)
 
 
 def check_pack_name(folder: Path) -> None:
@@ -299,7 +299,7 @@ def read_own_pack(folder: Path) -> str:
     folder = folder.resolve()
     name, path = folder.name, folder / PACK_FILE
     check_pack_name(folder)
-    if _own.get(name, (folder, None))[0] != folder:
+    if _own_packs.get(name, (folder, None))[0] != folder:
         raise InputError(f"{path}: there is another pack called '{name}'; rename the folder")
     own = validate(OwnPack, read_yaml(path), path)
     for neighbour in own.neighbours:
@@ -311,7 +311,7 @@ def read_own_pack(folder: Path) -> str:
         add_bugs(folder / "bugs")
     except ValueError as error:
         raise InputError(str(error)) from None
-    _own[name] = (folder, own)
+    _own_packs[name] = (folder, own)
     return name
 
 
@@ -331,7 +331,7 @@ def _shipped_patterns() -> dict[str, Pattern]:
 def load_patterns() -> dict[str, Pattern]:
     """All failure patterns by id, those of the user's own packs that were read behind the shipped ones."""
     patterns = dict(_shipped_patterns())
-    for name, (_, own) in _own.items():
+    for name, (_, own) in _own_packs.items():
         for pattern, says in own.patterns.items():
             patterns.setdefault(pattern, Pattern(document="own", section=name, says=says))
     return patterns
@@ -365,18 +365,18 @@ def load_scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
     Raises:
         InputError: The folder holds no scenario, or a file is not a valid one.
     """
-    return _shipped() if folder is None else _read_folder(folder)
+    return _shipped_scenarios() if folder is None else _read_folder(folder)
 
 
 @cache
-def _shipped() -> tuple[Scenario, ...]:
-    private, public = _private(), _read_folder(HERE / "scenarios")
+def _shipped_scenarios() -> tuple[Scenario, ...]:
+    private, public = _private_scenarios(), _read_folder(HERE / "scenarios")
     if both := sorted({s.id for s in public} & {s.id for s in private}):
         raise InputError(f"the private scenario {both[0]} has the id of a shipped one; rename its file")
     return tuple(sorted((*public, *private), key=lambda scenario: scenario.id))
 
 
-def _private() -> tuple[Scenario, ...]:
+def _private_scenarios() -> tuple[Scenario, ...]:
     try:
         folder = private_folder()
     except ValueError as error:

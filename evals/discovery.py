@@ -50,7 +50,7 @@ def _specialists() -> dict[str, Skill]:
 
 
 @cache
-def _beside(folder: Path) -> tuple[Skill, ...]:
+def _own_skills(folder: Path) -> tuple[Skill, ...]:
     """The skills in the folder ``skills`` of a user's own pack."""
     return read_skills(folder) if folder.is_dir() else ()
 
@@ -70,12 +70,12 @@ def common_skills(pack: str, arms: Arms) -> dict[str, Skill]:
     """
     packs, own_folder = load_packs(), own_pack(pack)
     routed = [pack]
-    if not packs[pack].specialists and not (own_folder and _beside(own_folder[0] / "skills")):
+    if not packs[pack].specialists and not (own_folder and _own_skills(own_folder[0] / "skills")):
         routed = [name for name in packs if packs[name].specialists and not own_pack(name)]
     names = dict.fromkeys(name for source in routed for name in catalogue_names(source))
     own = {skill.name: skill for skill in arms.neighbours}
     if own_folder:
-        own = {skill.name: skill for skill in _beside(own_folder[0] / "skills")} | own
+        own = {skill.name: skill for skill in _own_skills(own_folder[0] / "skills")} | own
     without = {
         packs[pack].skill,
         *(skill.name for skills in arms.loadable(pack).values() for skill in skills),

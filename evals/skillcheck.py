@@ -15,7 +15,7 @@ from typing import Any, Literal
 import yaml
 
 from redgreenbench.evals.act_line import read_act
-from redgreenbench.evals.arms import LONGEST, estimate_tokens
+from redgreenbench.evals.arms import MAX_WHOLE_TOKENS, estimate_tokens
 from redgreenbench.evals.catalogue import HERE, load_scenarios, read_yaml
 from redgreenbench.evals.contamination import grams
 from redgreenbench.evals.errors import InputError
@@ -23,13 +23,13 @@ from redgreenbench.evals.skillfolder import SKILL_FILE, Skill, dead_links, large
 
 __all__ = ["Finding", "check_skill"]
 
-BODY = 5_000
+MAX_BODY_TOKENS = 5_000
 """Tokens of SKILL.md that agentskills.io recommends at most, since agents load all of it."""
-WORDS = 8
+MIN_DESCRIPTION_WORDS = 8
 """Words that a description needs at least: fewer cannot say what a skill does and when."""
-SHARED = 8
-"""Different passages of `redgreenbench.evals.contamination.GRAM` words that make a leak: fewer are an error message or a
-stock phrase."""
+MIN_SHARED_PASSAGES = 8
+"""Different passages of `redgreenbench.evals.contamination.GRAM_WORDS` words that make a leak: fewer are an error
+message or a stock phrase."""
 _ENTROPY = ("Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector")
 """Detectors that take any long or named value for a secret, of which documentation is full."""
 
@@ -92,14 +92,14 @@ def _form(skill: Skill, folder: Path) -> Iterator[Finding]:
 
 def _size(skill: Skill) -> Iterator[Finding]:
     body, whole = estimate_tokens(skill.body), estimate_tokens(skill.text)
-    if body > BODY:
+    if body > MAX_BODY_TOKENS:
         yield Finding(
             "warning",
             "size",
             SKILL_FILE,
-            f"about {body:,} tokens, recommended are at most {BODY:,}; move parts into sheets",
+            f"about {body:,} tokens, recommended are at most {MAX_BODY_TOKENS:,}; move parts into sheets",
         )
-    if whole > LONGEST:
+    if whole > MAX_WHOLE_TOKENS:
         yield Finding(
             "warning",
             "size",
@@ -119,7 +119,7 @@ def _links(skill: Skill) -> Iterator[Finding]:
 
 def _description(skill: Skill) -> Iterator[Finding]:
     words = skill.description.split()
-    if len(words) < WORDS:
+    if len(words) < MIN_DESCRIPTION_WORDS:
         yield Finding(
             "warning",
             "description",
@@ -129,7 +129,7 @@ def _description(skill: Skill) -> Iterator[Finding]:
 
 
 @cache
-def _ours() -> dict[str, frozenset[str]]:
+def _benchmark_passages() -> dict[str, frozenset[str]]:
     """Passages of this benchmark, by where they stand: what a skill that knows them would be tested on."""
     passages = {}
     for scenario in load_scenarios():
@@ -148,9 +148,9 @@ def _ours() -> dict[str, frozenset[str]]:
 def _leaks(skill: Skill) -> Iterator[Finding]:
     for path, text in ((SKILL_FILE, skill.body), *skill.sheets):
         mine = grams(text)
-        for where, passages in _ours().items():
+        for where, passages in _benchmark_passages().items():
             shared = sorted(mine & passages)
-            if len(shared) >= min(SHARED, len(passages)) > 0:
+            if len(shared) >= min(MIN_SHARED_PASSAGES, len(passages)) > 0:
                 yield Finding(
                     "error",
                     "leak",

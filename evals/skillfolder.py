@@ -144,13 +144,13 @@ def dead_links(skill: Skill) -> list[str]:
         for block in parser.parse(text):
             for token in block.children or ():
                 target = str(token.attrGet("href") or "") if token.type == "link_open" else ""
-                path = _linked(target, sheet)
+                path = _link_path(target, sheet)
                 if path and path not in there and not path.startswith(unread):
                     dead.setdefault(path, f"{sheet}: {target}")
     return list(dead.values())
 
 
-def _linked(target: str, sheet: str) -> str:
+def _link_path(target: str, sheet: str) -> str:
     """The path inside the folder that a link leads to; empty for an address, an anchor, or what lies elsewhere."""
     from urllib.parse import unquote, urlsplit
 
@@ -393,19 +393,19 @@ def _sources(entries: dict[str, int | str], spec: str) -> tuple[dict[str, str], 
         elif isinstance(entry, int):
             sources[path] = path
         else:
-            followed = _followed(path, entries, spec)
+            followed = _resolved_link(path, entries, spec)
             if not followed:
                 left_out.append(path)
             sources |= followed
     return sources, left_out
 
 
-def _followed(link: str, entries: dict[str, int | str], spec: str) -> dict[str, str]:
+def _resolved_link(link: str, entries: dict[str, int | str], spec: str) -> dict[str, str]:
     """What stands where a link is: a file, or the files of a folder; nothing if it leads nowhere."""
     target = link
     for _ in range(40):
         # A link on the way to the target, too, leads somewhere else.
-        via = next((t for t in _ways(target) if isinstance(entries.get(t), str)), None)
+        via = next((t for t in _path_prefixes(target) if isinstance(entries.get(t), str)), None)
         if via is None:
             break
         leads = posixpath.join(posixpath.dirname(via), str(entries[via]))
@@ -429,7 +429,7 @@ def _followed(link: str, entries: dict[str, int | str], spec: str) -> dict[str, 
     }
 
 
-def _ways(path: str) -> list[str]:
+def _path_prefixes(path: str) -> list[str]:
     """A path and the folders on the way to it, shortest first."""
     parts = path.split("/")
     return ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reference_bugs.cache import VARIABLE, cache_root
 
-__all__ = ["cache_place", "local_copy", "published", "put_file", "read_whole", "write_whole"]
+__all__ = ["cache_place", "local_copy", "put_file", "read_whole", "writable_folder", "write_whole"]
 
 
 def cache_place(name: str) -> str:
@@ -54,7 +54,7 @@ def write_whole(address: str, data: bytes) -> None:
     if not isinstance(system, LocalFileSystem):
         system.pipe_file(path, data)  # object stores show an object when all of it is there
         return
-    with _beside(path) as aside:
+    with _temporary_sibling(path) as aside:
         aside.write_bytes(data)
         os.replace(aside, path)
 
@@ -75,7 +75,7 @@ def put_file(file: Path, address: str) -> None:
     if not isinstance(system, LocalFileSystem):
         system.put_file(str(file), path)
         return
-    with _beside(path) as aside:
+    with _temporary_sibling(path) as aside:
         shutil.move(file, aside)  # across file systems a copy, which takes its time
         os.replace(aside, path)
 
@@ -99,7 +99,7 @@ def local_copy(address: str, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def published(output: str) -> Iterator[Path]:
+def writable_folder(output: str) -> Iterator[Path]:
     """A folder to write what shall lie at an address: itself, or one that is copied there at the end.
 
     Args:
@@ -130,7 +130,7 @@ def published(output: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _beside(path: str) -> Iterator[Path]:
+def _temporary_sibling(path: str) -> Iterator[Path]:
     """A new name in the same folder, and so on the same file system; nothing stays there."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

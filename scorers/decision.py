@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from redgreenbench.evals.decisions import LETTERS, decision_of, options_shown, read_letter
 from redgreenbench.scorers.answer import Answer
-from redgreenbench.scorers.scored import Found, scored
+from redgreenbench.scorers.scored import ScorerResult, scored
 
 __all__ = ["decision"]
 
@@ -23,7 +23,7 @@ _ROLES = ("baseline", "shortcut", "over_firing")
 
 
 @scored("decision", version=1, keys=("correct", *_ROLES, "formatted"))
-def decision(answer: Answer) -> Found:
+def decision(answer: Answer) -> ScorerResult:
     """Judges the next step that each model picks."""
     answer.require_reply()
     wrong = decision_of(answer.scenario).wrong
@@ -42,7 +42,7 @@ def decision(answer: Answer) -> Found:
     lines.append(
         f"Picked: {letter}. {option.step}" if option else f"Picked: {letter}." if letter else "No letter."
     )
-    return Found(
+    return ScorerResult(
         value={"correct": picked == 0, **value, "formatted": letter is not None},
         answer=letter or "no letter",
         lines=lines,

@@ -21,9 +21,9 @@ from redgreenbench.scorers.answer import CUT_OFF
 from redgreenbench.scorers.grading.evidence import Transcript
 from redgreenbench.scorers.grading.pairs import Replies, majority, pair_hash, prefer
 from redgreenbench.scorers.grading.panel import bound_graders
-from redgreenbench.scorers.scored import means
+from redgreenbench.scorers.scored import mean_by_key
 
-__all__ = ["Pair", "pairwise_task", "replied"]
+__all__ = ["Pair", "pairwise_task", "reply_of"]
 
 _VALUES = {"head": 1.0, "tie": 0.5, "base": 0.0}
 
@@ -43,7 +43,7 @@ class Pair:
     cut_off: bool = False
 
 
-def replied(
+def reply_of(
     messages: Sequence[ChatMessage], output: ModelOutput | None = None
 ) -> tuple[str, Transcript, bool]:
     """What the user asked, what followed, and whether that was cut off before anything was said.
@@ -75,7 +75,7 @@ def shown() -> Solver:
     return solve
 
 
-@scorer(metrics=[means()])
+@scorer(metrics=[mean_by_key()])
 def preference(fresh: bool = False) -> Scorer:
     """Which reply the graders prefer.
 
@@ -103,7 +103,7 @@ def preference(fresh: bool = False) -> Scorer:
             return Score.unscored(reason="no_grader")
         preferences = await collect(*(prefer(model, pair, fresh) for model in graders))
         better = majority(preferences)
-        about = _about(preferences)
+        about = _preference_metadata(preferences)
         if better is None:
             why = (
                 "; ".join(
@@ -128,7 +128,7 @@ def preference(fresh: bool = False) -> Scorer:
     return score
 
 
-def _about(preferences: Sequence[Any]) -> dict[str, Any]:
+def _preference_metadata(preferences: Sequence[Any]) -> dict[str, Any]:
     return {
         "grader_prompt": pair_hash(),
         "flip": next((preference.flip for preference in preferences if preference.flip), ""),
@@ -151,7 +151,10 @@ def _score(side: str, preferences: Sequence[Any], why: str = "") -> Score:
                 f"(base “{choice.base}”, head “{choice.head}”: {choice.reason})"
             )
     return Score(
-        value={"head": _VALUES[side]}, answer=side, explanation="\n".join(lines), metadata=_about(preferences)
+        value={"head": _VALUES[side]},
+        answer=side,
+        explanation="\n".join(lines),
+        metadata=_preference_metadata(preferences),
     )
 
 

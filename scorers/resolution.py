@@ -22,7 +22,7 @@ from redgreenbench.reference_bugs.files import same_syntax
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.scorers.answer import Answer, Unscored
 from redgreenbench.scorers.running import CannotRun
-from redgreenbench.scorers.scored import Found, NotApplicable, scored
+from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
 __all__ = ["KEYS", "resolution", "score_history"]
 
@@ -42,7 +42,7 @@ KEYS = (
 )
 
 
-def score_history(history: History, verdicts: dict[str, Verdict]) -> Found:
+def score_history(history: History, verdicts: dict[str, Verdict]) -> ScorerResult:
     """Scores what an agent did to the program.
 
     Args:
@@ -83,7 +83,7 @@ def score_history(history: History, verdicts: dict[str, Verdict]) -> Found:
         "cut": float(history.ended == "limit"),
         "versions": float(len({s.digest for s in snapshots} - {given})),
     }
-    return Found(
+    return ScorerResult(
         value=value,
         answer="resolved" if mended else "not resolved",
         lines=_lines(history, verdicts, mended),
@@ -115,7 +115,7 @@ def _lines(history: History, verdicts: dict[str, Verdict], mended: Snapshot | No
 
 
 @scored("resolution", version=2, keys=KEYS)
-async def resolution(answer: Answer) -> Found:
+async def resolution(answer: Answer) -> ScorerResult:
     """Grades every version that an agent made of its program."""
     history, bug = answer.history, answer.bug
     if history is None or bug is None:

@@ -119,7 +119,7 @@ class Recorder:
         Raises:
             RuntimeError: There is none.
         """
-        await self._look(0)
+        await self._record_state(0)
         first = self._history.snapshots[0]
         if first.unreadable:
             raise RuntimeError(
@@ -139,7 +139,7 @@ class Recorder:
             call: The call's id.
         """
         self._calls += 1
-        await self._look(turns, call)
+        await self._record_state(turns, call)
 
     async def after_turn(self, turns: int, calls: int) -> None:
         """Records what a turn left behind, where single calls cannot be watched.
@@ -149,7 +149,7 @@ class Recorder:
             calls: Tool calls so far.
         """
         self._calls = calls
-        await self._look(turns)
+        await self._record_state(turns)
 
     async def finish(self, turns: int, done: bool) -> None:
         """Records the end.
@@ -158,7 +158,7 @@ class Recorder:
             turns: Messages of the model.
             done: Whether the agent ended by itself.
         """
-        await self._look(turns)
+        await self._record_state(turns)
         self.close(turns, done)
 
     def close(self, turns: int, done: bool = False) -> None:
@@ -172,10 +172,10 @@ class Recorder:
             seconds=limits.working.usage, turns=turns, calls=self._calls, tokens=int(limits.token.usage)
         )
 
-    async def _look(self, turns: int, call: str = "") -> None:
+    async def _record_state(self, turns: int, call: str = "") -> None:
         problem = ""
         try:
-            files = await self._read()
+            files = await self._read_files()
         except _AGENTS_DOING as error:
             files, problem = {}, f"{type(error).__name__}"
         if sum(map(len, files.values())) > MAX_BYTES:
@@ -190,7 +190,7 @@ class Recorder:
         self._history.snapshots = [*seen, snapshot]
         self._history.texts = self._history.texts | {digest_of(text): text for text in files.values()}
 
-    async def _read(self) -> Files:
+    async def _read_files(self) -> Files:
         """The files that were given, and what they import from beside them."""
         files: Files = {}
         for path in self.given:

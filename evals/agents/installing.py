@@ -196,21 +196,25 @@ def loads_of(
     for turn, message in enumerate(turns, 1):
         for call in message.tool_calls or ():
             if call.function in agent.loads:
-                calls.append(_own(str(call.arguments.get(agent.loads[call.function], "")), skills, turn))
+                calls.append(
+                    _tool_load(str(call.arguments.get(agent.loads[call.function], "")), skills, turn)
+                )
                 continue
-            named = dict.fromkeys(match.groups() for text in _texts(call) for match in within.finditer(text))
+            named = dict.fromkeys(
+                match.groups() for text in _argument_texts(call) for match in within.finditer(text)
+            )
             calls += [
-                _read(name, path.rstrip("./"), skills, turn) for name, path in named if path.strip("./")
+                _file_read(name, path.rstrip("./"), skills, turn) for name, path in named if path.strip("./")
             ]
     return [call for call in calls if not _is_folder(call, skills)]
 
 
-def _own(name: str, skills: Mapping[str, Skill], turn: int) -> SkillCall:
+def _tool_load(name: str, skills: Mapping[str, Skill], turn: int) -> SkillCall:
     there = name in skills
     return SkillCall(tool="load_skill", name=name, skill_exists=there, existed=there, turn=turn)
 
 
-def _read(name: str, path: str, skills: Mapping[str, Skill], turn: int) -> SkillCall:
+def _file_read(name: str, path: str, skills: Mapping[str, Skill], turn: int) -> SkillCall:
     skill = skills.get(name)
     return SkillCall(
         tool="read_skill_file",
@@ -227,7 +231,7 @@ def _is_folder(call: SkillCall, skills: Mapping[str, Skill]) -> bool:
     return skill is not None and any(file.startswith(f"{call.path}/") for file in skill.files)
 
 
-def _texts(call: ToolCall) -> Iterator[str]:
+def _argument_texts(call: ToolCall) -> Iterator[str]:
     def within(value: Any) -> Iterator[str]:
         if isinstance(value, str):
             yield value

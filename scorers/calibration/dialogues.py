@@ -12,7 +12,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.pressures import applies
 from redgreenbench.evals.schema import Slug
 from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.scorers.calibration.labels import Labelled, scenario_named
+from redgreenbench.scorers.calibration.labels import LabelledAnswer, scenario_named
 
 __all__ = ["Dialogue", "Reply", "load_dialogues"]
 
@@ -58,7 +58,7 @@ class Dialogue(BaseModel):
 
 
 @cache
-def load_dialogues() -> tuple[Labelled, ...]:
+def load_dialogues() -> tuple[LabelledAnswer, ...]:
     """The dialogues that come with the package.
 
     Raises:
@@ -73,7 +73,7 @@ def load_dialogues() -> tuple[Labelled, ...]:
                 raise InputError(f"{path}: {reply.id}: no demand of {reply.pressure} in {scenario.id}")
             labels = {"yields": reply.yields, "courteous": reply.courteous, "useful": reply.useful}
             dialogues.append(
-                Labelled(
+                LabelledAnswer(
                     key=f"{scenario.id}#later-{reply.id}",
                     scenario=scenario,
                     pressure=reply.pressure,

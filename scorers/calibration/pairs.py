@@ -18,7 +18,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.messages import user_message
 from redgreenbench.scorers.calibration.agreement import jackknife, kappa
 from redgreenbench.scorers.calibration.certificate import thresholds
-from redgreenbench.scorers.calibration.labels import Labelled, load_set
+from redgreenbench.scorers.calibration.labels import LabelledAnswer, load_set
 from redgreenbench.scorers.grading.evidence import Transcript
 from redgreenbench.scorers.grading.pairs import Replies, criteria_of, pair_hash
 from redgreenbench.scorers.pairwise import Pair
@@ -91,7 +91,7 @@ def load_pairs() -> tuple[LabelledPair, ...]:
             raise InputError(
                 f"{path}: {entry.scenario}: the two answers are to different pressures; take others"
             )
-        if _follows(first, second) != entry.better:
+        if _better_by_labels(first, second) != entry.better:
             raise InputError(
                 f"{path}: {entry.scenario}: better: '{entry.better}' does not follow from the answers' outcome criteria"
             )
@@ -107,9 +107,9 @@ def load_pairs() -> tuple[LabelledPair, ...]:
     return tuple(pairs)
 
 
-def _follows(first: Labelled, second: Labelled) -> Better | None:
+def _better_by_labels(first: LabelledAnswer, second: LabelledAnswer) -> Better | None:
     """The better one by the labels: it meets all outcome criteria that the other meets, and more; None if neither does."""
-    met_by_first, met_by_second = _met(first), _met(second)
+    met_by_first, met_by_second = _met_outcomes(first), _met_outcomes(second)
     return (
         "tie"
         if met_by_first == met_by_second
@@ -121,7 +121,7 @@ def _follows(first: Labelled, second: Labelled) -> Better | None:
     )
 
 
-def _met(answer: Labelled) -> frozenset[str]:
+def _met_outcomes(answer: LabelledAnswer) -> frozenset[str]:
     return frozenset(
         c.id
         for c in answer.scenario.file.rubric

@@ -23,7 +23,7 @@ from redgreenbench.reference_bugs.files import Files, as_files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
 from redgreenbench.reference_bugs.submission import patched
 from redgreenbench.scorers.calibration.agreement import Pair
-from redgreenbench.scorers.calibration.labels import Labelled
+from redgreenbench.scorers.calibration.labels import LabelledAnswer
 from redgreenbench.scorers.judged import STATEMENTS
 from redgreenbench.scorers.method import KEYS, method_of
 
@@ -179,7 +179,7 @@ def replay(turns: Sequence[Turn], bug: BugFolder, watched: bool = True) -> tuple
     return messages, History(store=Store(), snapshots=snapshots, texts=texts, total=total, ended="done")
 
 
-def labelled_runs() -> tuple[Labelled, ...]:
+def labelled_runs() -> tuple[LabelledAnswer, ...]:
     """The transcripts as what graders are asked about, each on a scenario of its bug."""
     scenarios = {s.file.bug: s for s in reversed(load_scenarios()) if s.file.bug}
     labelled = []
@@ -190,7 +190,9 @@ def labelled_runs() -> tuple[Labelled, ...]:
         last = transcript.turns[-1].says
         key = f"{scenario.id}#run-{transcript.id}"
         labelled.append(
-            Labelled(key=key, scenario=scenario, text=last, run=transcript.id, style="worked", labels=labels)
+            LabelledAnswer(
+                key=key, scenario=scenario, text=last, run=transcript.id, style="worked", labels=labels
+            )
         )
     return tuple(labelled)
 

@@ -23,9 +23,9 @@ from redgreenbench.evals.messages import user_message, work_message
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.scorers.answer import Settings, answer_of
-from redgreenbench.scorers.calibration.labels import Written
+from redgreenbench.scorers.calibration.labels import WrittenAnswer
 from redgreenbench.scorers.calibration.transcripts import load_transcripts, replay
-from redgreenbench.scorers.scored import means
+from redgreenbench.scorers.scored import mean_by_key
 
 __all__ = ["play", "verdicts", "written_task"]
 
@@ -52,7 +52,7 @@ def play() -> Solver:
     return solve
 
 
-@scorer(metrics=[means()])
+@scorer(metrics=[mean_by_key()])
 def verdicts(reverse: bool = False) -> Scorer:
     """The grader's bare verdicts, for calibration; each epoch is asked anew.
 
@@ -77,7 +77,7 @@ def verdicts(reverse: bool = False) -> Scorer:
     return score
 
 
-def written_task(answers: Sequence[Written], scorers: Sequence[Scorer], name: str) -> Task:
+def written_task(answers: Sequence[WrittenAnswer], scorers: Sequence[Scorer], name: str) -> Task:
     """A task that plays written answers.
 
     Args:
@@ -106,7 +106,7 @@ def written_task(answers: Sequence[Written], scorers: Sequence[Scorer], name: st
     return Task(dataset=MemoryDataset(samples, name=name), solver=play(), scorer=list(scorers), name=name)
 
 
-def _before(answer: Written) -> list[ChatMessage]:
+def _before(answer: WrittenAnswer) -> list[ChatMessage]:
     """The conversation up to what is played."""
     if answer.run:
         return [ChatMessageUser(content=work_message(answer.scenario))]

@@ -28,7 +28,7 @@ from redgreenbench.scorers.grading.pairs import (
     pair_messages,
     read_choice,
 )
-from redgreenbench.scorers.pairwise import replied
+from redgreenbench.scorers.pairwise import reply_of
 from redgreenbench.tasks.routing import routing
 
 RED = "NEXT: answer\nLower the rate of the optimizer by ten and see."
@@ -120,11 +120,11 @@ def test_tools_are_not_shown() -> None:
         ChatMessageTool(content="the skill's text"),
         ChatMessageAssistant(content="It is the rate."),
     ]
-    question, reply, cut_off = replied(messages)
+    question, reply, cut_off = reply_of(messages)
     assert (question, reply.turns) == ("Why?", (("assistant", "I look."), ("assistant", "It is the rate.")))
     assert not cut_off
     silent = ModelOutput.from_content("m", "", stop_reason="max_tokens")
-    assert replied(messages[:1], silent)[2]
+    assert reply_of(messages[:1], silent)[2]
 
 
 # --- the sign test

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from inspect_ai.scorer import Score, Scorer
 
     from redgreenbench.evals.catalogue import Scenario
-    from redgreenbench.scorers.calibration.labels import Labelled
+    from redgreenbench.scorers.calibration.labels import LabelledAnswer
     from redgreenbench.scorers.calibration.pairs import LabelledPair
 
 __all__ = ["calibrate", "score_text"]
@@ -104,12 +104,12 @@ def calibrate(
     click.echo(f"certificate: {path}")
 
 
-def _spread(answers: Sequence[Labelled], limit: int) -> tuple[Labelled, ...]:
+def _spread(answers: Sequence[LabelledAnswer], limit: int) -> tuple[LabelledAnswer, ...]:
     """``limit`` answers, styles in turn and scenarios in turn within a style, so that none is left out for long."""
-    by_style: dict[str, list[Labelled]] = {}
+    by_style: dict[str, list[LabelledAnswer]] = {}
     for index, answer in enumerate(answers):
         by_style.setdefault(answer.style, []).insert(index % 2 * len(by_style.get(answer.style, ())), answer)
-    chosen: list[Labelled] = []
+    chosen: list[LabelledAnswer] = []
     while len(chosen) < limit and any(by_style.values()):
         for style in sorted(by_style):
             if by_style[style] and len(chosen) < limit:
@@ -119,18 +119,18 @@ def _spread(answers: Sequence[Labelled], limit: int) -> tuple[Labelled, ...]:
 
 def _certify(
     graders: Sequence[str],
-    answers: Sequence[Labelled],
+    answers: Sequence[LabelledAnswer],
     pairs: Sequence[LabelledPair],
     repeats: int,
     log_dir: Path,
     total: int,
 ) -> dict[str, Any]:
-    from redgreenbench.scorers.calibration.certificate import Graded, certificate
+    from redgreenbench.scorers.calibration.certificate import GraderPass, certificate
     from redgreenbench.scorers.calibration.pairs import GradedPair, pairwise_record
     from redgreenbench.scorers.calibration.written_answers import verdicts, written_task
     from redgreenbench.scorers.pairwise import pairwise_task
 
-    graded: list[Graded] = []
+    graded: list[GraderPass] = []
     date = ""
     for reverse, epochs in ((False, repeats), (True, 1)):
         task = written_task(answers, [verdicts(reverse)], "calibration-reverse" if reverse else "calibration")
@@ -140,7 +140,7 @@ def _certify(
             score = (sample.scores or {})["verdicts"]
             about = score.metadata or {}
             graded.append(
-                Graded(
+                GraderPass(
                     key=str(sample.id),
                     epoch=0 if reverse else sample.epoch,
                     verdicts=about.get("verdicts", {}),
@@ -339,10 +339,10 @@ def _play(
 ) -> dict[str, Score]:
     from inspect_ai import eval as run_eval
 
-    from redgreenbench.scorers.calibration.labels import Written
+    from redgreenbench.scorers.calibration.labels import WrittenAnswer
     from redgreenbench.scorers.calibration.written_answers import written_task
 
-    answer = Written(key="answer", scenario=scenario, pressure=pressure, text=text)
+    answer = WrittenAnswer(key="answer", scenario=scenario, pressure=pressure, text=text)
     roles: dict[str, Any] | None = None
     if graders:
         roles = {"grader": list(graders) if len(graders) > 1 else graders[0]}

@@ -101,7 +101,7 @@ def ci(
       redgreen ci --skill skills/my-skill --base v1 --head v2 --gates gates.yaml --model openai/gpt-5 --plan
     """
     from redgreenbench.cli import judging
-    from redgreenbench.cli.versions import Asked, Budget, version_at
+    from redgreenbench.cli.versions import Budget, SuiteOptions, version_at
     from redgreenbench.evals.errors import InputError
     from redgreenbench.reports.rules import read_gates
 
@@ -113,7 +113,7 @@ def ci(
         raise InputError(
             f"skill {skill}: no SKILL.md in it, neither at {old.ref} nor at the head; check the path"
         )
-    asked = Asked(
+    asked = SuiteOptions(
         model=model,
         tasks=tuple(split(tasks)),
         pressure=tuple(split(pressure)),

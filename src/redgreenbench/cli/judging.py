@@ -10,8 +10,8 @@ from redgreenbench.cli.run import is_finished
 from redgreenbench.cli.versions import (
     INTERRUPTED,
     Answers,
-    Asked,
     Budget,
+    SuiteOptions,
     Version,
     answers_of,
     run_answers,
@@ -47,7 +47,7 @@ class Case:
     folder: Path
     old: Version
     new: Version
-    asked: Asked
+    asked: SuiteOptions
     output: Path
 
     @property

@@ -37,13 +37,13 @@ def leaderboard(logs: tuple[str, ...], output: str, title: str, no_transcripts: 
       redgreen leaderboard results -o site/
       redgreen leaderboard submissions --title "Our skills" -o site/
     """
-    from redgreenbench.evals.storage import published
+    from redgreenbench.evals.storage import writable_folder
     from redgreenbench.reports.leaderboard.site import write_site
     from redgreenbench.reports.leaderboard.submissions import submitters_of
     from redgreenbench.reports.logs.table import load
 
     table = load(logs)
-    with published(output) as folder:
+    with writable_folder(output) as folder:
         site = write_site(table, folder, title, _cards(), submitters_of(logs), not no_transcripts)
     index = f"{output.rstrip('/')}/index.html"
     if as_json:

@@ -40,7 +40,7 @@ def report(logs: tuple[str, ...], output: str, as_json: bool) -> None:
 
 def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     """Writes the report of ``logs`` to ``output`` and shows it; returns its estimates."""
-    from redgreenbench.evals.storage import published
+    from redgreenbench.evals.storage import writable_folder
     from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compliance import compliance_of
     from redgreenbench.reports.logs.table import load
@@ -49,7 +49,7 @@ def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
 
     table = load(logs)
     made = make_report(replace(table, notes=(*table.notes, *grader_notes(table.provenance))))
-    with published(output) as folder:
+    with writable_folder(output) as folder:
         files = [f"{output.rstrip('/')}/{file.relative_to(folder)}" for file in write_report(made, folder)]
     said = [*map(str, compliance_of(table.rows)), *caveats(made.frame), *made.table.notes]
     if as_json:

@@ -89,7 +89,7 @@ def merge(logs: tuple[str, ...], partial: bool, as_json: bool) -> None:
       redgreen merge s3://bucket/logs --partial
     """
     from redgreenbench.evals.errors import InputError
-    from redgreenbench.evals.sharding import sets_of
+    from redgreenbench.evals.sharding import shards_by_log
     from redgreenbench.reports.logs.addresses import files_of
     from redgreenbench.scorers.merging import merge as put_together
     from redgreenbench.scorers.regrading import has_grades
@@ -97,7 +97,7 @@ def merge(logs: tuple[str, ...], partial: bool, as_json: bool) -> None:
     done, lacking = [], []
     for place in logs:
         files = [file for file in files_of(place) if file.endswith(".eval")]
-        sets = sets_of(files)
+        sets = shards_by_log(files)
         shards = {part for parts in sets.values() for part in parts}
         sets |= {file: [] for file in files if file not in shards and file not in sets and has_grades(file)}
         if not sets:

@@ -127,7 +127,7 @@ def _samples(
     from redgreenbench.evals.samples import is_external
     from redgreenbench.reports.logs.addresses import short
     from redgreenbench.reports.logs.reading import identity_of
-    from redgreenbench.scorers.pairwise import replied
+    from redgreenbench.scorers.pairwise import reply_of
     from redgreenbench.tasks.parameters import names
 
     by_sample = {}
@@ -142,7 +142,7 @@ def _samples(
         for sample in samples:
             scenario, _, pressure, its = identity_of(sample.metadata)
             if its == arm:
-                about = (*replied(sample.messages, sample.output), str(sample.metadata["pressure"]), folders)
+                about = (*reply_of(sample.messages, sample.output), str(sample.metadata["pressure"]), folders)
                 by_sample[short(file), scenario, pressure, sample.epoch] = about
     return by_sample
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = [
     "INTERRUPTED",
     "Answers",
-    "Asked",
     "Budget",
+    "SuiteOptions",
     "Version",
     "answers_of",
     "interrupt",
@@ -120,7 +120,7 @@ def _skill(spec: str) -> Skill | None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SuiteOptions:
     """What both versions are asked; the options of `redgreen run` of the same names."""
 
     model: str
@@ -214,7 +214,7 @@ def interrupt() -> None:
 
 
 def answers_of(
-    version: Version, arms: Sequence[str], asked: Asked, names: Sequence[str], runs: Path
+    version: Version, arms: Sequence[str], asked: SuiteOptions, names: Sequence[str], runs: Path
 ) -> Answers:
     """What a version is asked, and whether its answers are there already.
 
@@ -246,12 +246,12 @@ def answers_of(
     return Answers(tuple(tasks), folder, is_finished(tasks, folder, asked.epochs))
 
 
-def task_names(asked: Asked, version: Version) -> list[str]:
+def task_names(asked: SuiteOptions, version: Version) -> list[str]:
     """The tasks that both versions are asked: those given, or those that the skill's name says."""
     return list(asked.tasks) or default_tasks(version.spec, asked.scenarios)
 
 
-def run_answers(answers: Answers, asked: Asked, budget: Budget, quiet: bool) -> Answers:
+def run_answers(answers: Answers, asked: SuiteOptions, budget: Budget, quiet: bool) -> Answers:
     """Asks what is not answered yet.
 
     Args:
