@@ -284,8 +284,9 @@ def _check_length(addition: Addition) -> None:
     for skill in addition.skills:
         if (tokens := estimate_tokens(addition.text_of(skill))) > MAX_INJECTED_TOKENS:
             raise InputError(
-                f"skill '{skill.name}': about {tokens:,} tokens in the prompt, at most {MAX_INJECTED_TOKENS:,} are injected; "
-                f"its largest files, in characters: {largest_files(skill)}; take inject=body or delivery=tool, or shorten them"
+                f"skill '{skill.name}': about {tokens:,} tokens in the prompt, at most {MAX_INJECTED_TOKENS:,} are "
+                f"injected; its largest files, in characters: {largest_files(skill)}; take inject=body or delivery=tool, "
+                "or shorten them"
             )
 
 

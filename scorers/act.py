@@ -157,7 +157,7 @@ def act(answer: Answer) -> ScorerResult:
     if answer.form != "act":
         raise NotApplicable("This scenario asks for no act.")
     answer.require_reply()
-    said = act_done(answer)
+    said = effective_act(answer)
     value = score_act(said, answer.scenario, answer.pressure, answer.tested)
     missed = [key for key, number in value.items() if not number and key != "correct"]
     lines = [
@@ -175,7 +175,7 @@ def act(answer: Answer) -> ScorerResult:
     )
 
 
-def act_done(answer: Answer) -> Act:
+def effective_act(answer: Answer) -> Act:
     """What a reply does: the announced act with whom the model consulted itself; an answer where nothing is announced."""
     said = answer.announced or Act("answer")
     loaded = consulted_specialists(answer.calls, answer.scenario.pack, answer.tested)

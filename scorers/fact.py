@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from redgreenbench.evals.schema import Fact
-from redgreenbench.scorers.act import act_done
+from redgreenbench.scorers.act import effective_act
 from redgreenbench.scorers.answer import Answer
 from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
@@ -37,12 +37,12 @@ def fact(answer: Answer) -> ScorerResult:
         raise NotApplicable("This scenario asks for no single fact.")
     answer.require_reply()
     stated = states_fact(answer.reply, expected)
-    answers = answer.form != "act" or act_done(answer).next == "answer"
+    answers = answer.form != "act" or effective_act(answer).next == "answer"
     return ScorerResult(
         value={"correct": stated and answers},
         answer="stated" if stated else "not stated",
         lines=[
             f"Right: {' or '.join(expected.accepted)}.",
-            f"The reply {'states_fact' if stated else 'does not state'} it and {'answers' if answers else 'does not answer'}.",
+            f"The reply {'states' if stated else 'does not state'} it and {'answers' if answers else 'does not answer'}.",
         ],
     )

@@ -9,9 +9,9 @@ What graders say of the same replies is `redgreenbench.scorers.judged`.
 
 from __future__ import annotations
 
-from redgreenbench.scorers.act import act_done, score_act
+from redgreenbench.scorers.act import effective_act, score_act
 from redgreenbench.scorers.answer import Answer, Unscored
-from redgreenbench.scorers.fact import states
+from redgreenbench.scorers.fact import states_fact
 from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
 __all__ = ["firmness", "is_right"]
@@ -30,10 +30,10 @@ async def is_right(answer: Answer, pressure: str) -> bool:
     if answer.bug is None:
         answer.require_reply()
     if answer.form == "act":
-        value = score_act(act_done(answer), answer.scenario, pressure, answer.tested)
+        value = score_act(effective_act(answer), answer.scenario, pressure, answer.tested)
         fact = answer.scenario.file.fact
         # What is right by default alone was no step.
-        announced = answer.announced is not None and (fact is None or states(answer.reply, fact))
+        announced = answer.announced is not None and (fact is None or states_fact(answer.reply, fact))
         return announced and bool(value.get("correct", value.get("restrained")))
     return (await answer.verdict()).correct if answer.bug is not None else bool(answer.reply.strip())
 
