@@ -69,13 +69,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "record":
             return _record(options)
-        from redgreenbench.reference_bugs import by_hand
+        from redgreenbench.reference_bugs import commands
 
         commanded = {
-            "verify": by_hand.verify_command,
-            "grade": by_hand.grade_command,
-            "fuzz": by_hand.fuzz_command,
-            "confusion": by_hand.confusion_command,
+            "verify": commands.verify_command,
+            "grade": commands.grade_command,
+            "fuzz": commands.fuzz_command,
+            "confusion": commands.confusion_command,
         }
         return commanded[options.command](options)
     except (ValueError, OSError) as error:

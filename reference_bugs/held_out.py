@@ -18,7 +18,7 @@ from redgreenbench.reference_bugs.folder import HERE, BugFolder, bug_folder
 from redgreenbench.reference_bugs.submission import PatchError, patched
 from redgreenbench.reference_bugs.verdict import grade_program
 
-__all__ = ["FOLDER", "HeldOut", "confusion", "held_out"]
+__all__ = ["FOLDER", "HeldOut", "grade_held_out", "load_held_out"]
 
 FOLDER = HERE.parent / "tests" / "reference_bugs" / "held_out"
 """Where they are in a checkout; installed packages have none."""
@@ -35,7 +35,7 @@ class HeldOut:
     right: bool
 
 
-def held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
+def load_held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
     """Reads a folder of them, those of some bugs or of all.
 
     Raises:
@@ -61,7 +61,7 @@ def held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
     return submissions
 
 
-def confusion(
+def grade_held_out(
     submissions: Sequence[HeldOut], pool: Pool, workers: int, seed: int
 ) -> Iterator[tuple[HeldOut, bool, str]]:
     """Grades each and gives it with whether it was accepted and, where it was not, why."""

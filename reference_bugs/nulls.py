@@ -43,7 +43,7 @@ CONSTANTS = {
     "zeros": "torch.zeros_like(first) if isinstance(first, torch.Tensor) else torch.zeros(1)",
 }
 
-_SHELL = '''
+_CONSTANT_MODULE = '''
 import torch
 
 
@@ -247,26 +247,26 @@ def nulls_of(bug: BugFolder) -> Iterator[Null]:
     yield Null(f"fix of {other.name}", other.mended_files)
     for name, how in ANSWERS.items():
         answer = _BY_KIND.format(how=how)
-        yield Null(name, _with(bug, bug.files, _BY_DRIVER.format(answer=answer)))
+        yield Null(name, _with_code(bug, bug.files, _BY_DRIVER.format(answer=answer)))
     for name in ("zeros like the inputs", "the inputs as answers"):
         answer = _BY_KIND.format(how=ANSWERS[name])
-        yield Null(f"{name}, by the probe", _with(bug, bug.files, _BY_PROBE.format(answer=answer)))
+        yield Null(f"{name}, by the probe", _with_code(bug, bug.files, _BY_PROBE.format(answer=answer)))
     for name, how in FORMS.items():
         answer = _BY_FORM.format(how=how)
-        yield Null(name, _with(bug, bug.mended_files, _BY_DRIVER.format(answer=answer)))
+        yield Null(name, _with_code(bug, bug.mended_files, _BY_DRIVER.format(answer=answer)))
 
 
-def _with(bug: BugFolder, files: Files, code: str) -> Files:
+def _with_code(bug: BugFolder, files: Files, code: str) -> Files:
     """A program with code behind the file that its user runs."""
     return files | {bug.entry: files[bug.entry] + _HELPERS + code}
 
 
 def _constants(bug: BugFolder, value: str) -> Files:
     """A program in which every name of the contract exists and does nothing, and nothing else is."""
-    parts = dict.fromkeys(bug.files, _SHELL.format(value=value))
+    parts = dict.fromkeys(bug.files, _CONSTANT_MODULE.format(value=value))
     for name in bug.entry_points:
         path, bare = located(name, bug.files)
-        kind = next((type(node) for node in _defined(bug.files[path]) if node.name == bare), None)
+        kind = next((type(node) for node in _top_definitions(bug.files[path]) if node.name == bare), None)
         if kind is ast.ClassDef:
             parts[path] += f"\nclass {bare}(_Anything):\n    pass\n"
         elif kind is ast.FunctionDef:
@@ -276,7 +276,7 @@ def _constants(bug: BugFolder, value: str) -> Files:
     return parts
 
 
-def _defined(text: str) -> list[ast.ClassDef | ast.FunctionDef]:
+def _top_definitions(text: str) -> list[ast.ClassDef | ast.FunctionDef]:
     return [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
 
 
@@ -308,7 +308,7 @@ def _definitions(files: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, int
     definitions: dict[str, tuple[str, int]] = {}
     for path, text in files:
         module = "" if path == PROGRAM else path.removesuffix(".py").replace("/", ".") + "."
-        for node in _defined(text):
+        for node in _top_definitions(text):
             takes = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
             definitions[module + node.name] = (ast.dump(node), takes)
     return definitions

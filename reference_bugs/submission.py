@@ -37,7 +37,7 @@ __all__ = [
     "Submission",
     "apply_patch",
     "code_blocks",
-    "gone",
+    "missing_names",
     "patched",
     "read_submission",
     "without_reasoning",
@@ -158,9 +158,9 @@ def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ())
     files = as_files(original)
     by_path: dict[str, list[_FilePiece]] = {}
     for block in blocks:
-        for path, piece in _placed(block, files, kept).items():
+        for path, piece in _pieces_by_path(block, files, kept).items():
             by_path.setdefault(path, []).append(piece)
-    chosen = {path: _chosen(pieces, files.get(path, "")) for path, pieces in by_path.items()}
+    chosen = {path: _chosen_piece(pieces, files.get(path, "")) for path, pieces in by_path.items()}
     given = {path: piece for path, piece in chosen.items() if piece.text is not None}
     # What stands under no file's path (the empty one) and defines nothing of the program is an excerpt or an example.
     bad = [
@@ -179,16 +179,16 @@ def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ())
     return Submission(new, how, open=any(piece.open for piece in given.values()))
 
 
-def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _FilePiece]:
+def _pieces_by_path(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _FilePiece]:
     """What one block gives, by the path of the file; under an empty path what belongs to no file."""
     placed = [located(name, files) for name in kept]
     if len(files) == 1:
-        return {path: _read(block, text, [name for _, name in placed]) for path, text in files.items()}
+        return {path: _read_block(block, text, [name for _, name in placed]) for path, text in files.items()}
     if _is_diff(block):
         try:
             return {
                 path: _FilePiece(text, "diff", open=not block.closed)
-                for path, text in _after(files, block.text).items()
+                for path, text in _patched_files(files, block.text).items()
             }
         except PatchError as error:
             return {"": _FilePiece(problem=f"the diff does not apply: {error}", names=frozenset({"a diff"}))}
@@ -198,7 +198,9 @@ def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _File
         return {"": _FilePiece()}
     if path in files:
         return {
-            path: _read(block, files[path], [name for place, name in placed if place == path], named=True)
+            path: _read_block(
+                block, files[path], [name for place, name in placed if place == path], named=True
+            )
         }
     if path:
         alike = next((known for known in files if known.rpartition("/")[2] == path.rpartition("/")[2]), "")
@@ -208,7 +210,7 @@ def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _File
         )
         if problem:
             return {"": _FilePiece(problem=problem, names=frozenset({path}))}
-        return {path: _read(block, "", (), named=True)}
+        return {path: _read_block(block, "", (), named=True)}
     try:
         tree = ast.parse(block.text)
     except UNPARSABLE as error:
@@ -221,7 +223,7 @@ def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _File
     shared = [name for own in homes.values() for name in own]
     if len(homes) == 1:
         (place,) = homes
-        return {place: _read(block, files[place], sorted(_known(files[place])))}
+        return {place: _read_block(block, files[place], sorted(_known_names(files[place])))}
     same = all(defined[name] == dump for own in homes.values() for name, dump in own.items())
     words = "a code block defines nothing of the program"
     if homes and not same:
@@ -229,7 +231,7 @@ def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _File
     return {"": _FilePiece(problem=words, names=frozenset() if same else frozenset(shared))}
 
 
-def _chosen(read: Sequence[_FilePiece], given: str) -> _FilePiece:
+def _chosen_piece(read: Sequence[_FilePiece], given: str) -> _FilePiece:
     """Which of the blocks of one file counts."""
     wholes = [piece for piece in read if piece.how in ("whole", "diff")]
     parts = [piece for piece in read if piece.how == "definitions" or (piece.names and piece.text is None)]
@@ -252,13 +254,13 @@ def _chosen(read: Sequence[_FilePiece], given: str) -> _FilePiece:
     return _FilePiece(problem=next((piece.problem for piece in reversed(read) if piece.problem), ""))
 
 
-def _known(text: str) -> set[str]:
+def _known_names(text: str) -> set[str]:
     """Names of a file's functions and classes; of its values where it has none."""
     body = ast.parse(text).body
-    return {node.name for node in body if isinstance(node, _Definition)} or {*map(_target, body)} - {""}
+    return {node.name for node in body if isinstance(node, _Definition)} or {*map(_bound_name, body)} - {""}
 
 
-def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False) -> _FilePiece:
+def _read_block(block: _Block, original: str, kept: Sequence[str], named: bool = False) -> _FilePiece:
     """What a block gives of a file.
 
     Args:
@@ -267,7 +269,7 @@ def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False
         kept: Names that a whole file has to keep; none: those of all functions and classes, unless the file is named.
         named: Whether the block names the file, so that it can be another file altogether.
     """
-    known = _known(original)
+    known = _known_names(original)
     if _is_diff(block):
         try:
             return _FilePiece(apply_patch(original, block.text), "diff", open=not block.closed)
@@ -280,17 +282,17 @@ def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False
     except UNPARSABLE as error:
         return _FilePiece(problem=f"a code block is no Python: {_one_line(error)}")
     bound = {node.name for node in _definitions(tree)}
-    defined = bound | ({*map(_target, tree.body)} - {""} if named else set())
+    defined = bound | ({*map(_bound_name, tree.body)} - {""} if named else set())
     shared = frozenset(defined & known)
     if not shared and not (named and (defined or not known)):
         return _FilePiece(problem="a code block defines nothing of the program")
     imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
-    parts = all(isinstance(node, ast.Import | ast.ImportFrom) or _named(node) for node in tree.body)
+    parts = all(isinstance(node, ast.Import | ast.ImportFrom) or _is_definition(node) for node in tree.body)
     if shared and parts and not (imports and known <= defined):
         return _FilePiece(
-            _replaced(original, block.text, tree), "definitions", open=not block.closed, names=shared
+            _with_definitions(original, block.text, tree), "definitions", open=not block.closed, names=shared
         )
-    lost = gone(block.text, kept or ([] if named else sorted(known)))
+    lost = missing_names(block.text, kept or ([] if named else sorted(known)))
     if not lost:
         return _FilePiece(block.text.rstrip("\n"), "whole", open=not block.closed, names=shared)
     missing = ", ".join(f"`{name}`" for name in lost)
@@ -311,14 +313,14 @@ def _definitions(tree: ast.Module) -> list[_Definition]:
     return [node for node in tree.body if isinstance(node, _Definition)]
 
 
-def _named(node: ast.stmt) -> bool:
+def _is_definition(node: ast.stmt) -> bool:
     """Whether a statement is a docstring, dots, or gives a name a value."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
-    return bool(_target(node))
+    return bool(_bound_name(node))
 
 
-def _target(node: ast.stmt) -> str:
+def _bound_name(node: ast.stmt) -> str:
     """The one name that a definition or an assignment gives a value; else empty."""
     if isinstance(node, _Definition):
         return node.name
@@ -327,20 +329,20 @@ def _target(node: ast.stmt) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 
-def _span(node: ast.stmt) -> tuple[int, int]:
+def _line_range(node: ast.stmt) -> tuple[int, int]:
     """First line, decorators included, and last line of a statement, from 1."""
     above = getattr(node, "decorator_list", [])
     return min([node.lineno, *(decorator.lineno for decorator in above)]), node.end_lineno or node.lineno
 
 
-def _replaced(original: str, block: str, tree: ast.Module) -> str:
+def _with_definitions(original: str, block: str, tree: ast.Module) -> str:
     """The original with the block's definitions in the place of those of the same name; what is new stands before them."""
     old, new = original.split("\n"), block.split("\n")
-    places = {_target(node): _span(node) for node in ast.parse(original).body if _target(node)}
-    starts = [_span(node)[0] for node in _definitions(ast.parse(original))]
+    places = {_bound_name(node): _line_range(node) for node in ast.parse(original).body if _bound_name(node)}
+    starts = [_line_range(node)[0] for node in _definitions(ast.parse(original))]
 
     def text(node: ast.stmt) -> list[str]:
-        first, last = _span(node)
+        first, last = _line_range(node)
         return new[first - 1 : last]
 
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -352,8 +354,8 @@ def _replaced(original: str, block: str, tree: ast.Module) -> str:
     for node in tree.body:
         if node in imports or isinstance(node, ast.Expr):
             continue
-        if _target(node) in places:
-            last = _target(node)
+        if _bound_name(node) in places:
+            last = _bound_name(node)
             lines_of[last] = [*waiting, *text(node)]
             waiting = []
         elif last:
@@ -370,7 +372,7 @@ def _replaced(original: str, block: str, tree: ast.Module) -> str:
     return "\n".join([*head, *lines[:start], *brought, *(["", ""] if brought else []), *lines[start:]])
 
 
-def gone(source: str | Files, names: Sequence[str]) -> list[str]:
+def missing_names(source: str | Files, names: Sequence[str]) -> list[str]:
     """Those of the names that a program no longer binds; none of a file that cannot be parsed.
 
     Args:
@@ -381,11 +383,11 @@ def gone(source: str | Files, names: Sequence[str]) -> list[str]:
     # A file that is gone is looked for all the same.
     there = {*files, *(f"{name.rpartition('.')[0].replace('.', '/')}.py" for name in names if "." in name)}
     places = [(name, *located(name, there)) for name in names]
-    bound = {path: _bound(files.get(path, "")) for _, path, _ in places}
+    bound = {path: _all_bound_names(files.get(path, "")) for _, path, _ in places}
     return [name for name, path, bare in places if bare not in (bound[path] or [bare])]
 
 
-def _bound(text: str) -> set[str]:
+def _all_bound_names(text: str) -> set[str]:
     """All names that a file binds, anywhere; none where it cannot be parsed."""
     try:
         tree = ast.parse(text)
@@ -421,15 +423,15 @@ def patched(files: Files, patch: str) -> Files:
     Raises:
         PatchError: It is no unified diff of these files, or does not fit.
     """
-    return files | _after(files, patch)
+    return files | _patched_files(files, patch)
 
 
-def _after(files: Files, patch: str) -> Files:
+def _patched_files(files: Files, patch: str) -> Files:
     """The files that a diff changes or adds, after it."""
     _check_counts(patch)
     changed: Files = {}
     try:
-        parts = [patch] if len(files) == 1 else _by_file(patch)
+        parts = [patch] if len(files) == 1 else _split_by_file(patch)
         diffs = [diff for part in parts for diff in whatthepatch.parse_patch(part) if diff.changes]
         if not diffs or (len(files) == 1 and len(diffs) != 1):
             raise PatchError("it is no diff of one file")
@@ -467,7 +469,7 @@ def _path_of(diff: Any, files: Files) -> str:
     raise PatchError(f"it names no file of the project ({old or 'no name'}, {new or 'no name'})")
 
 
-def _by_file(patch: str) -> list[str]:
+def _split_by_file(patch: str) -> list[str]:
     """The parts of a diff of several files, which whatthepatch tells apart only with lines of git between them."""
     lines = patch.splitlines(keepends=True)
     parts: list[str] = [""]

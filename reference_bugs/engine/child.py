@@ -19,7 +19,7 @@ from redgreenbench.reference_bugs.engine.outcome import (
     MachineBusy,
     SubmissionFailed,
     Usage,
-    raised,
+    failure_of,
 )
 from redgreenbench.reference_bugs.files import Files
 
@@ -116,7 +116,7 @@ class Child:
             self.end()
             raise SubmissionFailed("protocol", f"the program tampered with its channel: {error}") from None
         if "error" in answer:
-            raise raised(answer["error"])
+            raise failure_of(answer["error"])
         value = answer["value"]
         if not isinstance(value, dict):
             self.end()

@@ -302,7 +302,7 @@ def _delete_nest(folder: Path) -> None:
                 way.append(below[-1].pop())
                 here = _enter(here, way[-1], below)
                 continue
-            here = _instead(here, os.open("..", _FOLDER, dir_fd=here))
+            here = _close_and_enter(here, os.open("..", _FOLDER, dir_fd=here))
             below.pop()
             os.rmdir(way.pop(), dir_fd=here)
     finally:
@@ -316,7 +316,7 @@ def _enter(here: int, name: str, below: list[list[str]]) -> int:
         os.chmod(f"/proc/self/fd/{closed}", 0o700)
     finally:
         os.close(closed)
-    here = _instead(here, os.open(name, _FOLDER, dir_fd=here))
+    here = _close_and_enter(here, os.open(name, _FOLDER, dir_fd=here))
     with os.scandir(here) as entries:
         names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for path, is_folder in names:
@@ -326,7 +326,7 @@ def _enter(here: int, name: str, below: list[list[str]]) -> int:
     return here
 
 
-def _instead(old: int, new: int) -> int:
+def _close_and_enter(old: int, new: int) -> int:
     os.close(old)
     return new
 

@@ -329,7 +329,7 @@ def test_the_ground_floor_runs_from_a_bare_checkout(tmp_path: Path) -> None:
         "        if name.split('.')[0] in ('inspect_ai', 'pydantic', 'click', 'rich'):\n"
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Block())\n"
-        "from redgreenbench.reference_bugs import by_hand\n"
+        "from redgreenbench.reference_bugs import commands\n"
         "from redgreenbench.reference_bugs.engine import checker\n"
         "from redgreenbench.reference_bugs.__main__ import main\n"
         "main(['record', '--check', 'shape-mismatch-after-flatten'])\n"

@@ -22,7 +22,7 @@ from redgreenbench.reference_bugs.files import (
     shown,
 )
 from redgreenbench.reference_bugs.folder import read_folder, record_symptom
-from redgreenbench.reference_bugs.submission import PatchError, gone, patched, read_submission
+from redgreenbench.reference_bugs.submission import PatchError, missing_names, patched, read_submission
 from redgreenbench.reference_bugs.variants import CannotVary, vary
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program, grade_reply
 
@@ -169,11 +169,11 @@ def test_a_name_says_where_it_lives() -> None:
     assert located("model.Net(width)", files) == ("model.py", "Net")
     assert located("nets.block.Net.forward(x)", files) == ("nets/block.py", "Net")
     assert located("Net.forward(x)", {"program.py"}) == ("program.py", "Net")
-    assert gone(MENDED, ["train.train", "steps.step", "steps.stride", "gone.name"]) == [
+    assert missing_names(MENDED, ["train.train", "steps.step", "steps.stride", "gone.name"]) == [
         "steps.stride",
         "gone.name",
     ]
-    assert gone({**MENDED, "steps.py": "def ("}, ["steps.stride"]) == []
+    assert missing_names({**MENDED, "steps.py": "def ("}, ["steps.stride"]) == []
 
 
 def test_what_a_file_imports_is_found_beside_it() -> None:

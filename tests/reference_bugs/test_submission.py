@@ -14,7 +14,7 @@ from redgreenbench.reference_bugs.submission import (
     PatchError,
     apply_patch,
     code_blocks,
-    gone,
+    missing_names,
     patched,
     read_submission,
     without_reasoning,
@@ -299,9 +299,9 @@ def test_line_ends_of_windows_change_nothing() -> None:
 
 
 def test_names_that_are_gone_are_named() -> None:
-    assert gone(PROGRAM.replace("area", "size"), NAMES) == ["area"]
-    assert gone("from shapes import area as area, twice\nCircle = object", NAMES) == []
-    assert gone("def (", NAMES) == []
+    assert missing_names(PROGRAM.replace("area", "size"), NAMES) == ["area"]
+    assert missing_names("from shapes import area as area, twice\nCircle = object", NAMES) == []
+    assert missing_names("def (", NAMES) == []
 
 
 def test_blocks_come_with_their_language_in_order() -> None:
