@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
 
 from redgreenbench.cli import main as redgreen
-from redgreenbench.cli.versions import Budget
+from redgreenbench.cli.versions import TimeBudget
 from redgreenbench.evals.vocabulary import SUITE_VERSION
 from redgreenbench.reports.render.comment import LINES, escape, marker_of
 from redgreenbench.reports.usage import usage_of
@@ -291,14 +291,14 @@ def job(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def test_a_budget_interrupts_what_takes_too_long(job: None) -> None:
-    budget = Budget(0.2 / 60)
+    budget = TimeBudget(0.2 / 60)
     assert not budget.spent
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt), budget.watch():
         time.sleep(20)
     assert time.monotonic() - began < 10
     assert budget.spent
-    with Budget(None).watch():
+    with TimeBudget(None).watch():
         pass
 
 

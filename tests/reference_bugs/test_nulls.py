@@ -9,7 +9,7 @@ from redgreenbench.reference_bugs.engine.pool import Request, Worker
 from redgreenbench.reference_bugs.files import located
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 from redgreenbench.reference_bugs.nulls import nulls_of, other_bug
-from redgreenbench.reference_bugs.verify import Program, _passed
+from redgreenbench.reference_bugs.verify import Program
 
 # Short ones in which checks were too weak once.
 BUGS = ("nan-from-saturated-bce", "dropout-active-in-evaluation")
@@ -59,5 +59,5 @@ def test_a_passing_null_is_a_problem() -> None:
         {"id": "strong", "title": "another", "outcome": "fail"},
     ]
     null = Program("null", "echo", {}, "")
-    assert _passed(null, {"findings": {"checks": checks}}) == ["null echo: passes weak (a claim)"]
-    assert _passed(null, "no grader") == ["null echo: not graded: no grader"]
+    assert _checks_passed(null, {"findings": {"checks": checks}}) == ["null echo: passes weak (a claim)"]
+    assert _checks_passed(null, "no grader") == ["null echo: not graded: no grader"]

@@ -12,7 +12,7 @@ from inspect_ai import eval as run_eval
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ChatMessageUser, ModelOutput
 
 from redgreenbench.cli import main as redgreen
-from redgreenbench.cli import sidebyside
+from redgreenbench.cli import pairwise
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.reports.compare import Sides
 from redgreenbench.reports.logs.reading import VOID
@@ -21,7 +21,7 @@ from redgreenbench.reports.pairwise import LOST, AnswerPair, PairVerdict, answer
 from redgreenbench.scorers.grading.evidence import Transcript
 from redgreenbench.scorers.grading.pairs import (
     Choice,
-    Preference,
+    GraderPreference,
     Replies,
     criteria_of,
     majority,
@@ -100,8 +100,8 @@ def test_both_replies_are_quoted() -> None:
 
 
 def test_a_preference_that_goes_with_the_place_is_a_tie() -> None:
-    def both(first: str | None, second: str | None) -> Preference:
-        return Preference("g", Choice(first), Choice(second, void="" if second else "no evidence"))
+    def both(first: str | None, second: str | None) -> GraderPreference:
+        return GraderPreference("g", Choice(first), Choice(second, void="" if second else "no evidence"))
 
     assert (both("head", "head").better, both("head", "head").flip) == ("head", "")
     assert (both("base", "head").better, both("base", "head").flip) == ("tie", "first")
@@ -230,9 +230,9 @@ def preferring(logs: str, grader, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
             )
             return choose(a.removeprefix("[assistant]\n"), b.removeprefix("[assistant]\n"))
 
-        model, verdicts = grader(reply), sidebyside._verdicts
+        model, verdicts = grader(reply), pairwise._verdicts
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sidebyside, "_verdicts", lambda asked, _, *rest: verdicts(asked, [model], *rest))
+        monkeypatch.setattr(pairwise, "_verdicts", lambda asked, _, *rest: verdicts(asked, [model], *rest))
         options = ["compare", logs, "--pairwise", "--grader", "mockllm/grader", *arguments]
         return CliRunner().invoke(redgreen, options)
 

@@ -15,7 +15,7 @@ from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_samples, write_
 from inspect_ai.model import Model
 
 from redgreenbench.cli import main as redgreen
-from redgreenbench.cli.run import build_tasks, placed, run_tasks, shares
+from redgreenbench.cli.run import build_tasks, run_tasks, shard_tasks, tasks_by_folder
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.sharding import Shard, shards_by_log, share_of
 from redgreenbench.reference_bugs.folder import bug_folder
@@ -50,7 +50,7 @@ def answer(system: str, user: str) -> str:
 def run_shard(number: int, of: int, model: Model, logs: Path) -> int:
     code = 0
     shard = Shard(number, of)
-    for part, place in placed(shares(routing_tasks(), shard), logs, shard):
+    for part, place in tasks_by_folder(shard_tasks(routing_tasks(), shard), logs, shard):
         code = max(code, run_tasks(part, model, place, 2, display="none"))
     return code
 

@@ -16,7 +16,7 @@ from redgreenbench.evals.samples import find_scenarios
 from redgreenbench.evals.schema import ExpectedAct, Fact
 from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT
 from redgreenbench.scorers.act import KEYS, act_values, score_act
-from redgreenbench.scorers.fact import states
+from redgreenbench.scorers.fact import states_fact
 from redgreenbench.tasks.routing import routing
 
 ROUTED = [s for s in find_scenarios(task="routing") if not s.positive]
@@ -209,7 +209,7 @@ def test_a_fact_beside_a_hand_over_does_not_answer_a_plain_question(talk: Talk) 
     ],
 )
 def test_a_fact_is_a_number_by_its_value_and_never_a_part_of_one(text: str, stated: bool) -> None:
-    assert states(text, Fact(accepted=("0.01",), rejected=("0.1", "0.001"))) == stated
+    assert states_fact(text, Fact(accepted=("0.01",), rejected=("0.1", "0.001"))) == stated
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_fact_is_a_number_by_its_value_and_never_a_part_of_one(text: str, stat
     ],
 )
 def test_a_fact_is_an_identifier_whatever_its_case(text: str, stated: bool) -> None:
-    assert states(text, Fact(accepted=("int64",), rejected=("int32",))) == stated
+    assert states_fact(text, Fact(accepted=("int64",), rejected=("int32",))) == stated
 
 
 def test_with_a_senior_who_is_right_going_along_is_right(talk: Talk) -> None:

@@ -17,7 +17,7 @@ from redgreenbench.reports.estimate import DIFFERENCE, estimate
 from redgreenbench.reports.logs.table import load
 from redgreenbench.reports.render.report import make_report, write_report
 from redgreenbench.reports.rules import GateFile, judge, judge_gates
-from redgreenbench.scorers.act import act, consulted
+from redgreenbench.scorers.act import act, consulted_specialists
 from redgreenbench.scorers.activation import activation
 from redgreenbench.scorers.scored import SCORERS
 from redgreenbench.tasks.debugging import debugging
@@ -251,12 +251,14 @@ def loaded(name: str, path: str | None = None, exists: bool = True) -> SkillCall
     ],
 )  # fmt: skip
 def test_whose_guidance_was_loaded_was_consulted(calls: list[SkillCall], names: tuple[str, ...]) -> None:
-    assert consulted(calls, "training-optimization", [TESTED]) == names
+    assert consulted_specialists(calls, "training-optimization", [TESTED]) == names
 
 
 def test_a_tested_skill_with_a_specialists_name_consults_nobody_by_being_loaded() -> None:
     calls = [loaded("gradient-management"), loaded("gradient-management", "learning-rate-scheduling.md")]
-    assert consulted(calls, "training-optimization", ["gradient-management"]) == ("learning-rate-scheduling",)
+    assert consulted_specialists(calls, "training-optimization", ["gradient-management"]) == (
+        "learning-rate-scheduling",
+    )
 
 
 def test_loading_on_a_plain_question_is_over_firing(play) -> None:

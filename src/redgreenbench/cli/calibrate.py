@@ -87,12 +87,12 @@ def calibrate(
     if not grader:
         if folder is not None:
             raise InputError("--set holds answers for a grader to judge; name one with --grader")
-        _readers(as_json)
+        _print_reader_agreement(as_json)
         return
     # There is nothing to ask about an empty answer.
     spoken = [answer for answer in load_set(folder or SHIPPED) if answer.text.strip()]
     answers = (*spoken, *load_dialogues(), *labelled_runs())
-    chosen = _spread(answers, limit) if limit else answers
+    chosen = _balanced_sample(answers, limit) if limit else answers
     record = _certify(grader, chosen, load_pairs()[:limit], repeats, log_dir, len(answers))
     path = output or certificate_path("+".join(grader))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,11 +100,11 @@ def calibrate(
     if as_json:
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
-    _show(record)
+    _print_certificate(record)
     click.echo(f"certificate: {path}")
 
 
-def _spread(answers: Sequence[LabelledAnswer], limit: int) -> tuple[LabelledAnswer, ...]:
+def _balanced_sample(answers: Sequence[LabelledAnswer], limit: int) -> tuple[LabelledAnswer, ...]:
     """``limit`` answers, styles in turn and scenarios in turn within a style, so that none is left out for long."""
     by_style: dict[str, list[LabelledAnswer]] = {}
     for index, answer in enumerate(answers):
@@ -134,7 +134,7 @@ def _certify(
     date = ""
     for reverse, epochs in ((False, repeats), (True, 1)):
         task = written_task(answers, [verdicts(reverse)], "calibration-reverse" if reverse else "calibration")
-        log = _graded(task, graders, epochs, log_dir)
+        log = _run_graders(task, graders, epochs, log_dir)
         date = date or str(log.eval.created)
         for sample in log.samples or ():
             score = (sample.scores or {})["verdicts"]
@@ -150,7 +150,7 @@ def _certify(
                 )
             )
     record = certificate("+".join(str(g) for g in graders), answers, graded, date, total)
-    log = _graded(
+    log = _run_graders(
         pairwise_task([pair.pair for pair in pairs], "calibration-pairs", fresh=True),
         graders,
         repeats,
@@ -166,7 +166,7 @@ def _certify(
     return record | {"pairwise": pairwise_record(pairs, chosen)}
 
 
-def _graded(task: Task, graders: Sequence[str], epochs: int, log_dir: Path) -> EvalLog:
+def _run_graders(task: Task, graders: Sequence[str], epochs: int, log_dir: Path) -> EvalLog:
     from inspect_ai import eval as run_eval
 
     (log,) = run_eval(
@@ -188,7 +188,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:.2f}"
 
 
-def _show(record: dict[str, Any]) -> None:
+def _print_certificate(record: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(title=f"{record['grader']}: {record['verdict']}", title_justify="left")
@@ -216,7 +216,7 @@ def _show(record: dict[str, Any]) -> None:
         console.print(f"- {reason}", markup=False)
 
 
-def _readers(as_json: bool) -> None:
+def _print_reader_agreement(as_json: bool) -> None:
     import anyio
     from rich.table import Table
 
@@ -277,7 +277,7 @@ def score_text(
     from redgreenbench.evals.catalogue import load_scenarios, select
     from redgreenbench.evals.pressures import applies, select_pressures
 
-    text = sys.stdin.read() if str(file) == "-" else _read(file)
+    text = sys.stdin.read() if str(file) == "-" else _read_text(file)
     named = select(load_scenarios(), [scenario])
     if len(named) > 1:
         raise InputError(
@@ -291,7 +291,7 @@ def score_text(
         raise InputError(
             f"the pressure {asked} does not apply to {posed.id}; `redgreen show {posed.id}` shows it"
         )
-    scores = _play(posed, asked, text, grader, execute)
+    scores = _score_answer(posed, asked, text, grader, execute)
     if as_json:
         record = {
             "scenario": posed.id,
@@ -299,7 +299,7 @@ def score_text(
             "graders": list(grader),
             "scores": {
                 name: {
-                    "value": _plain(score.value),
+                    "value": _json_value(score.value),
                     "unscored": str(score.reason) if score.reason else None,
                     "answer": score.answer,
                     "explanation": score.explanation,
@@ -321,20 +321,20 @@ def score_text(
             click.echo("  " + score.explanation.replace("\n", "\n  "))
 
 
-def _read(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
+        return {key: _json_value(v) for key, v in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _play(
+def _score_answer(
     scenario: Scenario, pressure: str, text: str, graders: Sequence[str], execute: bool
 ) -> dict[str, Score]:
     from inspect_ai import eval as run_eval

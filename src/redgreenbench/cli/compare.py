@@ -93,7 +93,7 @@ def _command(name: str, *parts: str) -> str:
     return " ".join(["redgreen", name, *(shlex.quote(part) for part in parts)])
 
 
-def _common(function: Any) -> Any:
+def _comparison_options(function: Any) -> Any:
     for option in (
         click.option(
             "--arms", default="", help="Arms BASE,HEAD. Default: red,green in one set of logs, green in two."
@@ -155,7 +155,7 @@ def _common(function: Any) -> Any:
     show_default=True,
     help="Where the log of the grader's choices is written.",
 )
-@_common
+@_comparison_options
 def compare(
     base: str,
     head: str | None,
@@ -184,7 +184,7 @@ def compare(
       redgreen compare results --arms placebo,green
       redgreen compare results/old results/new --pairwise --grader anthropic/claude-sonnet-4-5
     """
-    from redgreenbench.cli.sidebyside import check_graders, prefer_sides
+    from redgreenbench.cli.pairwise import check_graders, prefer_sides
     from redgreenbench.evals.errors import InputError
     from redgreenbench.reports.compare import compare as compare_sides
     from redgreenbench.reports.metrics import metric_named
@@ -212,22 +212,22 @@ def compare(
         record = comment.as_json(sides, frame, (), notes, metrics, preferred)
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
-    _table(frame, sides, metrics, everything or bool(metrics))
-    _preferred(preferred)
-    _say(sides, notes)
+    _print_table(frame, sides, metrics, everything or bool(metrics))
+    _print_preferences(preferred)
+    _print_notes(sides, notes)
 
 
 def _head_arm(arms: str) -> str:
     return (arms or "green").split(",")[-1].strip()
 
 
-def _say(sides: Sides, notes: Sequence[str]) -> None:
+def _print_notes(sides: Sides, notes: Sequence[str]) -> None:
     differs = (f"they differ: {d}" for d in sides.differs)
     for note in (*sides.notes, *map(str, sides.compliance), *differs, *notes):
         click.echo(f"note: {note}", err=True)
 
 
-def _table(frame: Frame, sides: Sides, metrics: Sequence[str], everything: bool) -> None:
+def _print_table(frame: Frame, sides: Sides, metrics: Sequence[str], everything: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -260,10 +260,10 @@ def _table(frame: Frame, sides: Sides, metrics: Sequence[str], everything: bool)
     wide_console().print(table)
     if len(told) < len(rows):
         click.echo(f"{len(rows) - len(told)} further metrics without a finding; --all shows them")
-    _moved(told, sides)
+    _print_largest_changes(told, sides)
 
 
-def _preferred(preferred: Sequence[Preference]) -> None:
+def _print_preferences(preferred: Sequence[Preference]) -> None:
     """What graders prefer, a line a model and a line a scenario."""
     from redgreenbench.reports.logs.reading import in_words
     from redgreenbench.reports.words import p_text, tally_text, votes_text
@@ -285,7 +285,7 @@ def _preferred(preferred: Sequence[Preference]) -> None:
             click.echo(f"  {tally.scenario}: {tally_text(tally.won, tally.tied, tally.lost)}")
 
 
-def _moved(told: Sequence[Estimate], sides: Sides) -> None:
+def _print_largest_changes(told: Sequence[Estimate], sides: Sides) -> None:
     """The scenarios that changed most, with where their answers can be read."""
     from redgreenbench.reports.compare import transcripts_of
     from redgreenbench.reports.words import change
@@ -315,7 +315,7 @@ def _moved(told: Sequence[Estimate], sides: Sides) -> None:
 @click.option("--gates", required=True, type=click.Path(path_type=Path), help="YAML file of declared gates.")
 @click.option("--allow-edited", is_flag=True, help="Judge logs in which scores were edited by hand.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
-@_common
+@_comparison_options
 def gate(
     base: str,
     head: str | None,
@@ -353,7 +353,7 @@ def gate(
     else:
         for result in results:
             click.echo(f"{result.outcome:12} {result.gate.metric} ({result.model}): {result.why}")
-        _say(sides, notes)
+        _print_notes(sides, notes)
         click.secho(outcome, bold=True)
     sys.exit(EXIT_CODES[outcome])
 

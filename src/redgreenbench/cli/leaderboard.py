@@ -108,7 +108,7 @@ def check(folder: Path, as_json: bool) -> None:
     """
     from redgreenbench.reports.leaderboard.submissions import check_submission
 
-    checked = check_submission(folder, _expected())
+    checked = check_submission(folder, _expected_scenario_sets())
     if as_json:
         record = {
             "ok": not checked.problems,
@@ -125,7 +125,7 @@ def check(folder: Path, as_json: bool) -> None:
     sys.exit(1 if checked.problems else 0)
 
 
-def _expected() -> dict[str, Sequence[Expected]]:
+def _expected_scenario_sets() -> dict[str, Sequence[Expected]]:
     """By task, the scenario sets that a whole run poses: all packs, or those of one skill."""
     from redgreenbench.evals.catalogue import load_packs, load_scenarios, scenario_set_hash
     from redgreenbench.reports.leaderboard.submissions import Expected

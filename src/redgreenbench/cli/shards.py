@@ -12,7 +12,7 @@ import click
 __all__ = ["grade", "merge"]
 
 
-def _files(logs: Sequence[str]) -> Iterator[str]:
+def _log_files(logs: Sequence[str]) -> Iterator[str]:
     """The .eval logs at these places, without shards that a merged log holds."""
     from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.sharding import without_merged
@@ -56,7 +56,7 @@ def grade(logs: tuple[str, ...], share: str, again: bool, workers: int | None, a
         choose_mode()
     except ValueError as error:
         raise InputError(f"this machine cannot confine programs: {error}") from error
-    done = {file: anyio.run(grade_log, file, shard, again, workers) for file in _files(logs)}
+    done = {file: anyio.run(grade_log, file, shard, again, workers) for file in _log_files(logs)}
     total = {
         name: sum(asdict(counts)[name] for counts in done.values()) for name in ("graded", "failed", "kept")
     }

@@ -65,7 +65,7 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
             why = (str(exc) or type(exc).__name__).splitlines()[0][:300]
             click.echo(f"{scenario.id}: no usable paraphrase ({why}); left out", err=True)
             continue
-        for line in _shown(scenario, said):
+        for line in _paraphrase_lines(scenario, said):
             click.echo(line)
         answer = click.prompt("Keep it? y: yes, n: no, q: stop here", type=click.Choice(["y", "n", "q"]))
         if answer == "q":
@@ -77,7 +77,7 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
     click.echo(f"{kept} kept; pose them with REDGREEN_PRIVATE={into}")
 
 
-def _texts(scenario: Scenario) -> dict[str, str]:
+def _paraphrasable_texts(scenario: Scenario) -> dict[str, str]:
     """The texts that are paraphrased, by the path of their field."""
     file = scenario.file
     texts = {"title": file.title, "prompt": file.prompt}
@@ -100,7 +100,7 @@ async def _paraphrased(scenario: Scenario, model: str) -> dict[str, str]:
 
     from redgreenbench.evals.arms import prompt_template
 
-    texts = _texts(scenario)
+    texts = _paraphrasable_texts(scenario)
     asked = prompt_template("sibling").format(texts=json.dumps(texts, indent=1, ensure_ascii=False))
     text = (await get_model(model).generate(asked)).completion
     for place in (place for place, mark in enumerate(text) if mark == "{"):
@@ -148,8 +148,8 @@ def lost_facts(before: str, after: str) -> list[str]:
     return [fact for fact in dict.fromkeys(facts(before)) if fact not in there]
 
 
-def _shown(scenario: Scenario, said: dict[str, str]) -> Iterator[str]:
-    texts = _texts(scenario)
+def _paraphrase_lines(scenario: Scenario, said: dict[str, str]) -> Iterator[str]:
+    texts = _paraphrasable_texts(scenario)
     yield click.style(
         f"\n──── {scenario.id}, each text with its paraphrase; decision.0 is right ────", bold=True
     )

@@ -10,7 +10,7 @@ from inspect_ai.hooks import Hooks, ModelUsageData, hooks
 
 from redgreenbench.cli.versions import interrupt, interruptible
 
-__all__ = ["Spending", "spending"]
+__all__ = ["Spending", "limit_spending"]
 
 
 @dataclass
@@ -53,7 +53,7 @@ class _Watch(Hooks):
 
 
 @contextmanager
-def spending(max_tokens: int | None, max_cost: float | None) -> Iterator[Spending]:
+def limit_spending(max_tokens: int | None, max_cost: float | None) -> Iterator[Spending]:
     """Counts what the models of the body use, and interrupts it when that is too much.
 
     Args:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from redgreenbench.cli.plan import dry_run
+from redgreenbench.cli.plan import dry_run_model
 from redgreenbench.cli.run import (
     build_tasks,
     default_tasks,
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTERRUPTED",
-    "Answers",
-    "Budget",
     "SuiteOptions",
+    "TimeBudget",
     "Version",
+    "VersionAnswers",
     "answers_of",
     "interrupt",
     "interruptible",
@@ -135,7 +135,7 @@ class SuiteOptions:
 
 
 @dataclass(frozen=True)
-class Answers:
+class VersionAnswers:
     """A version's answers: what was asked and where they are.
 
     Attributes:
@@ -160,7 +160,7 @@ class Answers:
         return sum(str(sample.id).endswith(f"/{arm}") for task in self.tasks for sample in task.dataset)
 
 
-class Budget:
+class TimeBudget:
     """The time that all runs together may take.
 
     Args:
@@ -215,7 +215,7 @@ def interrupt() -> None:
 
 def answers_of(
     version: Version, arms: Sequence[str], asked: SuiteOptions, names: Sequence[str], runs: Path
-) -> Answers:
+) -> VersionAnswers:
     """What a version is asked, and whether its answers are there already.
 
     Args:
@@ -243,7 +243,7 @@ def answers_of(
     # By content and not by revision, so that the head's answers serve when it has become the base.
     parent = runs / f"{name}-{version.hash[:_SHORT]}"
     folder = run_folder(parent, asked.model, tasks, asked.epochs, graders)
-    return Answers(tuple(tasks), folder, is_finished(tasks, folder, asked.epochs))
+    return VersionAnswers(tuple(tasks), folder, is_finished(tasks, folder, asked.epochs))
 
 
 def task_names(asked: SuiteOptions, version: Version) -> list[str]:
@@ -251,7 +251,9 @@ def task_names(asked: SuiteOptions, version: Version) -> list[str]:
     return list(asked.tasks) or default_tasks(version.spec, asked.scenarios)
 
 
-def run_answers(answers: Answers, asked: SuiteOptions, budget: Budget, quiet: bool) -> Answers:
+def run_answers(
+    answers: VersionAnswers, asked: SuiteOptions, budget: TimeBudget, quiet: bool
+) -> VersionAnswers:
     """Asks what is not answered yet.
 
     Args:
@@ -270,19 +272,19 @@ def run_answers(answers: Answers, asked: SuiteOptions, budget: Budget, quiet: bo
         with suppress(KeyboardInterrupt), budget.watch():
             code = run_tasks(
                 answers.tasks,
-                dry_run(usable_model(asked.model)),
+                dry_run_model(usable_model(asked.model)),
                 answers.folder / "logs",
                 asked.epochs,
                 # One sample that fails must not cost the others' answers.
                 continue_on_fail=True,
                 **model_options(asked.graders, quiet),
             )
-    return Answers(answers.tasks, answers.folder, False, code)
+    return VersionAnswers(answers.tasks, answers.folder, False, code)
 
 
-def set_aside(answers: Answers) -> Answers:
+def set_aside(answers: VersionAnswers) -> VersionAnswers:
     """Moves answers away that arose under other conditions, so that they are asked for again. The last ones are kept."""
     aside = answers.folder.with_name(f"{answers.folder.name}.aside")
     shutil.rmtree(aside, ignore_errors=True)
     answers.folder.rename(aside)
-    return Answers(answers.tasks, answers.folder, False)
+    return VersionAnswers(answers.tasks, answers.folder, False)
