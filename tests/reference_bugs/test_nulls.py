@@ -9,7 +9,7 @@ from redgreenbench.reference_bugs.engine.pool import Request, Worker
 from redgreenbench.reference_bugs.files import located
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 from redgreenbench.reference_bugs.nulls import nulls_of, other_bug
-from redgreenbench.reference_bugs.verify import Program
+from redgreenbench.reference_bugs.verify import Program, _checks_passed
 
 # Short ones in which checks were too weak once.
 BUGS = ("nan-from-saturated-bce", "dropout-active-in-evaluation")
