@@ -132,14 +132,14 @@ def main() -> None:
             code += f"reading.generate(pathlib.Path({str(folder)!r}), {options.logs}, {options.samples})"
             subprocess.run([sys.executable, "-c", code], check=True)
         environment = os.environ | {"REDGREEN_CACHE": str(Path(scratch) / "cache")}
-        readings: dict[str, list[list[float]]] = {name: [] for name in [*READ, "report, warm"]}
+        found: dict[str, list[list[float]]] = {name: [] for name in [*READ, "report, warm"]}
         for number in range(options.rounds):
             environment["REDGREEN_CACHE"] = str(Path(scratch) / f"cache{number}")
             for name in READ:
-                readings[name].append(measured(name, folder, environment))
-            readings["report, warm"].append(report(folder, environment, Path(scratch) / "report"))
-    table = {n: [statistics.median(r[i] for r in rounds) for i in (0, 1)] for n, rounds in readings.items()}
-    pairs = zip(readings["load, cold"], readings["samples_df"], strict=True)
+                found[name].append(measured(name, folder, environment))
+            found["report, warm"].append(report(folder, environment, Path(scratch) / "report"))
+    table = {n: [statistics.median(r[i] for r in rounds) for i in (0, 1)] for n, rounds in found.items()}
+    pairs = zip(found["load, cold"], found["samples_df"], strict=True)
     ratio = statistics.median(ours[0] / theirs[0] for ours, theirs in pairs)
     if options.json:
         print(json.dumps({"cpu_s_and_mb": table, "cold_against_samples_df": ratio}))

@@ -19,7 +19,7 @@ from inspect_ai.log import read_eval_log
 
 from redgreenbench.evals.errors import InputError
 
-__all__ = ["WHOLE", "Shard", "file_name", "shards_by_log", "share_of", "split_shard_name", "without_merged"]
+__all__ = ["WHOLE", "Shard", "file_name", "place_of_shard", "shards_by_log", "share_of", "without_merged"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def file_name(log: str) -> str:
     return log.rsplit("/", 1)[-1]
 
 
-def split_shard_name(file: str) -> tuple[str, str] | None:
+def place_of_shard(file: str) -> tuple[str, str] | None:
     """The merged log that a shard's log belongs to, and the shard's name; None for any other log.
 
     Args:
@@ -94,7 +94,7 @@ def shards_by_log(files: Sequence[str]) -> dict[str, list[str]]:
     """
     shards: dict[str, list[str]] = {}
     for file in files:
-        if place := split_shard_name(file):
+        if place := place_of_shard(file):
             shards.setdefault(place[0], []).append(file)
     return shards
 
@@ -115,7 +115,7 @@ def without_merged(files: Sequence[str]) -> list[str]:
             continue
         ledger = {entry.shard: entry for entry in shards.ledger} if shards else {}
         for part in parts:
-            entry = ledger.get(split_shard_name(part)[1])  # type: ignore[index]
+            entry = ledger.get(place_of_shard(part)[1])  # type: ignore[index]
             # Names of attempts begin with their time; one that had not ended, or a later one, says more than was merged.
             if entry and (
                 file_name(part) < entry.log or (file_name(part) == entry.log and entry.status == "success")

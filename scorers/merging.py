@@ -29,9 +29,9 @@ from inspect_ai.scorer import Score
 from pydantic_core import to_json
 
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.sharding import file_name, split_shard_name
+from redgreenbench.evals.sharding import file_name, place_of_shard
 from redgreenbench.evals.storage import local_copy, put_file
-from redgreenbench.scorers.regrading import machine_failed, read_grades, ungraded
+from redgreenbench.scorers.regrading import failed, read_grades, ungraded
 
 __all__ = ["Merged", "merge"]
 
@@ -56,7 +56,7 @@ class Merged:
 
 
 @dataclass(frozen=True)
-class _ShardSample:
+class _Held:
     """A sample of a shard: its summary, whether it failed, and which log has it."""
 
     summary: EvalSampleSummary
@@ -84,20 +84,20 @@ def merge(target: str, parts: Sequence[str], partial: bool = False) -> Merged:
     headers = {file: read_eval_log(file, header_only=True) for file in sources}
     grades: dict[str, dict[str, Score]] = {}
     for file in dict.fromkeys([*sources, target]):
-        grades |= {uuid: scores for uuid, scores in read_grades(file).items() if not machine_failed(scores)}
-    best: dict[tuple[str, int], _ShardSample] = {}
+        grades |= {uuid: scores for uuid, scores in read_grades(file).items() if not failed(scores)}
+    best: dict[tuple[str, int], _Held] = {}
     for file in sources:
         for summary in read_eval_log_sample_summaries(file):
-            held, key = _ShardSample(summary, file), (str(summary.id), summary.epoch)
+            held, key = _Held(summary, file), (str(summary.id), summary.epoch)
             if key not in best or held.rank >= best[key].rank:
                 best[key] = held
-    lacks = tuple(_missing_parts(headers, best, grades))
+    lacks = tuple(_lacks(headers, best, grades))
     if lacks and not partial:
         raise InputError(f"{target}: {'; '.join(lacks)}; do that first, or take what is there with --partial")
     graded = 0
     for held in best.values():
-        if scores := grades.get(str(held.summary.uuid)):
-            held.summary.scores = {**(held.summary.scores or {}), **scores}
+        if found := grades.get(str(held.summary.uuid)):
+            held.summary.scores = {**(held.summary.scores or {}), **found}
             graded += 1
     header = _header(headers, best, bool(parts), not lacks)
     with tempfile.TemporaryDirectory() as folder:
@@ -107,9 +107,9 @@ def merge(target: str, parts: Sequence[str], partial: bool = False) -> Merged:
     return Merged(target, len(best), graded, lacks)
 
 
-def _missing_parts(
+def _lacks(
     headers: Mapping[str, EvalLog],
-    best: Mapping[tuple[str, int], _ShardSample],
+    best: Mapping[tuple[str, int], _Held],
     grades: Mapping[str, Mapping[str, Score]],
 ) -> Iterator[str]:
     """What is not there yet, in words."""
@@ -119,7 +119,7 @@ def _missing_parts(
         epochs = first.config.epochs or 1
         missing = planned * epochs - len(best)
         if missing:
-            complete = {_shard_number(header) for header in headers.values() if header.status == "success"}
+            complete = {_number(header) for header in headers.values() if header.status == "success"}
             of = int(str(about["shard"]).partition("/")[2])
             todo = [str(k) for k in range(1, about.get("shards", of) + 1) if k not in complete]
             which = f"run shard {', '.join(todo)} of {of}" if todo else "run the shards again"
@@ -133,35 +133,32 @@ def _missing_parts(
         yield f"{waiting} programs have no grade: run `redgreen grade`, the same shard again where one died"
 
 
-def _shard_number(header: EvalLog) -> int:
+def _number(header: EvalLog) -> int:
     return int(str((header.eval.metadata or {}).get("shard", "0/0")).partition("/")[0])
 
 
 def _header(
-    headers: Mapping[str, EvalLog],
-    best: Mapping[tuple[str, int], _ShardSample],
-    sharded: bool,
-    complete: bool,
+    headers: Mapping[str, EvalLog], best: Mapping[tuple[str, int], _Held], sharded: bool, complete: bool
 ) -> EvalLog:
     """The header of the merged log: the first shard's, with all samples, usage, metrics and the ledger of the shards."""
     files = list(headers)
     header = headers[files[0]]
     spec = header.eval
-    light = [_metric_sample(best[key].summary) for key in sorted(best)]
+    light = [_light(best[key].summary) for key in sorted(best)]
     if sharded:
         ids = sorted({str(held.summary.id) for held in best.values()})
         spec.dataset.sample_ids, spec.dataset.samples = list(ids), len(ids)
-        spec.created = min(part.eval.created for part in headers.values())
+        spec.created = min(one.eval.created for one in headers.values())
         spec.metadata = {
             k: v for k, v in (spec.metadata or {}).items() if k not in ("shard", "shard_samples", "shards")
         } or None
         spec.shards = EvalShards(selection="ids", ledger=list(_ledger(headers)))
         header.stats = _stats(
-            [part.stats for part in headers.values()], (best[key].summary for key in sorted(best))
+            [one.stats for one in headers.values()], (best[key].summary for key in sorted(best))
         )
         header.status = "success" if complete else "cancelled"
         header.error = None
-        header.invalidated = any(part.invalidated for part in headers.values())
+        header.invalidated = any(one.invalidated for one in headers.values())
         header.results = None
     header.samples = light
     recompute_metrics(header)
@@ -169,7 +166,7 @@ def _header(
     return header
 
 
-def _metric_sample(summary: EvalSampleSummary) -> EvalSample:
+def _light(summary: EvalSampleSummary) -> EvalSample:
     """As much of a sample as metrics are computed from."""
     sample = EvalSample(
         id=summary.id,
@@ -188,9 +185,9 @@ def _ledger(headers: Mapping[str, EvalLog]) -> Iterator[EvalShardEntry]:
     """An entry for the current attempt of each shard."""
     current = {}
     for file, header in headers.items():  # in the order of their names
-        current[split_shard_name(file)[1]] = (file, header)  # type: ignore[index]
+        current[place_of_shard(file)[1]] = (file, header)  # type: ignore[index]
     for shard, (file, header) in sorted(current.items()):
-        ids = [str(sample_id) for sample_id in header.eval.dataset.sample_ids or ()]
+        ids = [str(one) for one in header.eval.dataset.sample_ids or ()]
         yield EvalShardEntry(
             shard=shard,
             log=file_name(file),
@@ -210,8 +207,8 @@ def _ledger(headers: Mapping[str, EvalLog]) -> Iterator[EvalShardEntry]:
 
 def _stats(parts: Sequence[EvalStats], samples: Iterable[EvalSampleSummary]) -> EvalStats:
     """From the first attempt's start to the last one's end; the usage is that of the samples that count."""
-    started = [part.started_at for part in parts if part.started_at]
-    ended = [part.completed_at for part in parts if part.completed_at]
+    started = [one.started_at for one in parts if one.started_at]
+    ended = [one.completed_at for one in parts if one.completed_at]
     whole = EvalStats(started_at=min(started, default=""), completed_at=max(ended, default=""))
     for sample in samples:
         for total, used in ((whole.model_usage, sample.model_usage), (whole.role_usage, sample.role_usage)):
@@ -223,7 +220,7 @@ def _stats(parts: Sequence[EvalStats], samples: Iterable[EvalSampleSummary]) -> 
 def _write(
     made: Path,
     header: EvalLog,
-    best: Mapping[tuple[str, int], _ShardSample],
+    best: Mapping[tuple[str, int], _Held],
     grades: Mapping[str, Mapping[str, Score]],
     folder: Path,
 ) -> None:
@@ -240,9 +237,9 @@ def _write(
                     name = f"samples/{sample_id}_epoch_{epoch}.json"
                     data, date = source.read(name), source.getinfo(name).date_time
                     last = max(last, date)
-                    if scores := grades.get(str(best[sample_id, epoch].summary.uuid)):
+                    if found := grades.get(str(best[sample_id, epoch].summary.uuid)):
                         sample = json.loads(data)
-                        sample["scores"] = {**(sample.get("scores") or {}), **_scores_as_json(scores)}
+                        sample["scores"] = {**(sample.get("scores") or {}), **_plain(found)}
                         data = json.dumps(sample).encode()
                     _add(out, name, data, date)
         _add(out, "summaries.json", _json([best[key].summary for key in sorted(best)]), last)
@@ -258,7 +255,7 @@ def _write(
         _add(out, "header.json", _json(header), last)
 
 
-def _scores_as_json(scores: Mapping[str, Score]) -> dict[str, Any]:
+def _plain(scores: Mapping[str, Score]) -> dict[str, Any]:
     return {name: score.model_dump(mode="json", exclude_none=True) for name, score in scores.items()}
 
 

@@ -34,27 +34,19 @@ from redgreenbench.scorers.answer import Settings
 from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.resolution import resolution
 
-__all__ = [
-    "GradeCounts",
-    "grade_log",
-    "grades_folder",
-    "has_grades",
-    "machine_failed",
-    "read_grades",
-    "ungraded",
-]
+__all__ = ["Graded", "failed", "grade_log", "grades_folder", "has_grades", "read_grades", "ungraded"]
 
-_EXECUTING_SCORERS = {"execution": execution, "resolution": resolution}
+_RUNS = {"execution": execution, "resolution": resolution}
 """The scorers that run programs."""
 
-_MACHINE_REASONS = ("execution_later", "cannot_run", "engine_failed", "machine_busy")
+_OF_THE_MACHINE = ("execution_later", "cannot_run", "engine_failed", "machine_busy")
 """Reasons that another time or machine takes away."""
 
-_SAMPLES_AT_ONCE = 32  # samples in memory; the workers' own number bounds what runs
+_AT_ONCE = 32  # samples in memory; the workers' own number bounds what runs
 
 
 @dataclass(frozen=True)
-class GradeCounts:
+class Graded:
     """What `grade_log` did with a log.
 
     Attributes:
@@ -83,16 +75,16 @@ def ungraded(summary: EvalSampleSummary, again: bool = False) -> list[str]:
     return [
         name
         for name, score in (summary.scores or {}).items()
-        if _scorer_name(name) in _EXECUTING_SCORERS and _needs_grade(score, again)
+        if _bare(name) in _RUNS and _wanted(score, again)
     ]
 
 
-def _scorer_name(name: str) -> str:
+def _bare(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _needs_grade(score: Score, again: bool) -> bool:
-    if score.reason in _MACHINE_REASONS:
+def _wanted(score: Score, again: bool) -> bool:
+    if score.reason in _OF_THE_MACHINE:
         return True
     value = score.value
     return again and isinstance(value, Mapping) and any(v == v for v in value.values())
@@ -104,13 +96,13 @@ def read_grades(log: str) -> dict[str, dict[str, Score]]:
     Args:
         log: Address of the log.
     """
-    grades: dict[str, dict[str, Score]] = {}
+    found: dict[str, dict[str, Score]] = {}
     for file in _grade_files(log):
         for line in _lines(file):
             scores = _scores(line)
-            if line["uuid"] not in grades or not machine_failed(scores):
-                grades[line["uuid"]] = scores
-    return grades
+            if line["uuid"] not in found or not failed(scores):
+                found[line["uuid"]] = scores
+    return found
 
 
 def has_grades(log: str) -> bool:
@@ -126,9 +118,9 @@ def _scores(line: Mapping[str, Any]) -> dict[str, Score]:
     return {name: Score.model_validate(score) for name, score in line["scores"].items()}
 
 
-def machine_failed(scores: Mapping[str, Score]) -> bool:
+def failed(scores: Mapping[str, Score]) -> bool:
     """Whether a grade is none for a fault of the machine, so that it is worth another try."""
-    return any(score.reason in _MACHINE_REASONS for score in scores.values())
+    return any(score.reason in _OF_THE_MACHINE for score in scores.values())
 
 
 def _grade_files(log: str) -> list[str]:
@@ -147,7 +139,7 @@ def _lines(file: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, read_whole(file).splitlines())
 
 
-async def grade_log(log: str, shard: Shard, again: bool = False, workers: int | None = None) -> GradeCounts:
+async def grade_log(log: str, shard: Shard, again: bool = False, workers: int | None = None) -> Graded:
     """Grades a shard of a log's samples and writes what was found beside the log; what it has graded before is kept.
 
     Args:
@@ -165,21 +157,19 @@ async def grade_log(log: str, shard: Shard, again: bool = False, workers: int | 
         if summary.uuid and shard.holds(summary.uuid) and ungraded(summary, again)
     ]
     file = f"{grades_folder(log)}/{shard.number}-of-{shard.of}.jsonl"
-    before = (
-        {} if again else {line["uuid"]: line for line in _lines(file) if not machine_failed(_scores(line))}
-    )
+    before = {} if again else {line["uuid"]: line for line in _lines(file) if not failed(_scores(line))}
     mine = {str(summary.uuid) for summary in wanted}
     kept = [line for uuid, line in before.items() if uuid in mine]
     todo = [summary for summary in wanted if str(summary.uuid) not in before]
     if not todo:
-        return GradeCounts(0, 0, len(kept))
+        return Graded(0, 0, len(kept))
     with tempfile.TemporaryDirectory() as folder:
         lines = await _grade(str(local_copy(log, Path(folder))), todo, workers)
     every = sorted([*kept, *lines], key=lambda line: (line["id"], line["epoch"]))
     text = "".join(json.dumps(line) + "\n" for line in every)
     await anyio.to_thread.run_sync(write_whole, file, text.encode())
-    lost = sum(machine_failed(_scores(line)) for line in lines)
-    return GradeCounts(len(lines) - lost, lost, len(kept))
+    lost = sum(failed(_scores(line)) for line in lines)
+    return Graded(len(lines) - lost, lost, len(kept))
 
 
 async def _grade(log: str, todo: Sequence[EvalSampleSummary], workers: int | None) -> list[dict[str, Any]]:
@@ -190,7 +180,7 @@ async def _grade(log: str, todo: Sequence[EvalSampleSummary], workers: int | Non
     # No model is asked; the run's own need keys and clients that a grading machine has no use for.
     header.eval.model_roles = None
     lines: list[dict[str, Any]] = []
-    room = anyio.Semaphore(_SAMPLES_AT_ONCE)
+    room = anyio.Semaphore(_AT_ONCE)
 
     @contextlib.asynccontextmanager
     async def sample_of(index: int) -> AsyncGenerator[EvalSample, None]:
@@ -199,12 +189,12 @@ async def _grade(log: str, todo: Sequence[EvalSampleSummary], workers: int | Non
             sample = await read_eval_log_sample_async(log, summary.id, summary.epoch)
             yield sample
         wanted = ungraded(summary, again=True)
-        grades = {name: (sample.scores or {})[_scorer_name(name)] for name in wanted}
+        found = {name: (sample.scores or {})[_bare(name)] for name in wanted}
         lines.append({
             "uuid": summary.uuid,
             "id": summary.id,
             "epoch": summary.epoch,
-            "scores": {name: score.model_dump(mode="json", exclude_none=True) for name, score in grades.items()},
+            "scores": {name: score.model_dump(mode="json", exclude_none=True) for name, score in found.items()},
         })  # fmt: skip
 
     await score_async(
@@ -223,7 +213,7 @@ def _scorers_of(header: EvalLog, workers: int | None) -> list[Scorer]:
     """The scorers of a log that run programs, told as in the run, but to run them here and now."""
     made = []
     for spec in header.eval.scorers or ():
-        if make := _EXECUTING_SCORERS.get(_scorer_name(spec.name)):
+        if make := _RUNS.get(_bare(spec.name)):
             told = Settings.model_validate((spec.options or {}).get("settings") or {})
             here = {"execution": "now", "exec_sandbox": None, "exec_workers": workers}
             made.append(make(told.model_copy(update=here)))
