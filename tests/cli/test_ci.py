@@ -366,13 +366,13 @@ def test_a_base_that_was_scored_otherwise_is_asked_again(
         calls.append(1)
         return ("routing: scorer route version 1 against 2",) if len(calls) == 1 else real(base, head)
 
-    monkeypatch.setattr(compare, "unlike", first_time_unlike)
+    monkeypatch.setattr(compare, "incomparable_conditions", first_time_unlike)
     better.write("The right one, again.")
     done = better.ci()
     assert done.exit_code == 0, done.output
     assert len(better.asked) == 6 + 3 + 3
     assert not better.record["base"]["reused"]
-    monkeypatch.setattr(compare, "unlike", lambda *_: ("routing: grader a against b",))
+    monkeypatch.setattr(compare, "incomparable_conditions", lambda *_: ("routing: grader a against b",))
     done = better.ci()
     assert done.exit_code == 2
     assert "base and head are not alike: routing: grader a against b" in done.stderr

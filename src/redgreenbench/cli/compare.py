@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from redgreenbench.reports.compare import Sides
     from redgreenbench.reports.estimate import Estimate, Frame
     from redgreenbench.reports.logs.table import Table
-    from redgreenbench.reports.pairwise import Preference
+    from redgreenbench.reports.pairwise import ModelPreference
 
 __all__ = ["EXIT_CODES", "aa", "compare", "gate", "noise_bands", "notes_of"]
 
@@ -196,7 +196,7 @@ def compare(
         raise InputError("--grader and --self-grade belong to --pairwise; add it, or drop them")
     sides, tables, notes = _sides(base, head, arms, force, between == "harnesses")
     bands = noise_bands(noise, _head_arm(arms), _epochs(sides))
-    preferred: tuple[Preference, ...] = ()
+    preferred: tuple[ModelPreference, ...] = ()
     if pairwise:
         notes += check_graders(graders, self_grade, tables)
         preferred, more = prefer_sides(sides, *tables, graders, log_dir, as_json)
@@ -263,7 +263,7 @@ def _print_table(frame: Frame, sides: Sides, metrics: Sequence[str], everything:
     _print_largest_changes(told, sides)
 
 
-def _print_preferences(preferred: Sequence[Preference]) -> None:
+def _print_preferences(preferred: Sequence[ModelPreference]) -> None:
     """What graders prefer, a line a model and a line a scenario."""
     from redgreenbench.reports.logs.reading import in_words
     from redgreenbench.reports.words import p_text, tally_text, votes_text

@@ -13,7 +13,7 @@ from redgreenbench.evals.errors import InputError
 if TYPE_CHECKING:
     from redgreenbench.reports.compare import Sides
     from redgreenbench.reports.logs.table import Table
-    from redgreenbench.reports.pairwise import AnswerPair, PairVerdict, Preference
+    from redgreenbench.reports.pairwise import AnswerPair, ModelPreference, PairVerdict
     from redgreenbench.scorers.grading.evidence import Transcript
     from redgreenbench.scorers.pairwise import Pair
 
@@ -55,7 +55,7 @@ def check_graders(graders: Sequence[str], self_grade: bool, tables: Sequence[Tab
 
 def prefer_sides(
     sides: Sides, base: Table, head: Table, graders: Sequence[Any], log_dir: Path, quiet: bool
-) -> tuple[tuple[Preference, ...], tuple[str, ...]]:
+) -> tuple[tuple[ModelPreference, ...], tuple[str, ...]]:
     """Asks the graders about every pair of replies.
 
     Args:

@@ -102,15 +102,15 @@ def rationalizations(logs: tuple[str, ...], arms: tuple[str, ...], quotes: int, 
             "graded": listing.graded,
             "ungraded": listing.ungraded,
             "left_out": [{"log": s.log, "reason": s.reason} for s in listing.skipped],
-            "excuses": [asdict(quoted) for quoted in listing.found],
+            "excuses": [asdict(quoted) for quoted in listing.excuses],
         }
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
     meaning = {name: (excuse.says, excuse.counter) for name, excuse in load_excuses().items()}
-    if listing.found:
+    if listing.excuses:
         click.echo(as_markdown(listing, meaning, quotes))
-    with_excuse = len({(f.log, f.scenario, f.pressure, f.arm, f.epoch) for f in listing.found})
-    click.echo(f"{with_excuse} of {listing.graded} graded answers make an excuse.", err=bool(listing.found))
+    with_excuse = len({(f.log, f.scenario, f.pressure, f.arm, f.epoch) for f in listing.excuses})
+    click.echo(f"{with_excuse} of {listing.graded} graded answers make an excuse.", err=bool(listing.excuses))
     for reason, count in listing.ungraded.items():
         click.echo(f"{count} answers were not graded: {reason}", err=True)
     for skip in listing.skipped:
