@@ -56,8 +56,8 @@ def _skip_without(*parts: str) -> None:
 @pytest.fixture(autouse=True)
 def _no_packs_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's own packs and their bugs are known for a process; no test sees another's."""
-    monkeypatch.setattr(catalogue, "_own", {})
-    monkeypatch.setattr(bugs, "_added", {})
+    monkeypatch.setattr(catalogue, "_own_packs", {})
+    monkeypatch.setattr(bugs, "_own_bugs", {})
 
 
 @pytest.hookimpl(tryfirst=True)
