@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel, ConfigDict
 
 from redgreenbench.evals.catalogue import HERE, load_packs, own_pack
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 from redgreenbench.evals.skillfolder import Skill, largest_files, read_skill, skills_below
 from redgreenbench.evals.vocabulary import Arm as BuiltIn
 from redgreenbench.evals.vocabulary import Delivery, Inject
@@ -241,7 +241,7 @@ def resolve_arms(
         raise InputError("no arms given; use for example arms=red,green")
     for entry, name in zip(wanted, names, strict=True):
         if "=" not in entry and name not in list(BuiltIn):
-            raise unknown("arm", name, list(BuiltIn), "redgreen list arms")
+            raise unknown_name("arm", name, list(BuiltIn), "redgreen list arms")
         if "=" in entry and (name in list(BuiltIn) or not _NAME.fullmatch(name)):
             raise InputError(
                 f"arm '{entry}': '{name}' cannot name an arm; use a new name in a-z, 0-9, '_', '.', '-'"

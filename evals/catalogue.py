@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 from redgreenbench.evals.schema import ScenarioFile, Slug
 from redgreenbench.reference_bugs.folder import add_bugs
 from redgreenbench.reference_bugs.private import private_folder
@@ -180,7 +180,7 @@ class Scenario:
         )
 
     @property
-    def positive(self) -> bool:
+    def is_positive_control(self) -> bool:
         """Whether it is a positive control: a request by name to load a skill, which has nothing to judge but that."""
         return self.file.control == "positive"
 
@@ -475,7 +475,7 @@ def select(scenarios: Sequence[Scenario], wanted: Sequence[str]) -> tuple[Scenar
         named = {s.id for s in scenarios if _is_named(s, entry)}
         if not named:
             shown = (s.id for s in scenarios if s.file.split == "public")
-            raise unknown("scenario", entry, shown, "redgreen list scenarios")
+            raise unknown_name("scenario", entry, shown, "redgreen list scenarios")
         chosen |= named
     return tuple(s for s in scenarios if s.id in chosen)
 
@@ -483,7 +483,7 @@ def select(scenarios: Sequence[Scenario], wanted: Sequence[str]) -> tuple[Scenar
 def _is_named(scenario: Scenario, entry: str) -> bool:
     return (
         entry in (scenario.id, scenario.slug)
-        or (entry == scenario.pack and not scenario.positive)
+        or (entry == scenario.pack and not scenario.is_positive_control)
         or entry in scenario.file.tags
         or fnmatch.fnmatchcase(scenario.id, entry)
         or fnmatch.fnmatchcase(scenario.slug, entry)

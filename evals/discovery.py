@@ -123,11 +123,11 @@ def with_controls(chosen: Sequence[Scenario], arms: Arms, shipped: bool) -> tupl
         InputError: Only positive controls were chosen, and they cannot be posed.
     """
     packs, ids = {scenario.pack for scenario in chosen}, {scenario.id for scenario in chosen}
-    more = [s for s in load_scenarios() if s.positive and s.pack in packs and s.id not in ids]
+    more = [s for s in load_scenarios() if s.is_positive_control and s.pack in packs and s.id not in ids]
     posed = tuple(
         s
         for s in (*chosen, *(more if arms.by_tool and shipped else ()))
-        if not s.positive or (arms.by_tool and s.file.loads in common_skills(s.pack, arms))
+        if not s.is_positive_control or (arms.by_tool and s.file.loads in common_skills(s.pack, arms))
     )
     if not posed:
         raise InputError(

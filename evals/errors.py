@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from inspect_ai._util.error import PrerequisiteError
 from rich.text import Text
 
-__all__ = ["InputError", "unknown"]
+__all__ = ["InputError", "unknown_name"]
 
 
 class InputError(PrerequisiteError, ValueError):
@@ -26,7 +26,7 @@ class InputError(PrerequisiteError, ValueError):
         return self.text
 
 
-def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> InputError:
+def unknown_name(kind: str, name: str, known: Iterable[str], listing: str) -> InputError:
     """The error for a name that does not exist, with the nearest names that do.
 
     Args:

@@ -22,8 +22,8 @@ from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = [
     "Form",
-    "asks_again",
     "form_of",
+    "form_request",
     "opening_of",
     "shared_message",
     "system_message",
@@ -51,7 +51,7 @@ def _form_of_bug(bug: BugFolder) -> Form:
     return "project" if bug.is_project else "program"
 
 
-def asks_again(form: Form) -> str:
+def form_request(form: Form) -> str:
     """The one request for a reply in which the form is missing, the same in every arm."""
     return prompt_template(f"{form}_again")
 

@@ -13,7 +13,7 @@ from functools import cache
 from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from redgreenbench.evals.catalogue import HERE, read_yaml, validate
-from redgreenbench.evals.errors import unknown
+from redgreenbench.evals.errors import unknown_name
 from redgreenbench.evals.schema import ScenarioFile
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 
@@ -73,7 +73,7 @@ def select_pressures(wanted: Sequence[str]) -> tuple[str, ...]:
         return tuple(known)
     for name in wanted:
         if name not in known:
-            raise unknown("pressure", name, known, "redgreen list pressures")
+            raise unknown_name("pressure", name, known, "redgreen list pressures")
     return tuple(dict.fromkeys(wanted))
 
 

@@ -202,7 +202,7 @@ def build_samples(
             raise InputError(
                 "none of these scenarios has a program to work on; choose others with scenarios=…, or drop mode=agent"
             )
-        scenarios = [scenario for scenario in scenarios if scenario.file.bug or scenario.positive]
+        scenarios = [scenario for scenario in scenarios if scenario.file.bug or scenario.is_positive_control]
     samples = []
     for scenario in scenarios:
         opening = opening_of(scenario, base if works else "system")
@@ -212,7 +212,7 @@ def build_samples(
             )
             for arm in arms.by_pack[scenario.pack]
         }
-        for pressure in (NO_PRESSURE,) if scenario.positive else pressures:
+        for pressure in (NO_PRESSURE,) if scenario.is_positive_control else pressures:
             if applies(pressure, scenario.file):
                 later = FIRST if pressure == NO_PRESSURE else turn
                 user = _question(scenario, pressure if later == FIRST else NO_PRESSURE, works, decides)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
-from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, examine
+from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, detect_isolation
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.files import Files, as_files, read_files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names, read_folder
@@ -56,7 +56,7 @@ def verify_command(options: argparse.Namespace) -> int:
     if options.device == "cuda" and (reason := _cuda_missing()):
         print(json.dumps({"skipped": reason}) if options.json else f"skipped: {reason}")
         return 0
-    host = examine()
+    host = detect_isolation()
     if host.mode == "unsafe" and options.mode is None:
         # These are our own programs; what is refused is running somebody else's without a wall.
         os.environ[UNSAFE] = "1"

@@ -21,12 +21,12 @@ __all__ = [
     "Files",
     "as_files",
     "imported_paths",
-    "located",
+    "normalized_file",
+    "normalized_program",
     "problem_of",
+    "program_text",
     "read_files",
-    "same_syntax",
-    "shown",
-    "syntax_of",
+    "split_name",
     "too_long",
 ]
 
@@ -57,7 +57,7 @@ def as_files(source: str | Mapping[str, str]) -> Files:
     return {PROGRAM: source} if isinstance(source, str) else dict(source)
 
 
-def shown(files: Files) -> str:
+def program_text(files: Files) -> str:
     """A program as one text for a person: a single program as it is, the files of a project each under its path."""
     if set(files) == {PROGRAM}:
         return files[PROGRAM]
@@ -86,7 +86,7 @@ def problem_of(files: Files) -> str:
     return ""
 
 
-def located(name: str, files: Iterable[str]) -> tuple[str, str]:
+def split_name(name: str, files: Iterable[str]) -> tuple[str, str]:
     """The path and the bare name of a name: ``Net`` is in a single program, ``nets.block.Net`` in ``nets/block.py``.
 
     What stands behind the name, such as a method or arguments, is left out.
@@ -112,12 +112,12 @@ def read_files(folder: Path) -> Files:
     return files
 
 
-def same_syntax(source: str | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def normalized_program(source: str | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """A program without comments and layout, to compare by."""
-    return tuple((path, syntax_of(text)) for path, text in sorted(as_files(source).items()))
+    return tuple((path, normalized_file(text)) for path, text in sorted(as_files(source).items()))
 
 
-def syntax_of(text: str) -> str:
+def normalized_file(text: str) -> str:
     """A file without comments and layout, to compare by."""
     try:
         return ast.dump(ast.parse(text))

@@ -25,7 +25,7 @@ from typing import Any
 
 import yaml
 
-from redgreenbench.reference_bugs.files import PROGRAM, TRAIN, Files, located, read_files, shown
+from redgreenbench.reference_bugs.files import PROGRAM, TRAIN, Files, program_text, read_files, split_name
 from redgreenbench.reference_bugs.private import private_folder
 from redgreenbench.reference_bugs.submission import patched
 
@@ -159,7 +159,7 @@ class BugFolder:
     @property
     def entry_points(self) -> list[str]:
         """The names that a program must keep; in a project with their module, such as ``model.Net``."""
-        placed = (located(call, self.files) for call in self.about["contract"])
+        placed = (split_name(call, self.files) for call in self.about["contract"])
         return list(
             dict.fromkeys(
                 name if path == PROGRAM else f"{path.removesuffix('.py').replace('/', '.')}.{name}"
@@ -179,8 +179,8 @@ class BugFolder:
 
     @property
     def program(self) -> str:
-        """The buggy program as one text, see `redgreenbench.reference_bugs.files.shown`."""
-        return shown(self.files)
+        """The buggy program as one text, see `redgreenbench.reference_bugs.files.program_text`."""
+        return program_text(self.files)
 
     @property
     def probe(self) -> str:
@@ -211,7 +211,7 @@ class BugFolder:
     @property
     def mended(self) -> str:
         """The same as one text."""
-        return shown(self.mended_files)
+        return program_text(self.mended_files)
 
     @property
     def clean(self) -> bool:
@@ -311,7 +311,7 @@ def read_folder(path: Path) -> BugFolder:
     about = _about(path / "bug.yaml")
     files = _files(path)
     for call in about["contract"] if TRAIN in files else ():
-        if located(str(call), files)[0] == PROGRAM:
+        if split_name(str(call), files)[0] == PROGRAM:
             raise ValueError(
                 f"{path / 'bug.yaml'}: contract: {call}: say in which file it is, such as model.Net(width)"
             )

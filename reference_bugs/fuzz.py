@@ -38,7 +38,7 @@ from redgreenbench.reference_bugs.engine.outcome import (
     failure_of,
 )
 from redgreenbench.reference_bugs.folder import BugFolder
-from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks
+from redgreenbench.reference_bugs.grading import TrustedProgram, judge, load_checks
 
 __all__ = ["READERS", "FuzzResult", "Mutation", "fuzz_bug", "fuzz_reader"]
 
@@ -71,7 +71,7 @@ class FuzzResult:
 class _CachedReference:
     """A program of ours whose answers are kept, so that the same question costs nothing twice."""
 
-    def __init__(self, program: Trusted) -> None:
+    def __init__(self, program: TrustedProgram) -> None:
         self._program = program
         self._answers: dict[str, Any] = {}
         self.returns = program.returns
@@ -418,14 +418,14 @@ def fuzz_bug(bug: BugFolder, examples: int, start: int = 0) -> FuzzResult:
         examples: How many ways of being odd to draw.
         start: Seed of what is drawn.
     """
-    recorded = _CachedReference(Trusted(bug.mended_files, bug.entry, bug.probe))
+    recorded = _CachedReference(TrustedProgram(bug.mended_files, bug.entry, bug.probe))
     checks = load_checks(bug.checks)
     result = FuzzResult(bug.name)
     began = time.monotonic()
     key = f"fuzz{start}"
 
     def correct(program: Any, some: list[Check]) -> bool:
-        return judge(bug, lambda: program, cast(Trusted, recorded), some, key).correct
+        return judge(bug, lambda: program, cast(TrustedProgram, recorded), some, key).correct
 
     answers: dict[str, list[tuple[str, dict[str, Any], dict[str, str]]]] = {}
     for check in checks:
@@ -554,7 +554,7 @@ def frames(draw: st.DrawFn) -> bytes:
         value = {f"k{i}": tensor for i, tensor in enumerate(draw(st.lists(_TENSOR, max_size=3)))}
         kind = draw(st.sampled_from(["value", "error"]))
         whole = wire.pack({"nonce": draw(st.sampled_from([NONCE, ""])), kind: value})
-        size, _ = framing.sizes(whole[: HEADER.size])
+        size, _ = framing.part_sizes(whole[: HEADER.size])
         text = whole[HEADER.size : HEADER.size + size]
         blob = whole[HEADER.size + size :]
         if way == "tensors":
@@ -641,7 +641,7 @@ def _read_error(error: Any) -> None:
 
 READERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...], type[Exception]]] = {
     "wire.unpack": (lambda frame: wire.unpack(frame, MAX_ANSWER), (frames(),), WireError),
-    "framing.sizes": (lambda frame: framing.sizes(frame[:16], MAX_ANSWER), (frames(),), WireError),
+    "framing.part_sizes": (lambda frame: framing.part_sizes(frame[:16], MAX_ANSWER), (frames(),), WireError),
     "outcome.answer_value": (
         _read_answer,
         (frames(), st.sampled_from(["done", "done", "done", "timeout", "rested", "gone", "large"])),

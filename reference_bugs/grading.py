@@ -23,7 +23,7 @@ from redgreenbench.reference_bugs.engine.outcome import EngineError, SubmissionF
 from redgreenbench.reference_bugs.files import Files
 from redgreenbench.reference_bugs.folder import BugFolder
 
-__all__ = ["CheckResult", "Findings", "Trusted", "judge", "load_checks"]
+__all__ = ["CheckResult", "Findings", "TrustedProgram", "judge", "load_checks"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Findings:
         return asdict(self)
 
 
-class Trusted:
+class TrustedProgram:
     """A program of ours, run in this process.
 
     Args:
@@ -166,7 +166,7 @@ def load_checks(path: Path) -> list[Check]:
 def judge(
     bug: BugFolder,
     submission: Callable[[], Program],
-    reference: Trusted,
+    reference: TrustedProgram,
     checks: list[Check],
     key: str,
     device: str = "cpu",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from redgreenbench.reference_bugs.files import PROGRAM, Files, located, shown
+from redgreenbench.reference_bugs.files import PROGRAM, Files, program_text, split_name
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names
 
 __all__ = ["Null", "nulls_of", "other_bug"]
@@ -32,7 +32,7 @@ class Null:
     @property
     def source(self) -> str:
         """The program as one text."""
-        return shown(self.files)
+        return program_text(self.files)
 
 
 CONSTANTS = {
@@ -265,7 +265,7 @@ def _constants(bug: BugFolder, value: str) -> Files:
     """A program in which every name of the contract exists and does nothing, and nothing else is."""
     parts = dict.fromkeys(bug.files, _CONSTANT_MODULE.format(value=value))
     for name in bug.entry_points:
-        path, bare = located(name, bug.files)
+        path, bare = split_name(name, bug.files)
         kind = next((type(node) for node in _top_definitions(bug.files[path]) if node.name == bare), None)
         if kind is ast.ClassDef:
             parts[path] += f"\nclass {bare}(_Anything):\n    pass\n"

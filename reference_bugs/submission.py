@@ -24,10 +24,10 @@ from redgreenbench.reference_bugs.files import (
     UNPARSABLE,
     Files,
     as_files,
-    located,
+    normalized_file,
     problem_of,
-    shown,
-    syntax_of,
+    program_text,
+    split_name,
     too_long,
 )
 
@@ -77,7 +77,7 @@ class Submission:
     @property
     def source(self) -> str | None:
         """The program as one text; None where the reply gives none."""
-        return None if self.files is None else shown(self.files)
+        return None if self.files is None else program_text(self.files)
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ())
 
 def _pieces_by_path(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _FilePiece]:
     """What one block gives, by the path of the file; under an empty path what belongs to no file."""
-    placed = [located(name, files) for name in kept]
+    placed = [split_name(name, files) for name in kept]
     if len(files) == 1:
         return {path: _read_block(block, text, [name for _, name in placed]) for path, text in files.items()}
     if _is_diff(block):
@@ -235,9 +235,9 @@ def _chosen_piece(read: Sequence[_FilePiece], given: str) -> _FilePiece:
     """Which of the blocks of one file counts."""
     wholes = [piece for piece in read if piece.how in ("whole", "diff")]
     parts = [piece for piece in read if piece.how == "definitions" or (piece.names and piece.text is None)]
-    before = syntax_of(given)
-    changed = [piece for piece in wholes if syntax_of(piece.text or "") != before]
-    changed_parts = [piece for piece in parts if piece.text is None or syntax_of(piece.text) != before]
+    before = normalized_file(given)
+    changed = [piece for piece in wholes if normalized_file(piece.text or "") != before]
+    changed_parts = [piece for piece in parts if piece.text is None or normalized_file(piece.text) != before]
     if changed:
         # A whole program is what was asked for: excerpts of it or of the old one beside it change nothing.
         return changed[-1]
@@ -382,7 +382,7 @@ def missing_names(source: str | Files, names: Sequence[str]) -> list[str]:
     files = as_files(source)
     # A file that is gone is looked for all the same.
     there = {*files, *(f"{name.rpartition('.')[0].replace('.', '/')}.py" for name in names if "." in name)}
-    places = [(name, *located(name, there)) for name in names]
+    places = [(name, *split_name(name, there)) for name in names]
     bound = {path: _all_bound_names(files.get(path, "")) for _, path, _ in places}
     return [name for name, path, bare in places if bare not in (bound[path] or [bare])]
 

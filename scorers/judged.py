@@ -76,7 +76,7 @@ async def judged(answer: Answer) -> ScorerResult:
             raise Unscored("cut_off")
         return _score_empty_reply(answer, criteria)
     if panel.failure:
-        raise Unscored(panel.failure, panel.words)
+        raise Unscored(panel.failure, panel.explanation)
     asked = {key for assessment in panel.assessments for key in assessment.verdicts}
     met = {c.id: _criterion_met(c, panel.holds(f"criterion:{c.id}")) for c in criteria}
     value: dict[str, float | bool | None] = {

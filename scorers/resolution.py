@@ -18,7 +18,7 @@ import math
 from inspect_ai.util import collect
 
 from redgreenbench.evals.agents.history import History, Snapshot, Spent
-from redgreenbench.reference_bugs.files import same_syntax
+from redgreenbench.reference_bugs.files import normalized_program
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.scorers.answer import Answer, Unscored
 from redgreenbench.scorers.running import CannotRun
@@ -121,11 +121,11 @@ async def resolution(answer: Answer) -> ScorerResult:
     if history is None or bug is None:
         raise NotApplicable("No agent worked on a program here.")
     # Comments and layout change nothing that is graded.
-    given = same_syntax(history.files(history.snapshots[0]))
+    given = normalized_program(history.files(history.snapshots[0]))
     versions = {
         snapshot.digest: history.files(snapshot) for snapshot in history.snapshots if not snapshot.unreadable
     }
-    syntax = {digest: same_syntax(files) for digest, files in versions.items()}
+    syntax = {digest: normalized_program(files) for digest, files in versions.items()}
     distinct = {form: digest for digest, form in reversed(syntax.items()) if form != given}
     runner = answer.settings.runner
     try:

@@ -21,7 +21,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from redgreenbench.evals.catalogue import read_yaml, validate
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 from redgreenbench.reference_bugs.cache import cache_root
 
 __all__ = ["Weights", "cache_folder", "cached", "load_models", "obtain"]
@@ -88,7 +88,7 @@ def cached(name: str) -> Path | None:
 def _known_model(name: str) -> Weights:
     models = load_models()
     if name not in models:
-        raise unknown("embedded model", name, models, "redgreen doctor")
+        raise unknown_name("embedded model", name, models, "redgreen doctor")
     return models[name]
 
 

@@ -27,7 +27,7 @@ from redgreenbench.reference_bugs.engine.pool import Request
 from redgreenbench.reference_bugs.engine.zygote import Zygote
 from redgreenbench.reference_bugs.files import Files, as_files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, read_folder
-from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks
+from redgreenbench.reference_bugs.grading import TrustedProgram, judge, load_checks
 from redgreenbench.reference_bugs.printable import printable
 
 __all__ = ["Checker", "main"]
@@ -74,7 +74,7 @@ class _ConfinedSubmission:
 class _RecordedReference:
     """The reference in the place of a submission; keeps what it is asked."""
 
-    def __init__(self, reference: Trusted) -> None:
+    def __init__(self, reference: TrustedProgram) -> None:
         self._reference = reference
         self.questions: list[dict[str, Any]] = []
 
@@ -135,7 +135,7 @@ class _RelayedSubmission:
         limits = {"seconds": self._budget.seconds, "rest": self._budget.rest, "wall": self._budget.wall}
         frame = wire.pack({**self._load, **limits, "questions": questions, "nonce": self._nonce})
         self._outcome, answer = self._checker.relay(frame, self._budget)
-        return framing.split(answer)
+        return framing.split_frames(answer)
 
     def _take(self, number: int) -> dict[str, Any]:
         """The answer of so many: 0 that the program is loaded, then one for each question."""
@@ -193,7 +193,9 @@ class Checker:
         checks = self._checks[where]
         torch.set_num_threads(request.threads)
         files, known = as_files(request.source), self._answers(bug, request)
-        reference = Trusted(bug.mended_files, bug.entry, bug.probe, request.threads, self._device, known)
+        reference = TrustedProgram(
+            bug.mended_files, bug.entry, bug.probe, request.threads, self._device, known
+        )
         # Drawn here, so that nobody knows the inputs beforehand; a grade can be repeated with what it was.
         seed = secrets.randbits(53) if request.seed is None else request.seed
         submission: _ConfinedSubmission | _RelayedSubmission
@@ -246,7 +248,7 @@ class Checker:
             answer = wire.unpack(framing.receive(self._source))
             if "infrastructure" in answer:
                 raise EngineError(str(answer["infrastructure"]))
-            return str(answer["outcome"]), framing.exactly(self._source, int(answer["bytes"]))
+            return str(answer["outcome"]), framing.read_exactly(self._source, int(answer["bytes"]))
         except framing.WireError as error:
             raise EngineError(f"the caller is gone: {error}") from error
 

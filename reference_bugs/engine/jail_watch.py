@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from redgreenbench.reference_bugs.engine.inside.accounting import deleted_bytes, tasks_of
+from redgreenbench.reference_bugs.engine.inside.accounting import deleted_bytes, threads_of
 from redgreenbench.reference_bugs.engine.jail import Jail, JailLimits, Run
 from redgreenbench.reference_bugs.engine.jail_buffers import Buffers
 
@@ -290,7 +290,7 @@ def _count(folder: str) -> int:
 
 def _memory(pid: int) -> int:
     """Bytes of a process that are no file's: its own, those shared with others, and the tables that say where they are."""
-    for task in tasks_of(pid):
+    for task in threads_of(pid):
         try:
             lines = Path(f"/proc/{pid}/task/{task}/status").read_text().splitlines()
         except OSError:

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from redgreenbench.evals.catalogue import Scenario, load_scenarios, read_yaml, validate
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 from redgreenbench.evals.pressures import applies, load_pressures
 from redgreenbench.evals.schema import Slug
 from redgreenbench.evals.vocabulary import NO_PRESSURE
@@ -179,7 +179,7 @@ def scenario_named(name: str) -> Scenario:
     """
     known = {scenario.id: scenario for scenario in load_scenarios()}
     if name not in known:
-        raise unknown("scenario", name, known, "redgreen list scenarios")
+        raise unknown_name("scenario", name, known, "redgreen list scenarios")
     return known[name]
 
 

@@ -65,7 +65,7 @@ def verdicts(reverse: bool = False) -> Scorer:
         panel = await answer_of(state, settings).panel()
         about = panel.about()
         if panel.failure:
-            return Score.unscored(reason=panel.failure, explanation=panel.words, metadata=about)
+            return Score.unscored(reason=panel.failure, explanation=panel.explanation, metadata=about)
         keys = list(panel.assessments[0].verdicts)
         about["verdicts"] = {key: panel.holds(key) for key in keys}
         about["voids"] = {key: panel.verdict(key).void for key in keys if panel.verdict(key).void}

@@ -116,7 +116,7 @@ class Panel:
         return next(v for v in given if v.holds is held)
 
     @property
-    def words(self) -> str:
+    def explanation(self) -> str:
         """Why nothing is decided, for people; what the graders' failures were, where that is the reason."""
         failures = "; ".join(dict.fromkeys(a.failure for a in self.assessments if a.failure))
         return failures or UNSCORED.get(self.failure, "")

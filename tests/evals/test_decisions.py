@@ -30,7 +30,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_every_scenario_but_the_positive_controls_has_a_decision() -> None:
-    assert [s.id for s in load_scenarios() if not s.file.decision and not s.positive] == []
+    assert [s.id for s in load_scenarios() if not s.file.decision and not s.is_positive_control] == []
 
 
 @pytest.mark.parametrize("scenario", POSED, ids=lambda s: s.id)

@@ -48,7 +48,7 @@ def test_nothing_is_posed_without_a_source() -> None:
 
 
 def test_there_are_controls_of_each_kind() -> None:
-    asked = {c.pack for c in CONTROLS if not c.positive}
+    asked = {c.pack for c in CONTROLS if not c.is_positive_control}
     assert asked == {pack for pack, about in load_packs().items() if about.task}
     assert {c.file.control for c in CONTROLS} == {"plain", "near_miss", "positive"}
     for control in CONTROLS:

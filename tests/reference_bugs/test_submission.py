@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from redgreenbench.reference_bugs.files import Files, shown
+from redgreenbench.reference_bugs.files import Files, program_text
 from redgreenbench.reference_bugs.folder import Patch, bug_folder, bug_names
 from redgreenbench.reference_bugs.submission import (
     PatchError,
@@ -98,7 +98,9 @@ def posed(name: str) -> dict[str, tuple[Patch, Files]]:
 def as_definitions(name: str) -> dict[str, tuple[str, str]]:
     """Those of them whose changed definitions say all: the program, and these definitions."""
     bug = bug_folder(name)
-    programs = {} if bug.is_project else {which: shown(files) for which, (_, files) in posed(name).items()}
+    programs = (
+        {} if bug.is_project else {which: program_text(files) for which, (_, files) in posed(name).items()}
+    )
     changed = {which: definitions(bug.program, program) for which, program in programs.items()}
     return {which: (programs[which], text) for which, text in changed.items() if text is not None}
 

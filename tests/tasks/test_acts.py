@@ -19,7 +19,7 @@ from redgreenbench.scorers.act import KEYS, act_values, score_act
 from redgreenbench.scorers.fact import states_fact
 from redgreenbench.tasks.routing import routing
 
-ROUTED = [s for s in find_scenarios(task="routing") if not s.positive]
+ROUTED = [s for s in find_scenarios(task="routing") if not s.is_positive_control]
 PLAIN = [s for s in ROUTED if s.file.control == "plain"]
 ASKED = [s for s in ROUTED if s.file.act and s.file.act.next == "ask"]
 HANDED = [s for s in ROUTED if s.file.act and s.file.act.next == "hand over"]

@@ -10,7 +10,7 @@ from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage, get_model
 
 from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.messages import asks_again
+from redgreenbench.evals.messages import form_request
 from redgreenbench.evals.skilltools import LOAD, READ, SkillCall, SkillCalls
 from redgreenbench.reports.compare import compare, shown, sides_of
 from redgreenbench.reports.estimate import DIFFERENCE, estimate
@@ -187,7 +187,7 @@ def test_a_question_after_loading_is_a_question(play) -> None:
 def test_a_missing_line_is_requested_after_loading_too(play) -> None:
     by_arm = one(lambda system, user: [call(RIGHT[0]), call(RIGHT[1]), "Use AdamW.", SAYS], play)
     for sample in by_arm.values():
-        assert [m.text for m in sample.messages if m.role == "user"][1:] == [asks_again("act")]
+        assert [m.text for m in sample.messages if m.role == "user"][1:] == [form_request("act")]
         read = sample.scores["act"]
         assert (read.value["correct"], read.value["formatted"], read.metadata["requested"]) == (1, 1, True)
     silent = one(lambda system, user: [call(RIGHT[0]), call(RIGHT[1]), "Use AdamW."], play)

@@ -36,7 +36,7 @@ def pack(message: dict[str, Any]) -> bytes:
     tensors: dict[str, torch.Tensor] = {}
     text = json.dumps(_without_tensors(message, tensors, "message"), separators=(",", ":")).encode()
     blob = save(tensors) if tensors else b""
-    return framing.head(len(text), len(blob)) + text + blob
+    return framing.frame_header(len(text), len(blob)) + text + blob
 
 
 def _without_tensors(value: Any, tensors: dict[str, torch.Tensor], where: str) -> Any:
@@ -67,7 +67,7 @@ def unpack(frame: bytes, most: int = framing.MAX_JSON) -> dict[str, Any]:
     Raises:
         WireError: The frame is not one that `pack` writes, or larger than is allowed.
     """
-    json_size, tensor_size = framing.sizes(frame[: framing.HEADER.size], most)
+    json_size, tensor_size = framing.part_sizes(frame[: framing.HEADER.size], most)
     if len(frame) != framing.HEADER.size + json_size + tensor_size:
         raise WireError("a message of another length than it says")
     try:

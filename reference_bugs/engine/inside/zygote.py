@@ -31,7 +31,7 @@ _MADV_COLLAPSE = 25
 _CONFINED = b"confined"
 
 
-def warm() -> None:
+def warm_up() -> None:
     """Loads all that a first optimizer, loader or message would load, and runs one small operation."""
     import numpy
     import safetensors.torch
@@ -88,7 +88,7 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
         control: A stream socket to the checker.
         plan: What the checker decided: readable, listed, scratch, devices, cuda, confine, optional modules.
     """
-    warm()
+    warm_up()
     wall = None
     try:
         if plan["confine"]:

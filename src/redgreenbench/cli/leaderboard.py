@@ -131,7 +131,7 @@ def _expected_scenario_sets() -> dict[str, Sequence[Expected]]:
     from redgreenbench.reports.leaderboard.submissions import Expected
 
     packs = load_packs()
-    posed = [s for s in load_scenarios() if not s.positive and s.file.split == "public"]
+    posed = [s for s in load_scenarios() if not s.is_positive_control and s.file.split == "public"]
     expected: dict[str, list[Expected]] = {}
     for task in ["decision", *sorted({pack.task for pack in packs.values() if pack.task})]:
         mine = [s for s in posed if s.file.decision or task != "decision"]

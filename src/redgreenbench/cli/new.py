@@ -81,13 +81,13 @@ def scenario(name: str, into: Path) -> None:
     from pydantic import TypeAdapter, ValidationError
 
     from redgreenbench.evals.catalogue import HERE, load_packs, read_yaml
-    from redgreenbench.evals.errors import InputError, unknown
+    from redgreenbench.evals.errors import InputError, unknown_name
     from redgreenbench.evals.schema import Slug
 
     packs = {pack: about for pack, about in load_packs().items() if about.task}
     pack, _, slug = name.rpartition("/")
     if pack not in packs:
-        raise unknown("pack", pack or name, packs, "redgreen list scenarios")
+        raise unknown_name("pack", pack or name, packs, "redgreen list scenarios")
     try:
         TypeAdapter(Slug).validate_python(slug)
     except ValidationError:

@@ -79,7 +79,7 @@ def build_tasks(
     import importlib
 
     from redgreenbench.evals.catalogue import load_packs
-    from redgreenbench.evals.errors import InputError, unknown
+    from redgreenbench.evals.errors import InputError, unknown_name
     from redgreenbench.evals.samples import find_scenarios, is_external
     from redgreenbench.reference_bugs.folder import bug_names
     from redgreenbench.tasks.assemble import packs_of
@@ -90,7 +90,7 @@ def build_tasks(
     taken: set[str] = set()
     for name in tasks:
         if name not in _TASKS:
-            raise unknown("task", name, _TASKS, "redgreen run --help")
+            raise unknown_name("task", name, _TASKS, "redgreen run --help")
         chosen = list(scenarios)
         arguments: dict[str, Any] = {"skill": skill, "arms": ",".join(arms)}
         if self_grade:
@@ -123,7 +123,7 @@ def build_tasks(
                 f"-T {key}=: {' and '.join(tasks)} pose no programs, which it is for; see docs/command-line.md"
             )
     if bugs and not built:
-        raise unknown("bug", bugs[0], bug_names(), "redgreen list bugs")
+        raise unknown_name("bug", bugs[0], bug_names(), "redgreen list bugs")
     return built
 
 
@@ -148,7 +148,7 @@ def _run_notes(
     tasks: Sequence[Task], graders: Sequence[str], self_grade: bool, parameters: Sequence[str]
 ) -> Iterator[str]:
     """What must be known of a run before it begins: which numbers it cannot give, and behind which walls programs run."""
-    from redgreenbench.reference_bugs.engine.host import choose_mode, examine
+    from redgreenbench.reference_bugs.engine.host import choose_mode, detect_isolation
 
     if not graders and not self_grade:
         yield (
@@ -166,7 +166,7 @@ def _run_notes(
         yield f"programs are not executed here and stay unscored: {exc}"
         return
     if mode == "landlock":
-        yield f"programs run behind the inner wall alone (Landlock, seccomp): {examine().bubblewrap}"
+        yield f"programs run behind the inner wall alone (Landlock, seccomp): {detect_isolation().bubblewrap}"
     elif mode == "unsafe":
         yield "programs run behind no wall, with all rights of this user"
 

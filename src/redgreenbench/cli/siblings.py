@@ -46,7 +46,7 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
     from redgreenbench.evals.samples import find_scenarios
 
     kept = 0
-    public = [s for s in find_scenarios(scenarios) if s.file.split == "public" and not s.positive]
+    public = [s for s in find_scenarios(scenarios) if s.file.split == "public" and not s.is_positive_control]
     if not public:
         raise InputError(
             "none of these scenarios can have a sibling: they are private or ask for a skill by name"
