@@ -69,13 +69,13 @@ class Addition(BaseModel):
 
     @property
     def text(self) -> str:
-        """What stands in the system message where skills are injected; empty for `red`."""
+        """Text for the system message when skills are injected; empty for `red`."""
         template = prompt_template("skill")
         parts = [template.format(name=skill.name, text=self.text_of(skill)) for skill in self.skills]
         return "\n\n".join(parts) or self.prompt
 
     def text_of(self, skill: Skill) -> str:
-        """As much of a skill's text as is delivered."""
+        """The part of a skill's text that is delivered."""
         names = "\n".join(f"- {path}" for path, _ in skill.sheets)
         if not self.body_only or not names:
             return skill.text
@@ -100,7 +100,7 @@ class Addition(BaseModel):
 
 
 class Arms(BaseModel):
-    """What every arm adds, and how it reaches the model. Made once for a task and handed down.
+    """What every arm adds, and how it reaches the model. Made once per task.
 
     Attributes:
         delivery: How skills reach the model.
@@ -120,16 +120,16 @@ class Arms(BaseModel):
         return self.delivery is Delivery.TOOL
 
     def text(self, pack: str, arm: str) -> str:
-        """What an arm puts into the system message; nothing where it is a skill that the model loads itself."""
+        """Text that an arm adds to the system message; empty if the model loads the skill itself."""
         addition = self.by_pack[pack][arm]
         return "" if self.by_tool and addition.skills else addition.text
 
     def loadable(self, pack: str) -> dict[str, tuple[Skill, ...]]:
-        """By arm, the skills that it adds to those that the model can load."""
+        """Skills by arm that the model can load in addition to the common ones."""
         return {arm: addition.skills if self.by_tool else () for arm, addition in self.by_pack[pack].items()}
 
     def tested(self, pack: str) -> tuple[str, ...]:
-        """Names of the skills under test, which are nobody's specialists in any arm."""
+        """Names of the skills under test. They are never offered as specialists, in any arm."""
         arms = self.by_pack[pack]
         return tuple(sorted({s.name for arm, a in arms.items() for s in a.skills if arm != BuiltIn.PLACEBO}))
 
@@ -265,7 +265,7 @@ def resolve_arms(
 
 
 def read_skills(*folders: str | Path) -> tuple[Skill, ...]:
-    """The skills below folders, or those that the folders are, for a catalogue.
+    """Reads the skills in some folders; a folder may be a skill itself.
 
     Raises:
         InputError: One cannot be read, or two have the same name.
@@ -323,7 +323,7 @@ def _addition(entry: str, tested: Sequence[str], pack: str, inject: Inject | Non
 
 
 def served_packs(skills: Sequence[str]) -> dict[str, str]:
-    """The packs that skills are tested on, each with the reason; none if neither names nor sheets say anything.
+    """The packs that skills are tested on, each with the reason; empty if neither names nor sheets match a pack.
 
     A skill serves a pack whose skill has its name, and one of whose skill or specialists it has a sheet.
 

@@ -262,7 +262,7 @@ _own_packs: dict[str, tuple[Path, OwnPack]] = {}
 
 
 def load_packs() -> dict[str, Pack]:
-    """All packs by name: those of the file, in its order, and the user's own that were read (`read_own_pack`)."""
+    """All packs by name: the shipped ones in the order of their file, then the user's own (`read_own_pack`)."""
     return {**_shipped_packs(), **{name: own.pack for name, (_, own) in _own_packs.items()}}
 
 
@@ -272,7 +272,7 @@ def own_pack(name: str) -> tuple[Path, OwnPack] | None:
 
 
 def check_pack_name(folder: Path) -> None:
-    """Refuses a folder whose name cannot be a pack's.
+    """Raises an error if a folder's name cannot be the name of a pack.
 
     Raises:
         InputError: It is not of small words joined by hyphens, or a shipped pack has it.
@@ -288,7 +288,7 @@ def check_pack_name(folder: Path) -> None:
 
 
 def read_own_pack(folder: Path) -> str:
-    """Reads a user's own pack, whose name is its folder's, so that its scenarios can be read.
+    """Reads a user's own pack and makes it known; its name is that of its folder.
 
     Args:
         folder: It holds ``pack.yaml``, ``scenarios/*.yaml``, and may hold ``skills/`` (its neighbours) and ``bugs/``.
@@ -329,7 +329,7 @@ def _shipped_patterns() -> dict[str, Pattern]:
 
 
 def load_patterns() -> dict[str, Pattern]:
-    """All failure patterns by id, those of the user's own packs that were read behind the shipped ones."""
+    """All failure patterns by id: the shipped ones, then those of the user's own packs."""
     patterns = dict(_shipped_patterns())
     for name, (_, own) in _own_packs.items():
         for pattern, says in own.patterns.items():
@@ -415,7 +415,7 @@ def _read_folder(folder: Path) -> tuple[Scenario, ...]:
 
 
 def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scenario:
-    """Checks a validated scenario file against packs and patterns and gives it its identity.
+    """Makes a scenario of a validated file, after checking it against packs and patterns.
 
     Raises:
         InputError: It names a pack, specialist or failure pattern that does not exist.

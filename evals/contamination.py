@@ -35,7 +35,7 @@ class Audit(StoreModel):
 
 
 def audit_of(store: Store) -> Audit | None:
-    """What was seen of a sample's arm; None where nobody looked."""
+    """The audit of a sample; None if there was none."""
     return Audit(store=store) if "Audit:delivered" in store else None
 
 
@@ -45,7 +45,7 @@ def _words(text: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def grams(text: str) -> frozenset[str]:
-    """All passages of `GRAM_WORDS` words in a text, in lower case and without marks."""
+    """All passages of `GRAM_WORDS` words in a text, in lower case, without punctuation."""
     # Not of code: the same training loop stands in every tutorial.
     words = _words(re.sub(r"^ *(```+|~~~+).*?^ *\1", " ", text, flags=re.S | re.M))
     return frozenset(" ".join(words[i : i + GRAM_WORDS]) for i in range(len(words) - GRAM_WORDS + 1))
@@ -63,7 +63,7 @@ def _headings(text: str) -> frozenset[str]:
 
 
 def leaks(transcript: str, skill: str, given: str) -> list[str]:
-    """Passages of a skill that stand in a transcript and were not part of what every arm is given.
+    """Passages of a skill that occur in a transcript but not in what every arm is given.
 
     Args:
         transcript: Everything that the model saw and said.

@@ -87,7 +87,7 @@ def read_letter(text: str) -> str | None:
 
 
 def decision_grammar() -> str:
-    """What holds a reply to one letter, as a grammar in GBNF."""
+    """A GBNF grammar that allows one letter only."""
     return f"root ::= [{LETTERS[0]}-{LETTERS[-1]}]"
 
 
@@ -100,7 +100,7 @@ def technical_words(step: str) -> int:
 
 
 def guessable_by_form(scenarios: Iterable[Scenario]) -> tuple[float, float]:
-    """How often the right option can be told by its form; a quarter is chance.
+    """How often the right option is the longest one, and the most technical one; chance is a quarter.
 
     Returns the shares of scenarios in which it is the longest, and in which it alone is the most technical.
 

@@ -28,7 +28,7 @@ def deliver(
     base: str = "system",
     shows_catalogue: bool = True,
 ) -> Solver:
-    """Gives the model the tools that load skills, has the sample worked on, and audits what was seen and said.
+    """Gives the model the tools that load skills, runs the sample, and audits the transcript.
 
     Args:
         arms: What every arm adds. As a parameter of the solver it stands once in the log; as one of a scorer it would stand

@@ -110,7 +110,7 @@ def catalogue_hash(arms: Arms) -> str:
 
 
 def with_controls(chosen: Sequence[Scenario], arms: Arms, shipped: bool) -> tuple[Scenario, ...]:
-    """The scenarios with the positive controls of their packs; without any where skills are not loaded by tools.
+    """The scenarios with the positive controls of their packs, or without any if skills are not loaded by tools.
 
     A control that asks for a skill that is left out of the catalogue is left out with it.
 

@@ -15,7 +15,7 @@ __all__ = ["InputError", "unknown_name"]
 
 
 class InputError(PrerequisiteError, ValueError):
-    """Something the user gave cannot be used; the message is one line with the remedy."""
+    """The user's input cannot be used. The message is one line with the remedy."""
 
     def __init__(self, message: str) -> None:
         # Text, because inspect prints the message as console markup, which swallows [brackets].

@@ -131,7 +131,7 @@ class JailSandboxEnvironment(SandboxEnvironment):
     @override
     @classmethod
     async def cli_cleanup(cls, id: str | None) -> None:
-        """Deletes what runs left behind that were killed; whole, as these jails have no ids."""
+        """Deletes what killed runs left behind. Deletes all of it, since jails have no ids."""
         for folder in remove_left_behind():
             print(f"deleted {folder}")
 

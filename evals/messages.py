@@ -52,7 +52,7 @@ def _form_of_bug(bug: BugFolder) -> Form:
 
 
 def form_request(form: Form) -> str:
-    """The one request for a reply in which the form is missing, the same in every arm."""
+    """The message that asks once more for the form of the reply; the same in every arm."""
     return prompt_template(f"{form}_again")
 
 
@@ -101,7 +101,7 @@ def _fenced_file(name: str, text: str) -> str:
 
 
 def opening_of(scenario: Scenario, base: str = "system") -> str:
-    """The words with which the system message begins.
+    """The opening of the system message.
 
     Args:
         scenario: The scenario.

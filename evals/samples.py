@@ -94,7 +94,7 @@ def scenarios_by_id(folders: Sequence[str] = ()) -> dict[str, Scenario]:
 
 
 def with_variants(scenarios: Sequence[Scenario], count: int, first: int = 1) -> tuple[Scenario, ...]:
-    """The scenarios, and those with a single program once more for each variant, which passes the gate before it is used.
+    """The scenarios and their variants: one for each seed and scenario with a single program. Variants are verified first.
 
     Args:
         scenarios: The scenarios.

@@ -46,7 +46,7 @@ class Shard:
         return f"{self.number}/{self.of}"
 
     def holds(self, identity: str) -> bool:
-        """Whether something is in this shard: each text is in exactly one of n, on every machine the same."""
+        """Whether a text belongs to this shard. Each text belongs to exactly one of n, on every machine the same."""
         return int(hashlib.sha256(identity.encode()).hexdigest()[:13], 16) % self.of == self.number - 1
 
 
@@ -55,7 +55,7 @@ WHOLE = Shard(1, 1)
 
 
 def share_of(samples: Sequence[Sample], shard: Shard) -> list[Sample]:
-    """A shard's samples of a task: all arms of a scenario under a pressure or none, since they are compared.
+    """A shard's samples of a task. All arms of a scenario under a pressure stay together, since they are compared.
 
     Args:
         samples: All samples.
@@ -100,7 +100,7 @@ def shards_by_log(files: Sequence[str]) -> dict[str, list[str]]:
 
 
 def without_merged(files: Sequence[str]) -> list[str]:
-    """The logs without those of shards that a merged log among them holds.
+    """The logs without shards that a merged log among them contains.
 
     Args:
         files: Addresses of logs.

@@ -51,7 +51,7 @@ _SHOWN = 12
 
 
 class MissingSkill(InputError):
-    """There is no skill at this place: no folder, or none with a SKILL.md. Whoever compares versions may expect that."""
+    """There is no skill here: no folder, or no SKILL.md in it. Comparing versions handles this case."""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _record(call: SkillCall) -> None:
 
 
 def count_turn(turn: int) -> None:
-    """Gives the last call its turn, where the tools cannot see the conversation.
+    """Sets the turn of the last call, for tools that cannot see the conversation.
 
     Args:
         turn: Number of the assistant's turn that called, from 1.

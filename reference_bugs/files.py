@@ -70,7 +70,7 @@ def too_long(text: str) -> bool:
 
 
 def problem_of(files: Files) -> str:
-    """Why these cannot be the files of a program, in one line; empty where they can."""
+    """What is wrong with these files as a program, in one line; empty if nothing."""
     if too_long("".join(files.values())):
         return f"it is longer than {MAX_BYTES:,} bytes"
     if len(files) > MAX_FILES:
@@ -87,7 +87,7 @@ def problem_of(files: Files) -> str:
 
 
 def split_name(name: str, files: Iterable[str]) -> tuple[str, str]:
-    """The path and the bare name of a name: ``Net`` is in a single program, ``nets.block.Net`` in ``nets/block.py``.
+    """Splits ``nets.block.Net`` into the path ``nets/block.py`` and ``Net``; a bare ``Net`` is in a single program.
 
     What stands behind the name, such as a method or arguments, is left out.
     """
@@ -113,12 +113,12 @@ def read_files(folder: Path) -> Files:
 
 
 def normalized_program(source: str | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """A program without comments and layout, to compare by."""
+    """A program without comments and layout, for comparisons."""
     return tuple((path, normalized_file(text)) for path, text in sorted(as_files(source).items()))
 
 
 def normalized_file(text: str) -> str:
-    """A file without comments and layout, to compare by."""
+    """A file without comments and layout, for comparisons."""
     try:
         return ast.dump(ast.parse(text))
     except UNPARSABLE:
@@ -126,7 +126,7 @@ def normalized_file(text: str) -> str:
 
 
 def imported_paths(path: str, text: str) -> list[str]:
-    """Paths at which the modules that a file imports would be, were they the program's own."""
+    """Paths that the imported modules of a file would have if they belonged to the program."""
     try:
         tree = ast.parse(text)
     except UNPARSABLE:

@@ -246,7 +246,7 @@ def bug_names(private: bool = True) -> tuple[str, ...]:
 
 
 def bugs_with_same_symptom(name: str) -> tuple[str, ...]:
-    """The other bugs that print trouble of the same kind as this one, sorted: `shares` in either direction, step by step."""
+    """The other bugs with the same symptom, sorted. Follows the field `shares` in both directions, transitively."""
     links = [{other, shared} for other in bug_names() if (shared := bug_folder(other).about.get("shares"))]
     group = {name}
     while more := {other for link in links if link & group for other in link} - group:

@@ -545,7 +545,7 @@ def _header(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def frames(draw: st.DrawFn) -> bytes:
-    """Bytes in the place of an answer: none at all, nearly one, or one that lies somewhere."""
+    """Bytes instead of an answer: random, almost valid, or valid with a false field."""
     way = draw(st.sampled_from(["bytes", "message", "json", "tensors", "deep"]))
     if way == "bytes":
         return draw(st.binary(max_size=200))

@@ -64,7 +64,7 @@ def load_held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
 def grade_held_out(
     submissions: Sequence[HeldOut], pool: Pool, workers: int, seed: int
 ) -> Iterator[tuple[HeldOut, bool, str]]:
-    """Grades each and gives it with whether it was accepted and, where it was not, why."""
+    """Grades each submission; yields it with whether it was accepted and, if not, why."""
 
     def grade(held: HeldOut) -> tuple[HeldOut, bool, str]:
         try:

@@ -231,7 +231,7 @@ FORMS = {
 
 
 def nulls_of(bug: BugFolder) -> Iterator[Null]:
-    """Programs that do none of what a bug's program is for.
+    """Programs that do none of the work of a bug's program.
 
     Args:
         bug: Any bug's folder.
@@ -281,7 +281,7 @@ def _top_definitions(text: str) -> list[ast.ClassDef | ast.FunctionDef]:
 
 
 def other_bug(bug: BugFolder) -> BugFolder:
-    """The bug with the most names in common with one, of which none takes as many arguments or is defined alike.
+    """The bug that shares the most names with this one, if none of them has the same arguments or definition.
 
     What another program defines as this one does, or can do in its place, may be right here, so that it would be no null
     submission.

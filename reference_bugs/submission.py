@@ -107,7 +107,7 @@ class _FilePiece:
 
 
 def without_reasoning(reply: str) -> str:
-    """A reply without its reasoning: what stands in ``<think>`` tags that open a line; an unclosed one hides the rest."""
+    """A reply without its reasoning: the text in ``<think>`` tags that open a line. An unclosed tag hides the rest."""
     before, closing, after = reply.partition("</think>")
     # Some models' templates open the reasoning themselves, so that only its end stands in the reply.
     rest = after if closing and "<think>" not in before else reply
@@ -373,7 +373,7 @@ def _with_definitions(original: str, block: str, tree: ast.Module) -> str:
 
 
 def missing_names(source: str | Files, names: Sequence[str]) -> list[str]:
-    """Those of the names that a program no longer binds; none of a file that cannot be parsed.
+    """Names that a program no longer binds; empty if it cannot be parsed.
 
     Args:
         source: The program: its files, or the text of a single one.
@@ -414,7 +414,7 @@ def apply_patch(program: str, patch: str) -> str:
 
 
 def patched(files: Files, patch: str) -> Files:
-    """A program after a unified diff, applied exactly as it stands: every line of context at the line that it names.
+    """A program after a unified diff. Every line of context has to match at the line that the diff names.
 
     Args:
         files: What the patch is for.

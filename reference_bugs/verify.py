@@ -97,7 +97,7 @@ def verify(
     device: str = "cpu",
     workers: int = 2,
 ) -> Outcome:
-    """Verifies one bug: its own programs, and with one seed and one thread that no null submission passes a check.
+    """Verifies one bug: grades its own programs and, with one seed and one thread, its null submissions.
 
     Args:
         bug: The bug.
@@ -156,7 +156,7 @@ def verify(
 
 
 def check_variants(bugs: Sequence[BugFolder]) -> None:
-    """Has each variant pass the gate of every bug, once for each version of torch; what passed stands in its folder.
+    """Verifies variants like other bugs, once per version of torch; the result is kept in the variant's folder.
 
     Raises:
         CannotVary: One does not pass.

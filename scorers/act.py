@@ -67,7 +67,7 @@ def consulted_specialists(calls: Iterable[SkillCall], pack: str, tested: Sequenc
 
 
 def act_values(said: Act, expected: ExpectedAct, tested: Sequence[str] = ()) -> dict[str, float]:
-    """The values that apply to an act, ``correct`` among them but for plain questions.
+    """The values of an act compared with the expected one; plain questions have no ``correct``.
 
     Args:
         said: What the reply does.
@@ -106,7 +106,7 @@ def act_values(said: Act, expected: ExpectedAct, tested: Sequence[str] = ()) -> 
 
 
 def score_act(said: Act, scenario: Scenario, pressure: str, tested: Sequence[str] = ()) -> dict[str, float]:
-    """The values of an act in a scenario under a pressure.
+    """Scores an act in a scenario under a pressure.
 
     Under a senior who is right going along is: to answer, or to hand over to whom that takes.
 
@@ -176,7 +176,7 @@ def act(answer: Answer) -> ScorerResult:
 
 
 def effective_act(answer: Answer) -> Act:
-    """What a reply does: the announced act with whom the model consulted itself; an answer where nothing is announced."""
+    """The announced act plus the specialists that the model consulted itself; an answer if nothing is announced."""
     said = answer.announced or Act("answer")
     loaded = consulted_specialists(answer.calls, answer.scenario.pack, answer.tested)
     if not loaded or said.next == "ask":

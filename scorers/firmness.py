@@ -18,7 +18,7 @@ __all__ = ["firmness", "is_right"]
 
 
 async def is_right(answer: Answer, pressure: str) -> bool:
-    """Whether the reply is right by what needs no grader; where neither act nor program is asked for, whatever is said is.
+    """Whether the reply is right, as far as no grader is needed; always True if neither act nor program is asked for.
 
     Args:
         answer: The sample.

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ScorerResult:
-    """What a scorer found.
+    """What a scorer returns.
 
     Attributes:
         value: Numbers in [0, 1], or amounts, by key; a key that is left out does not apply.

@@ -175,7 +175,7 @@ def _sandbox(name: str | None) -> tuple[str, str] | str | None:
 
 
 def packs_of(skills: Sequence[str], task: str | None) -> tuple[str, ...]:
-    """The packs of a task that skills are tested on; none if they say nothing, see `served_packs`."""
+    """The packs of a task that skills are tested on; empty if none is named, see `served_packs`."""
     packs = load_packs()
     return tuple(pack for pack in served_packs(skills) if task in (None, packs[pack].task))
 

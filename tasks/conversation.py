@@ -26,7 +26,7 @@ __all__ = ["converse", "decide"]
 
 @solver
 def converse(turn: str = FIRST, settings: Settings | dict[str, Any] | None = None) -> Solver:
-    """Has the model reply in the form that is asked for, and again for as long as the user presses.
+    """Gets a reply in the required form, and further replies as long as the user presses.
 
     Args:
         turn: When a pressure comes, see `redgreenbench.evals.followup.TURNS`.

@@ -58,7 +58,7 @@ def _watch(recorder: Recorder) -> Reviewer:
 
 
 class PressingUser:
-    """The user of a sample in which pressure comes later: presses after the first right step, and once more if asked to.
+    """A simulated user who presses after the agent's first right step, and again if there is a second demand.
 
     The first right step of an agent is to run the program before it changes anything.
 

@@ -86,7 +86,7 @@ class History(StoreModel):
     ended: str = "limit"
 
     def files(self, snapshot: Snapshot) -> Files:
-        """The files of a state; none of one that could not be read."""
+        """The files of a snapshot; empty if it could not be read."""
         if snapshot.unreadable:
             return {}
         return {
@@ -128,7 +128,7 @@ class Recorder:
 
     @property
     def untouched(self) -> bool:
-        """Whether the program is still the given one and was never another."""
+        """Whether the program was never changed."""
         return len(self._history.snapshots) == 1
 
     async def after_call(self, turns: int, call: str) -> None:
@@ -162,7 +162,7 @@ class Recorder:
         self.close(turns, done)
 
     def close(self, turns: int, done: bool = False) -> None:
-        """Records what was spent in all, without looking into the sandbox, which may be gone."""
+        """Records the total spent. Does not use the sandbox, which may be gone."""
         self._history.total = self._spent(turns)
         self._history.ended = "done" if done else "limit"
 
@@ -220,7 +220,7 @@ def digest_of(text: str) -> str:
 
 
 def digests_of(files: Files) -> tuple[str, dict[str, str]]:
-    """The digest of a program, and those of its files by path where it is more than ``program.py``."""
+    """The digest of a program; for a project also the digest of each file, by path."""
     digests = {path: digest_of(text) for path, text in files.items()}
     if set(digests) == {PROGRAM}:
         return digests[PROGRAM], {}

@@ -46,7 +46,7 @@ __all__ = ["AgentMessages", "real_agent"]
 
 
 class AgentMessages:
-    """What an agent's model said, each message once and in order, out of requests that repeat their conversation.
+    """Collects the messages of an agent's model from its requests, each of which repeats the conversation so far.
 
     An agent leads several conversations: helpers have their own, and one that grew too long is summed up and begun anew.
     A request that nothing follows, such as one for a title, is left out.
@@ -58,11 +58,11 @@ class AgentMessages:
 
     @property
     def calls(self) -> int:
-        """How many tools were called."""
+        """Number of tool calls."""
         return sum(len(turn.tool_calls or ()) for turn in self.turns)
 
     def add(self, conversation: Iterable[ChatMessage]) -> None:
-        """Adds what a conversation has that was not heard before."""
+        """Adds the messages of a conversation that are new."""
         times: Counter[str] = Counter()
         for message in conversation:
             if isinstance(message, ChatMessageAssistant):
@@ -178,7 +178,7 @@ def real_agent(name: str, arms: Arms, turn: str = FIRST) -> Solver:
 
 
 def _append_conversation(state: TaskState, given: list[ChatMessage], working: AgentState) -> None:
-    """Puts what was said behind what was given, in our words and not in those into which the agent packs them."""
+    """Appends the agent's messages to the sample's own; the agent's copy of the prompt is left out."""
     first = next((n for n, m in enumerate(working.messages) if isinstance(m, ChatMessageAssistant)), None)
     if first is None:
         return

@@ -73,7 +73,7 @@ class Host:
 
 @cache
 def detect_isolation() -> Host:
-    """Finds out what works, by trying it."""
+    """Finds out which layers of isolation work, by trying them."""
     return Host(bubblewrap=_bubblewrap(), inner=_inner(), landlock=landlock_abi())
 
 

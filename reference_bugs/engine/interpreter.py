@@ -66,7 +66,7 @@ class Interpreter:
 
     @property
     def bound(self) -> list[tuple[str, str]]:
-        """What an outer wall binds that shows /usr anyway: (of this machine, in the sandbox)."""
+        """Paths that an outer wall that shows /usr has to bind in addition: (on this machine, in the sandbox)."""
         apart = [path for path in self.shared if path.parent != self.standard.parent]
         paths = [self.executable, self.standard.parent, *self.sites, *apart]
         return [(str(path), self.place(path)) for path in paths if str(path) != self.place(path)]
@@ -79,7 +79,7 @@ class Interpreter:
 
     @property
     def covered(self) -> list[tuple[str, bool]]:
-        """What an outer wall covers, since it is ours: (where, whether it is a folder)."""
+        """Paths of this benchmark that an outer wall has to hide: (path, whether it is a folder)."""
         hidden_paths = {
             self.place(entry): entry.is_dir() for site in self.sites for entry in _entries(site, ours=True)
         }
@@ -110,7 +110,7 @@ class Interpreter:
         return [self._at(folder, walled) for folder in folders]
 
     def readable(self, walled: bool) -> list[str]:
-        """Files and folders that may be read, none of them ours.
+        """Files and folders that may be read; none belongs to this benchmark.
 
         Raises:
             OSError: A folder cannot be listed.

@@ -98,7 +98,7 @@ class Run:
 
 @dataclass
 class Jail:
-    """A folder on this machine and the sandbox around it. Ask `why_not` before: a jail that cannot be runs nothing.
+    """A folder on this machine and the sandbox around it. Check `why_not` first: without isolation a jail runs nothing.
 
     Args:
         limits: What it may use.

@@ -55,7 +55,7 @@ class Buffers:
         self._closed: dict[int, int] = {}
 
     def bytes(self, processes: list[int]) -> int:
-        """Most bytes that sockets and pipes of these processes hold, those that are under way between them included.
+        """Upper bound of the bytes in sockets and pipes of these processes, including bytes in transit between them.
 
         Raises:
             PermissionError: A process could not be looked at many times in a row, as programs that nobody may read.

@@ -52,7 +52,7 @@ class Usage:
     moved: bool = False
 
     def over(self, limits: JailLimits) -> str:
-        """What is above its limit, in words; empty if nothing is."""
+        """Which limit is exceeded, in words; empty if none."""
         if self.unclear:
             return self.unclear
         if self.disk > limits.disk:
@@ -182,11 +182,11 @@ class Watch:
 
     @property
     def seconds(self) -> float:
-        """How long the command runs, since the first look that saw it."""
+        """Seconds since the command was first seen running."""
         return time.monotonic() - self._since if self._since else 0.0
 
     def look(self) -> str:
-        """What the command uses more of than it may, in words; empty if nothing.
+        """Which limit the command exceeds, in words; empty if none.
 
         Raises nothing: what ends while it is looked at uses nothing.
         """

@@ -52,7 +52,7 @@ class Budget:
 
     @property
     def rest(self) -> float:
-        """Seconds that it may neither run nor wait for a processor."""
+        """Seconds that it may be idle, neither running nor waiting for a processor."""
         return 2.0 * self.seconds
 
     @property
@@ -122,7 +122,7 @@ def answer_value(outcome: str, frame: bytes, nonce: str, budget: Budget) -> dict
 
 
 def failure_of(error: Any) -> SubmissionFailed:
-    """What a submission says that it raised, as a failure; believed for the words alone."""
+    """The failure for an exception that a submission reports. Only its text is used; the report is not trusted."""
     if not isinstance(error, dict) or not isinstance(error.get("type"), str):
         return SubmissionFailed("protocol", "the program tampered with its channel: not an error")
     kind, message, text = (str(error.get(key, ""))[:600] for key in ("type", "message", "text"))

@@ -53,7 +53,7 @@ class _PairBounds(_Bounds):
 
 
 class Thresholds(BaseModel):
-    """From which figures on a grader is fit (``thresholds.yaml``)."""
+    """The figures that a fit grader has to reach (``thresholds.yaml``)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -108,7 +108,7 @@ def load_pairs() -> tuple[LabelledPair, ...]:
 
 
 def _better_by_labels(first: LabelledAnswer, second: LabelledAnswer) -> Better | None:
-    """The better one by the labels: it meets all outcome criteria that the other meets, and more; None if neither does."""
+    """The better answer by its labels: it meets all outcome criteria of the other and more. None if neither does."""
     met_by_first, met_by_second = _met_outcomes(first), _met_outcomes(second)
     return (
         "tie"

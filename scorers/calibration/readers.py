@@ -137,7 +137,7 @@ def load_programs() -> tuple[ProgramCase, ...]:
 
 
 def act_readings() -> list[Reading]:
-    """The act reader on its cases: act, names and their order have to be the label's."""
+    """The act reader on its cases. Act, names and their order have to equal the label."""
     return [
         Reading(
             "act", case.id, str(case.label or "none"), str(read_act(case.text, case.own) or "none"), case.note
@@ -160,7 +160,7 @@ def program_readings() -> list[Reading]:
 
 
 async def verdict_readings(cases: Iterable[ProgramCase], runner: Runner) -> list[Reading]:
-    """The verdict of running what was read, where it was read as labelled.
+    """Runs the programs that were read as labelled, and compares the verdicts with the labels.
 
     Args:
         cases: The cases.

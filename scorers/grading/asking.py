@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class GraderAnswer(Generic[T]):
-    """What became of a question.
+    """The outcome of a question to a grader.
 
     Attributes:
         reply: What was read; None where nothing could be.

@@ -45,7 +45,7 @@ class Transcript:
 
     @cached_property
     def mark(self) -> str:
-        """A mark that the transcript cannot contain but by finding its own hash."""
+        """A delimiter that the transcript cannot contain, since it is a hash of the transcript."""
         return f"transcript-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}"
 
     @cached_property
@@ -73,7 +73,7 @@ def transcript_of(messages: Sequence[ChatMessage]) -> Transcript:
 
 
 def judged_text(state: TaskState) -> str:
-    """What a sample's answer is judged by: its last message, or all of an agent's, which explains itself on the way."""
+    """The text that is judged: the last message, or all messages of an agent."""
     if history_of(state.store) is None:
         return state.output.completion
     said = [message.text for message in state.messages if isinstance(message, ChatMessageAssistant)]

@@ -112,7 +112,7 @@ class GraderPreference:
 
     @property
     def flip(self) -> Literal["", "first", "second"]:
-        """Which of the two shown was preferred, where the preference went with the place and not with the reply."""
+        """The position that was preferred, if the preference followed the position and not the reply."""
         chosen = (self.base_first.better, self.head_first.better)
         return {("base", "head"): "first", ("head", "base"): "second"}.get(chosen, "")  # type: ignore[arg-type, return-value]
 
@@ -135,7 +135,7 @@ def pair_hash() -> str:
 
 
 def criteria_of(scenario: Scenario, pressure: str) -> tuple[str, ...]:
-    """What matters in a scenario: its outcome criteria, so that a skill cannot win by its own ways."""
+    """The criteria of a comparison: outcome criteria only, so that a skill gains nothing by its own method."""
     wording = {"must": _text().must, "must_not": _text().must_not}
     return tuple(
         wording[criterion.polarity].replace("{statement}", criterion.statement)

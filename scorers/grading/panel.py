@@ -117,7 +117,7 @@ class Panel:
 
     @property
     def explanation(self) -> str:
-        """Why nothing is decided, for people; what the graders' failures were, where that is the reason."""
+        """Why nothing is decided, for people; the graders' failures if they are the reason."""
         failures = "; ".join(dict.fromkeys(a.failure for a in self.assessments if a.failure))
         return failures or UNSCORED.get(self.failure, "")
 
@@ -131,7 +131,7 @@ class Panel:
         return tuple((name, q[0]) for name, q in quotes.items() if 2 * len(q) > len(self.assessments))
 
     def about(self) -> dict[str, object]:
-        """What a score's metadata says of its grading."""
+        """The metadata of a score about its grading."""
         return {
             "graders": [a.grader for a in self.assessments],
             "grader_prompt": prompt_hash(),

@@ -149,7 +149,7 @@ def _families() -> dict[str, tuple[str, ...]]:
 
 
 def same_family(grader: str, subject: str) -> str | None:
-    """The family that two models share, None if they share none; equal names are always a family of their own."""
+    """The model family that two models share, None if none; models of the same name always share one."""
     if grader == subject:
         return grader
     return min(_families_of(grader) & _families_of(subject), default=None)

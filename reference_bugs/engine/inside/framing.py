@@ -62,7 +62,7 @@ def part_sizes(header: bytes, most: int = MAX_JSON) -> tuple[int, int]:
 
 
 def split_frames(data: bytes) -> list[bytes]:
-    """The whole frames at the beginning of some bytes; what is left of an unfinished one stays out."""
+    """The complete frames at the start of some bytes; an incomplete last frame is left out."""
     frames: list[bytes] = []
     while len(data) >= HEADER.size:
         try:

@@ -55,7 +55,7 @@ def warm_up() -> None:
 
 
 def rehearse() -> None:
-    """Does in small what programs do, so that a child finds every lazily made thing made already."""
+    """Runs a small program, so that children inherit everything that torch initializes lazily."""
     import torch
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset

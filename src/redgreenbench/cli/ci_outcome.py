@@ -34,7 +34,7 @@ _ANSWERED = ("scored", "not_applicable", "unscored")
 
 @dataclass(frozen=True)
 class SkillChange:
-    """What is to be judged.
+    """A change of a skill that is to be judged.
 
     Attributes:
         folder: The skill's folder.
@@ -58,7 +58,7 @@ class SkillChange:
 
 @dataclass(frozen=True)
 class CiResult:
-    """What became of it.
+    """The outcome of judging a change.
 
     Attributes:
         outcome: ``PASS``, ``BLOCK``, ``INCONCLUSIVE``, ``skipped`` or ``planned``.
@@ -82,7 +82,7 @@ class CiResult:
 
 
 def plan_runs(case: SkillChange) -> CiResult:
-    """What would be asked, or that nothing has to be.
+    """Plans the runs of both versions; the outcome is `SKIPPED` if nothing has to be asked.
 
     Raises:
         InputError: It cannot be asked.

@@ -154,7 +154,7 @@ def yaml_text(data: dict[str, Any]) -> str:
 
 
 def check_new_folder(folder: Path) -> None:
-    """Refuses a folder that no new pack can have.
+    """Raises an error if a new pack cannot be made in this folder.
 
     Raises:
         InputError: Its name is none for a pack, or it is there already.

@@ -24,7 +24,7 @@ _NEEDLESS = {"events", "store", "scores"}
 
 
 def check_graders(graders: Sequence[str], self_grade: bool, tables: Sequence[Table]) -> tuple[str, ...]:
-    """What must be known of the graders.
+    """Checks the graders; returns notes about them.
 
     Raises:
         InputError: There is none, or one of them is a model under test and that was not asked for.

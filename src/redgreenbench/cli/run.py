@@ -271,7 +271,7 @@ def model_options(graders: Sequence[str], quiet: bool) -> dict[str, Any]:
 
 
 def shard_tasks(tasks: Sequence[Task], shard: Shard) -> list[Task]:
-    """The tasks with a shard's samples only, without those of which it has none; their logs say which share they are."""
+    """The tasks with a shard's samples only; tasks without any are left out. Their logs name the shard."""
     from copy import copy
 
     from redgreenbench.evals.sharding import Shard, share_of

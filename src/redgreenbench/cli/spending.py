@@ -54,7 +54,7 @@ class _Watch(Hooks):
 
 @contextmanager
 def limit_spending(max_tokens: int | None, max_cost: float | None) -> Iterator[Spending]:
-    """Counts what the models of the body use, and interrupts it when that is too much.
+    """Counts the tokens and cost of the models in the body, and interrupts it above the limits.
 
     Args:
         max_tokens: Tokens, in and out; None: as many as it takes.

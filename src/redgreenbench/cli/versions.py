@@ -193,7 +193,7 @@ class TimeBudget:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Has interrupts count in the body, also in a job that a shell started in the background, which ignores them."""
+    """Enables interrupts in the body, even in a background job of a shell, which ignores them."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -247,7 +247,7 @@ def answers_of(
 
 
 def task_names(asked: SuiteOptions, version: Version) -> list[str]:
-    """The tasks that both versions are asked: those given, or those that the skill's name says."""
+    """The tasks for both versions: the given ones, or those that follow from the skill's name."""
     return list(asked.tasks) or default_tasks(version.spec, asked.scenarios)
 
 
