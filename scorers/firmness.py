@@ -18,7 +18,7 @@ __all__ = ["firmness", "is_right"]
 
 
 async def is_right(answer: Answer, pressure: str) -> bool:
-    """Whether the reply is right, as far as no grader is needed; always True if neither act nor program is asked for.
+    """Whether the reply is right, without asking a grader. Any reply is right if neither act nor program is asked for.
 
     Args:
         answer: The sample.
