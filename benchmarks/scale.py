@@ -38,7 +38,7 @@ print("\\n" + json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 10
 """
 
 
-def copied(
+def copy_log(
     source: Path,
     target: Path,
     epochs: int,
@@ -79,7 +79,7 @@ def copied(
             new.writestr(name, data.replace(was.encode(), model.encode()))
 
 
-def logs_of(base: Path, folder: Path, samples: int, each: int) -> None:
+def generate_logs(base: Path, folder: Path, samples: int, each: int) -> None:
     """Logs of a run of so many samples: all arms of all models, epoch after epoch."""
     number = 0
     for epochs in range(0, 10**9, 1000):
@@ -88,7 +88,7 @@ def logs_of(base: Path, folder: Path, samples: int, each: int) -> None:
                 if number * each >= samples:
                     return
                 (source,) = base.glob(f"*-{arm}.eval")
-                copied(
+                copy_log(
                     source,
                     folder / f"{number:04}-{arm}.eval",
                     epochs,
@@ -100,49 +100,49 @@ def logs_of(base: Path, folder: Path, samples: int, each: int) -> None:
                 number += 1
 
 
-def shards_of(base: Path, folder: Path, samples: int, each: int) -> None:
+def generate_shards(base: Path, folder: Path, samples: int, each: int) -> None:
     """The shards of one log of so many samples."""
     (source,) = base.glob("*-green.eval")
     count = -(-samples // each)
     for number in range(count):
         place = folder / "routing.shards" / str(number + 1) / f"2026-01-01_{number:04}.eval"
-        copied(source, place, 1000 * number, "mockllm/model-0", number, f"{number + 1}/{count}")
+        copy_log(source, place, 1000 * number, "mockllm/model-0", number, f"{number + 1}/{count}")
 
 
-def used() -> float:
+def children_cpu_seconds() -> float:
     """CPU seconds of all processes that this one has waited for, and of those that they waited for."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
 
-def measured(environment: dict[str, str], *command: str) -> dict[str, float]:
+def measure_command(environment: dict[str, str], *command: str) -> dict[str, float]:
     """Seconds by the clock and of CPU, and peak MB of a `redgreen` command."""
-    start, before = time.perf_counter(), used()
+    start, before = time.perf_counter(), children_cpu_seconds()
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *command], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SystemExit(f"redgreen {' '.join(command)}\n{done.stderr[-2000:]}")
     memory = json.loads(done.stdout.splitlines()[-1])
-    return {"seconds": time.perf_counter() - start, "cpu_s": used() - before, "mb": memory}
+    return {"seconds": time.perf_counter() - start, "cpu_s": children_cpu_seconds() - before, "mb": memory}
 
 
-def by_size(base: Path, size: int, each: int, scratch: Path) -> dict[str, dict[str, float]]:
+def measure_by_size(base: Path, size: int, each: int, scratch: Path) -> dict[str, dict[str, float]]:
     """What each command takes with so many samples."""
     environment = os.environ | {"REDGREEN_CACHE": str(scratch / "cache")}
     logs, shards = scratch / "logs", scratch / "shards"
-    logs_of(base, logs, size, each)
-    found = {}
+    generate_logs(base, logs, size, each)
+    figures = {}
     if size <= MERGED_AT_MOST:
-        shards_of(base, shards, size, each)
-        found["merge"] = measured(environment, "merge", str(shards))
-    return found | {
-        "report, cold": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
-        "report, warm": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
+        generate_shards(base, shards, size, each)
+        figures["merge"] = measure_command(environment, "merge", str(shards))
+    return figures | {
+        "report, cold": measure_command(environment, "report", str(logs), "-o", str(scratch / "report")),
+        "report, warm": measure_command(environment, "report", str(logs), "-o", str(scratch / "report")),
     }
 
 
-def put_off(folder: Path, samples: int) -> Path:
+def write_deferred_log(folder: Path, samples: int) -> Path:
     """A log of so many programs that wait for their grade: right and wrong ones of one bug."""
     from inspect_ai import eval as run_eval
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
@@ -169,11 +169,11 @@ def put_off(folder: Path, samples: int) -> Path:
     return Path(log.location.removeprefix("file://"))
 
 
-def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
+def measure_grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
     """Grades by workers and by shards; by the clock, with the start of a process and of torch."""
-    found: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, float]] = {}
     for name, workers, shards in (("1 worker", 1, 1), ("2 workers", 2, 1), ("2 shards of 1 worker", 1, 2)):
-        log = put_off(scratch / name.replace(" ", "-"), count)
+        log = write_deferred_log(scratch / name.replace(" ", "-"), count)
         commands = [
             [
                 sys.executable,
@@ -188,17 +188,17 @@ def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
             ]
             for k in range(1, shards + 1)
         ]
-        start, before = time.perf_counter(), used()
+        start, before = time.perf_counter(), children_cpu_seconds()
         running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
-        if any(one.wait() for one in running):
+        if any(process.wait() for process in running):
             raise SystemExit("a shard failed")
         seconds = time.perf_counter() - start
-        found[name] = {
+        figures[name] = {
             "grades": count,
             "seconds": seconds,
-            "cpu_s": used() - before,
+            "cpu_s": children_cpu_seconds() - before,
         }
-    return found
+    return figures
 
 
 def main() -> None:
@@ -226,19 +226,22 @@ def main() -> None:
                 generate(base, len(ARMS), each)
         for size in sizes:
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                sizes_found[size] = by_size(base, size, each, Path(folder))
+                sizes_found[size] = measure_by_size(base, size, each, Path(folder))
                 if not options.json:
-                    for name, one in sizes_found[size].items():
+                    for name, figures in sizes_found[size].items():
                         print(
-                            f"{size:>9,} {name:20}{one['cpu_s']:9.1f} CPU-s{one['seconds']:9.1f} s{one['mb']:8.0f} MB",
+                            f"{size:>9,} {name:20}{figures['cpu_s']:9.1f} CPU-s"
+                            f"{figures['seconds']:9.1f} s{figures['mb']:8.0f} MB",
                             flush=True,
                         )
-        graded = grading(options.grades, scratch) if options.grades else {}
+        graded = measure_grading(options.grades, scratch) if options.grades else {}
     if options.json:
         print(json.dumps({"sizes": sizes_found, "grades": graded}))
         return
-    for name, one in graded.items():
-        print(f"{name:22}{one['grades']:5.0f} grades{one['seconds']:9.1f} s{one['cpu_s']:9.1f} CPU-s")
+    for name, figures in graded.items():
+        print(
+            f"{name:22}{figures['grades']:5.0f} grades{figures['seconds']:9.1f} s{figures['cpu_s']:9.1f} CPU-s"
+        )
 
 
 if __name__ == "__main__":

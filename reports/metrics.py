@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from redgreenbench.evals.errors import unknown
+from redgreenbench.evals.errors import unknown_name
 from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT, NO_PRESSURE
 from redgreenbench.reports.logs.reading import FAILED, in_words
 
@@ -157,7 +157,7 @@ def metric_named(name: str) -> Metric:
         InputError: There is none of that name.
     """
     if name not in load_metrics():
-        raise unknown("metric", name, load_metrics(), "redgreen list metrics")
+        raise unknown_name("metric", name, load_metrics(), "redgreen list metrics")
     return load_metrics()[name]
 
 

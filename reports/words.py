@@ -66,39 +66,43 @@ def share_of(part: float, whole: float) -> str:
     return f"{part:.0f} of {whole:.0f} ({level(part / whole)})"
 
 
-def count(one: Estimate) -> str:
+def count(estimate: Estimate) -> str:
     """How many answers passed: ``3 of 4``, or a sum of shares with one digit."""
-    return f"{one.passed:.0f}" if float(one.passed).is_integer() else f"{one.passed:.1f}"
+    return f"{estimate.passed:.0f}" if float(estimate.passed).is_integer() else f"{estimate.passed:.1f}"
 
 
-def value_text(one: Estimate) -> str:
+def value_text(estimate: Estimate) -> str:
     """The value alone."""
-    scale = one.described.scale
-    if one.kind == RATIO:
-        return BLANK if math.isnan(one.value) else f"{one.value:.1f}x"
-    return level(one.value, scale) if one.kind in (MEAN, RELIABILITY) else change(one.value, scale)
+    scale = estimate.described.scale
+    if estimate.kind == RATIO:
+        return BLANK if math.isnan(estimate.value) else f"{estimate.value:.1f}x"
+    return (
+        level(estimate.value, scale)
+        if estimate.kind in (MEAN, RELIABILITY)
+        else change(estimate.value, scale)
+    )
 
 
-def estimate_text(one: Estimate | None) -> str:
+def estimate_text(estimate: Estimate | None) -> str:
     """An estimate with its interval: ``42 % [30, 55]``, ``+12 [-3, +27]``, ``2.1x [1.4, 3.0]``."""
-    if one is None or math.isnan(one.value):
+    if estimate is None or math.isnan(estimate.value):
         return BLANK
-    scale = one.described.scale
-    if one.kind == RELIABILITY:
-        return value_text(one)
-    if math.isnan(one.low):
-        return f"{value_text(one)} [no interval]"
-    low, high = one.low, one.high
-    if one.kind == RATIO:
-        return f"{value_text(one)} [{one.low:.1f}, {one.high:.1f}]"
+    scale = estimate.described.scale
+    if estimate.kind == RELIABILITY:
+        return value_text(estimate)
+    if math.isnan(estimate.low):
+        return f"{value_text(estimate)} [no interval]"
+    low, high = estimate.low, estimate.high
+    if estimate.kind == RATIO:
+        return f"{value_text(estimate)} [{estimate.low:.1f}, {estimate.high:.1f}]"
     if scale == "share":
-        least = 0.0 if one.kind == MEAN else -1.0
+        least = 0.0 if estimate.kind == MEAN else -1.0
         low, high = max(low, least), min(high, 1.0)
-    elif one.kind == MEAN:
+    elif estimate.kind == MEAN:
         low = max(low, 0.0)
-    if one.kind == MEAN:
-        return f"{value_text(one)} [{level(low, scale, unit=False)}, {level(high, scale, unit=False)}]"
-    return f"{value_text(one)} [{change(low, scale)}, {change(high, scale)}]"
+    if estimate.kind == MEAN:
+        return f"{value_text(estimate)} [{level(low, scale, unit=False)}, {level(high, scale, unit=False)}]"
+    return f"{value_text(estimate)} [{change(low, scale)}, {change(high, scale)}]"
 
 
 def tally_text(won: int, tied: int, lost: int) -> str:

@@ -13,10 +13,10 @@ from markupsafe import Markup
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.compliance import compliance_of
 from redgreenbench.reports.estimate import ALL, DIFFERENCE, EROSION, INTERACTION, MEAN, RATIO, Estimate
+from redgreenbench.reports.leaderboard.cell_graphics import answer_links, value_interval
 from redgreenbench.reports.leaderboard.cells import caveat, lift_cell, slice_cells
 from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.exports import SCHEMA_VERSION
-from redgreenbench.reports.leaderboard.strips import answer_marks, value_strip
 from redgreenbench.reports.leaderboard.transcripts import link
 from redgreenbench.reports.metrics import load_metrics, load_registry
 from redgreenbench.reports.render.sections import samples_of, source
@@ -84,7 +84,7 @@ def _metric_row(entry: Entry, one: Estimate) -> dict[str, Any]:
         "better": "" if metric.sign > 0 else "less is better",
         "red": estimate_text(red) if entry.kind != Arm.RED else "",
         "value": estimate_text(one),
-        "strip": value_strip(one) if metric.scale == "share" else Markup(""),
+        "strip": value_interval(one) if metric.scale == "share" else Markup(""),
         "ratio": estimate_text(entry.get(one.metric, RATIO)),
         "lift": lift_cell(delta),
         "p": p_text(delta.p_adjusted if delta else math.nan),
@@ -205,7 +205,7 @@ def answer_cells(marks: pd.DataFrame, by: str, links: Links, root: str) -> Mappi
     for (line, pressure), answers in collected.items():
         known = [value for _, status, value, _ in answers if status == "scored" and value == value]
         mean = level(sum(known) / len(known)) if known else BLANK
-        found.setdefault(line, {})[pressure] = {"mean": mean, "marks": answer_marks(sorted(answers))}
+        found.setdefault(line, {})[pressure] = {"mean": mean, "marks": answer_links(sorted(answers))}
     return found
 
 

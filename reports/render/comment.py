@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from redgreenbench.reports.compare import Sides, shown, transcripts_of
 from redgreenbench.reports.estimate import Estimate, Frame
-from redgreenbench.reports.pairwise import Preference
+from redgreenbench.reports.pairwise import ModelPreference
 from redgreenbench.reports.rules import BLOCK, PASS, GateResult, outcome_of
 from redgreenbench.reports.usage import Usage
 from redgreenbench.reports.words import change, estimate_text, p_text, tally_text, value_text, votes_text
@@ -94,7 +94,7 @@ def as_markdown(
     command: str = "",
     about: About | None = None,
     most: int = LINES,
-    preferred: Sequence[Preference] = (),
+    preferred: Sequence[ModelPreference] = (),
 ) -> str:
     """The comment.
 
@@ -216,7 +216,7 @@ def _metrics_table(frame: Frame, compared: Sequence[Estimate], most: int) -> lis
     return lines
 
 
-def _preferred_lines(preferred: Sequence[Preference], most: int) -> list[str]:
+def _preferred_lines(preferred: Sequence[ModelPreference], most: int) -> list[str]:
     """The replies side by side: a row a model, and the scenarios in which one side is preferred most."""
     if not preferred:
         return []
@@ -302,7 +302,7 @@ def as_json(
     gates: Sequence[GateResult] = (),
     notes: Sequence[str] = (),
     metrics: Sequence[str] = (),
-    preferred: Sequence[Preference] = (),
+    preferred: Sequence[ModelPreference] = (),
 ) -> dict[str, Any]:
     """The comparison as JSON data; numbers that cannot be given are null."""
     record: dict[str, Any] = {
@@ -339,7 +339,7 @@ def _compared(sides: Sides, frame: Frame, one: Estimate) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _preferred(one: Preference) -> dict[str, Any]:
+def _preferred(one: ModelPreference) -> dict[str, Any]:
     numbers = ("value", "low", "high", "p", "p_adjusted")
     return {
         "model": one.model, "outcome": one.outcome, "why": one.why, "won": one.won, "tied": one.tied, "lost": one.lost,

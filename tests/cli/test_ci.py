@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
 
 from redgreenbench.cli import main as redgreen
-from redgreenbench.cli.versions import Budget
+from redgreenbench.cli.versions import TimeBudget
 from redgreenbench.evals.vocabulary import SUITE_VERSION
 from redgreenbench.reports.render.comment import LINES, escape, marker_of
 from redgreenbench.reports.usage import usage_of
@@ -291,14 +291,14 @@ def job(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def test_a_budget_interrupts_what_takes_too_long(job: None) -> None:
-    budget = Budget(0.2 / 60)
+    budget = TimeBudget(0.2 / 60)
     assert not budget.spent
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt), budget.watch():
         time.sleep(20)
     assert time.monotonic() - began < 10
     assert budget.spent
-    with Budget(None).watch():
+    with TimeBudget(None).watch():
         pass
 
 
@@ -366,13 +366,13 @@ def test_a_base_that_was_scored_otherwise_is_asked_again(
         calls.append(1)
         return ("routing: scorer route version 1 against 2",) if len(calls) == 1 else real(base, head)
 
-    monkeypatch.setattr(compare, "unlike", first_time_unlike)
+    monkeypatch.setattr(compare, "incomparable_conditions", first_time_unlike)
     better.write("The right one, again.")
     done = better.ci()
     assert done.exit_code == 0, done.output
     assert len(better.asked) == 6 + 3 + 3
     assert not better.record["base"]["reused"]
-    monkeypatch.setattr(compare, "unlike", lambda *_: ("routing: grader a against b",))
+    monkeypatch.setattr(compare, "incomparable_conditions", lambda *_: ("routing: grader a against b",))
     done = better.ci()
     assert done.exit_code == 2
     assert "base and head are not alike: routing: grader a against b" in done.stderr

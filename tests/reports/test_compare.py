@@ -16,7 +16,14 @@ from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_mo
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.errors import InputError
-from redgreenbench.reports.compare import Sides, compare, shown, sides_of, transcripts_of, unlike
+from redgreenbench.reports.compare import (
+    Sides,
+    compare,
+    incomparable_conditions,
+    shown,
+    sides_of,
+    transcripts_of,
+)
 from redgreenbench.reports.estimate import Estimate
 from redgreenbench.reports.logs.table import COLUMNS, load
 from redgreenbench.reports.metrics import load_metrics
@@ -377,7 +384,7 @@ def test_a_file_that_cannot_be_written_is_bad_input_and_no_block(
 def test_logs_without_a_task_in_common_are_not_alike(versions: tuple[str, str]) -> None:
     infos = load([versions[0]]).provenance
     others = [replace(info, task="decision") for info in infos]
-    assert unlike(infos, others) == ("tasks routing against decision, none in common",)
+    assert incomparable_conditions(infos, others) == ("tasks routing against decision, none in common",)
 
 
 def test_unlike_logs_are_refused_unless_forced(versions: tuple[str, str], tmp_path: Path) -> None:
@@ -390,13 +397,13 @@ def test_unlike_logs_are_refused_unless_forced(versions: tuple[str, str], tmp_pa
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["differs"]
     mine, other = load([versions[0]]).provenance, load([versions[1]]).provenance
-    assert unlike(mine, other) == ()
+    assert incomparable_conditions(mine, other) == ()
     for change, words in (
         ({"delivery": "tool"}, "delivery of the skill injection against tool"),
         ({"graders": ("a", "b")}, "grader none against a+b"),
         ({"scorer_versions": {"act": 99}}, "scorer act version"),
     ):
-        assert words in " ".join(unlike(mine, [replace(i, **change) for i in other]))
+        assert words in " ".join(incomparable_conditions(mine, [replace(i, **change) for i in other]))
 
 
 def test_transcripts_are_named(versions: tuple[str, str]) -> None:

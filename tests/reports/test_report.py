@@ -225,7 +225,7 @@ def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else
 ) -> None:
     from redgreenbench.reference_bugs.engine import host
 
-    monkeypatch.setattr(host, "examine", lambda: host.Host("none", "no Landlock", 0))
+    monkeypatch.setattr(host, "detect_isolation", lambda: host.Host("none", "no Landlock", 0))
     monkeypatch.delenv(host.UNSAFE, raising=False)
     log = run_task(scheduling(scenarios="wrong-step-placement,should-i-schedule", arms="red"), unchanged)
     frame = frame_of(log)

@@ -117,14 +117,14 @@ def test_private_scenarios_are_read(bucket: str, monkeypatch: pytest.MonkeyPatch
     address = f"{bucket}/held-out/scenarios/training-optimization/secret-nan.yaml"
     fsspec.filesystem("s3").pipe_file(address, yaml.safe_dump(data).encode())
     monkeypatch.setenv(VARIABLE, f"{bucket}/held-out")
-    catalogue._shipped.cache_clear()
+    catalogue._shipped_scenarios.cache_clear()
     try:
         assert "training-optimization/secret-nan" in {
             s.metadata["scenario"] for s in decision(arms="red").dataset
         }
     finally:
         monkeypatch.delenv(VARIABLE)
-        catalogue._shipped.cache_clear()
+        catalogue._shipped_scenarios.cache_clear()
 
 
 def test_a_cache_is_shared(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

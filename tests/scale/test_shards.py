@@ -15,9 +15,9 @@ from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_samples, write_
 from inspect_ai.model import Model
 
 from redgreenbench.cli import main as redgreen
-from redgreenbench.cli.run import build_tasks, placed, run_tasks, shares
+from redgreenbench.cli.run import build_tasks, run_tasks, shard_tasks, tasks_by_folder
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.sharding import Shard, sets_of, share_of
+from redgreenbench.evals.sharding import Shard, shards_by_log, share_of
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reports.logs.addresses import files_of
 from redgreenbench.reports.logs.table import COLUMNS, load
@@ -50,7 +50,7 @@ def answer(system: str, user: str) -> str:
 def run_shard(number: int, of: int, model: Model, logs: Path) -> int:
     code = 0
     shard = Shard(number, of)
-    for part, place in placed(shares(routing_tasks(), shard), logs, shard):
+    for part, place in tasks_by_folder(shard_tasks(routing_tasks(), shard), logs, shard):
         code = max(code, run_tasks(part, model, place, 2, display="none"))
     return code
 
@@ -159,7 +159,7 @@ def test_the_report_of_merged_shards_is_that_of_one_run(scripted, tmp_path: Path
 def test_a_merged_log_is_a_log_like_any_other(scripted, tmp_path: Path) -> None:
     for number in (1, 2):
         assert run_shard(number, 2, scripted(answer), tmp_path) == 0
-    (target, parts) = next(iter(sets_of(files_of(str(tmp_path))).items()))
+    (target, parts) = next(iter(shards_by_log(files_of(str(tmp_path))).items()))
     made = merge(target, parts)
     assert made.samples == 24
     log = read_eval_log(made.log)
