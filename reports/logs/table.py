@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.sharding import without_merged
-from redgreenbench.reports.logs.cache import cached, keep
 from redgreenbench.reports.logs.addresses import Unreachable, files_of, fingerprint, short
+from redgreenbench.reports.logs.cache import cached, keep
 from redgreenbench.reports.logs.reading import FAILED, IDENTITY, Foreign, LogInfo, Part, read_log
 
 __all__ = ["COLUMNS", "Skipped", "Table", "load"]
