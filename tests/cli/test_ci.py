@@ -360,7 +360,7 @@ def test_a_base_that_was_scored_otherwise_is_asked_again(
 
     better.ci()
     compare = importlib.import_module("redgreenbench.reports.compare")
-    real, calls = compare.unlike, []
+    real, calls = compare.incomparable_conditions, []
 
     def first_time_unlike(base: object, head: object, harnesses: bool = False) -> tuple[str, ...]:
         calls.append(1)
