@@ -234,9 +234,11 @@ def test_programs_that_are_put_off_are_unscored_with_a_code(
 def test_grades_of_shards_are_those_of_one_machine(put_off: Callable[..., EvalLog], tmp_path: Path) -> None:
     log = put_off(epochs=2)
     place = Path(log.location.removeprefix("file://"))
-    # inspect draws ids; here each shard gets two.
-    for number, sample in enumerate(log.samples):
-        sample.uuid = next(u for i in range(99) if Shard(number % 2 + 1, 2).holds(u := f"{number}-{i}"))
+    # inspect draws ids of runs; under this one each shard gets two samples.
+    names = [f"samples/{sample.id}_epoch_{sample.epoch}.json" for sample in log.samples]
+    log.eval.eval_id = next(
+        run for run in map(str, range(99)) if sum(Shard(1, 2).holds(f"{run}/{name}") for name in names) == 2
+    )
     write_eval_log(log, str(place))
     one = Path(shutil.copy(place, tmp_path / "one.eval"))
     call("grade", str(one))
