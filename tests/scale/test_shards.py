@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from inspect_ai import Task, eval
+from inspect_ai import Task
 from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_samples, write_eval_log
 from inspect_ai.model import Model
 
@@ -18,14 +18,12 @@ from redgreenbench.cli import main as redgreen
 from redgreenbench.cli.run import build_tasks, run_tasks, shard_tasks, tasks_by_folder
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.sharding import Shard, shards_by_log, share_of
-from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reports.logs.addresses import files_of
 from redgreenbench.reports.logs.table import COLUMNS, load
 from redgreenbench.scorers.merging import merge
 from redgreenbench.tasks.debugging import debugging
 
 TASK = "routing"
-BUG = bug_folder("missing-optimizer-step")
 
 
 def call(*arguments: str, code: int = 0) -> str:
@@ -194,30 +192,6 @@ def test_run_takes_a_share_and_says_what_to_do_next(tmp_path: Path) -> None:
 
 
 # Grades
-
-
-def block(program: str) -> str:
-    return f"```python\n{program}\n```\n"
-
-
-@pytest.fixture
-def put_off(scripted, tmp_path: Path) -> Callable[..., EvalLog]:
-    """A run whose programs are put off: RED is wrong, GREEN is right, and one arm gives no program."""
-
-    def reply(system: str, user: str) -> str:
-        if "<skill" in system:
-            return block(BUG.mended)
-        return block(BUG.program.replace("lr=1e-3", "lr=1e-1"))
-
-    def run(execution: str = "later", **options: object) -> EvalLog:
-        task = debugging(
-            scenarios="debugging-techniques/model-not-learning", device="cpu", execution=execution
-        )
-        (log,) = eval(task, model=scripted(reply), log_dir=str(tmp_path / "logs"), display="none", **options)
-        assert log.status == "success", log.error
-        return log
-
-    return run
 
 
 def test_programs_that_are_put_off_are_unscored_with_a_code(
