@@ -20,9 +20,11 @@ LINES = {
         redgreen merge logs""",
     "ray": '"$(dirname "$(realpath "$(command -v ray)")")/python" "$RECIPES/ray_grade.py" logs 2',
     "slurm": """
-        "$RECIPES/slurm_one_node.sh" slurm
-        trap 'kill $(cat slurm/*.pid)' EXIT
-        export SLURM_CONF="$PWD/slurm/slurm.conf"
+        slurm=$(mktemp -d)
+        chmod 755 "$slurm"  # munge is a user of its own
+        trap 'kill $(cat "$slurm"/*.pid); rm -rf "$slurm" || true' EXIT
+        "$RECIPES/slurm_one_node.sh" "$slurm"
+        export SLURM_CONF="$slurm/slurm.conf"
         sbatch --wait --array=1-2 "$RECIPES/slurm.sh" logs
         redgreen merge logs""",
 }
