@@ -93,7 +93,7 @@ def merge(target: str, parts: Sequence[str], partial: bool = False) -> Merged:
         InputError: Something is missing and `partial` is not set.
     """
     sources = sorted(parts, key=file_name) or [target]
-    headers = {file: read_eval_log(file, header_only=True) for file in sources}
+    headers = {file: _header_of(file) for file in sources}
     grades: dict[str, Scores] = {}
     for file in dict.fromkeys([*sources, target]):
         grades |= {uuid: scores for uuid, scores in read_grades(file).items() if not failed(scores)}
@@ -117,6 +117,12 @@ def merge(target: str, parts: Sequence[str], partial: bool = False) -> Merged:
         _write(made, header, here, best, grades, bool(parts))
         put_file(made, target)
     return Merged(target, len(best), sum(held.uuid in grades for held in best.values()), lacks)
+
+
+def _header_of(file: str) -> EvalLog:
+    header = read_eval_log(file, header_only=True)
+    header.reductions = None  # the larger part of it, and made anew
+    return header
 
 
 def _summaries(log: Path) -> Iterator[tuple[_Key, dict[str, Any]]]:
