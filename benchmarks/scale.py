@@ -108,7 +108,9 @@ def measure_command(environment: dict[str, str], *command: str) -> dict[str, flo
     return {"seconds": time.perf_counter() - start, "cpu_s": children_cpu_seconds() - before, "mb": memory}
 
 
-def measure_by_size(base: Path, size: int, each: int, scratch: Path) -> Iterator[tuple[str, dict[str, float]]]:
+def measure_by_size(
+    base: Path, size: int, each: int, scratch: Path
+) -> Iterator[tuple[str, dict[str, float]]]:
     """What each command takes with so many samples."""
     environment = os.environ | {"REDGREEN_CACHE": str(scratch / "cache")}
     logs, shards = scratch / "logs", scratch / "shards"
