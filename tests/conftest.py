@@ -44,6 +44,11 @@ PARTS: dict[str, Callable[[], str]] = {
     "chromium": _on_path("chromium", "chromium", "google-chrome"),
     "chromedriver": _on_path("chromium-driver", "chromedriver"),
     "jq": _on_path("jq", "jq"),
+    "parallel": _on_path("parallel", "parallel"),
+    "slurm": _on_path("slurm-wlm munge", "slurmctld"),
+    "ray": lambda: (
+        "" if shutil.which("ray") else "ray is not on PATH (pip install ray, in an environment of its own)"
+    ),
 }
 
 
