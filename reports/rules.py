@@ -41,6 +41,7 @@ from redgreenbench.reports.estimate import (
 )
 from redgreenbench.reports.inference import adjust, non_inferiority, scenarios_needed
 from redgreenbench.reports.metrics import POSITIVE, metric_named
+from redgreenbench.reports.words import level, p_text, share_of, size
 
 __all__ = [
     "ALPHA",
@@ -167,17 +168,19 @@ def _judged(one: Estimate, frame: Frame, margin: float, bands: Mapping[tuple[str
     # Of an amount the margin is a share of the base.
     nothing = margin if one.described.scale == "share" else margin * abs(base.value)
     alpha = ALPHA if one.described.family == "headline" else EXPLORING
-    verdict, why = "underpowered", f"only a difference of {one.detectable:.3g} or more would show"
+    verdict, why = "underpowered", f"only {size(one.detectable, one.described)} or more would show"
+    if one.p < alpha <= one.p_adjusted:
+        why = f"p is {p_text(one.p)} alone, too large once corrected for all comparisons"
     if one.p_adjusted < alpha:
         band = bands.get((one.subject.model, one.metric), 0.0)
         if abs(one.value) <= band:
-            verdict, why = "noise", f"the difference lies inside the A/A band of ±{band:.3g}"
+            verdict, why = "noise", f"asking the same again differs by up to {size(band, one.described)}"
         elif abs(one.value) >= nothing:
             verdict, why = ("improved" if one.value * one.described.sign > 0 else "regressed"), ""
         else:
-            verdict, why = "below the margin", f"it shows, but less than {nothing:.3g} counts as nothing"
+            verdict, why = "below the margin", f"it shows, but less than {size(nothing, one.described)} counts as nothing"
     if verdict in ("underpowered", "below the margin") and -nothing < one.low and one.high < nothing:
-        verdict, why = "no detectable change", f"the interval lies within ±{nothing:.3g}"
+        verdict, why = "no detectable change", f"the interval lies within ±{size(nothing, one.described)}"
     elif verdict == "underpowered" and math.isnan(one.detectable):
         why = "no scenario changed" if one.value == 0 else "too few scenarios"
     return replace(one, verdict=verdict, why=why)
@@ -199,7 +202,7 @@ def too_much_missing(means: Iterable[Estimate], most: float, unrun: bool = True)
         lost = one.lost if unrun else one.lost - one.unrun
         if lost > most * (one.lost + one.answers):
             total = one.lost + one.answers
-            return f"{lost} of {total} answers of {one.arm} are missing ({lost / total:.0%}); at most {most:.0%} may be"
+            return f"{share_of(lost, total)} of the answers of {one.arm} are missing; at most {level(most)} may be"
     return ""
 
 
