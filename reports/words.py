@@ -61,6 +61,8 @@ def change(value: float, scale: str = "share", decimals: int | None = None) -> s
 
 def size(value: float, metric: Metric) -> str:
     """The size of a difference with its unit: ``12 points``, ``30 tokens a sample``."""
+    if math.isnan(value):
+        return BLANK
     return f"{100 * value:.0f} points" if metric.scale == "share" else f"{amount(value)} {metric.unit}"
 
 

@@ -18,7 +18,16 @@ from redgreenbench.reports.estimate import Estimate, Frame
 from redgreenbench.reports.pairwise import ModelPreference
 from redgreenbench.reports.rules import BLOCK, PASS, GateResult, outcome_of
 from redgreenbench.reports.usage import Usage
-from redgreenbench.reports.words import change, estimate_text, p_text, tally_text, value_text, votes_text
+from redgreenbench.reports.words import (
+    BLANK,
+    change,
+    estimate_text,
+    p_text,
+    tally_text,
+    title_of,
+    value_text,
+    votes_text,
+)
 
 __all__ = [
     "LINES",
@@ -188,7 +197,7 @@ def _gates_table(gates: Sequence[GateResult], most: int) -> list[str]:
         return []
     lines = [
         "",
-        "| gate | model | outcome | base | head | difference [95 %] | why |",
+        "| gate | model | outcome | base | head | head − base [95 %], n | why |",
         "|---|---|---|---:|---:|---:|---|",
         *(_gate_row(gate) for gate in gates[:most]),
     ]
@@ -202,7 +211,7 @@ def _metrics_table(frame: Frame, compared: Sequence[Estimate], most: int) -> lis
     rows = able[: max(0, most)]
     lines = [
         "",
-        "| metric | model | base | head | difference [95 %] | p, corrected | verdict |",
+        "| metric | model | base | head | head − base [95 %], n | p, corrected | verdict |",
         "|---|---|---:|---:|---:|---:|---|",
         *(_row(frame, one) for one in rows),
     ]
@@ -211,7 +220,7 @@ def _metrics_table(frame: Frame, compared: Sequence[Estimate], most: int) -> lis
         unable = len(compared) - len(able)
         lines += [
             "",
-            f"{hidden} further metrics are not shown; {unable} of them could not be compared.",
+            f"{hidden} further metric{'s are' if hidden != 1 else ' is'} not shown; {unable} of them could not be compared.",
         ]
     return lines
 
@@ -252,14 +261,21 @@ def _headline(compared: Sequence[Estimate]) -> str:
     return ", ".join([*said, f"{rest} without a finding"] if rest else said) or "nothing to compare"
 
 
+def _difference(one: Estimate) -> str:
+    """A difference with its unit and its number of scenarios; an amount has its unit in the title."""
+    text = estimate_text(one)
+    unit = " points" if one.described.scale == "share" and text != BLANK else ""
+    return f"{text}{unit} (n {one.n})".replace(" ", "\u00a0") if text != BLANK else text
+
+
 def _row(frame: Frame, one: Estimate) -> str:
     base, head = frame.means(one)
     cells = [
-        one.described.title,
+        title_of(one.described),
         escape(one.subject.model),
         value_text(base),
-        f"{value_text(head)} (n {one.n})",
-        estimate_text(one),
+        value_text(head),
+        _difference(one),
         p_text(one.p_adjusted),
         f"{one.verdict}{f': {escape(one.why)}' if one.why else ''}",
     ]
@@ -269,12 +285,12 @@ def _row(frame: Frame, one: Estimate) -> str:
 def _gate_row(one: GateResult) -> str:
     mark = {PASS: "✅ ", BLOCK: "❌ "}.get(one.outcome, "❔ ")
     cells = [
-        one.difference.described.title,
+        title_of(one.difference.described),
         escape(one.model),
         mark + one.outcome,
         value_text(one.base),
         value_text(one.head),
-        estimate_text(one.difference),
+        _difference(one.difference),
         escape(one.why),
     ]
     return f"| {' | '.join(cells)} |"
@@ -292,7 +308,7 @@ def _scenario_lines(compared: Sequence[Estimate], most: int) -> list[str]:
                     found[scenario] = moved, one.described.title
         largest = sorted(found.items(), key=lambda item: (-abs(item[1][0]), item[0]))[:most]
         told = [f"{escape(s)} {change(d)} ({title})" for s, (d, title) in largest]
-        lines += ["", f"Got {what}: {'; '.join(told) or 'none'}"]
+        lines += ["", f"Got {what} (single scenarios, points, not tested): {'; '.join(told) or 'none'}"]
     return lines
 
 
@@ -331,7 +347,7 @@ def _compared(sides: Sides, frame: Frame, one: Estimate) -> dict[str, Any]:
     base, head = frame.means(one)
     worse, better = one.moved(False), one.moved(True)
     moved = [name for name, _ in (*worse[:_SCENARIOS], *better[:_SCENARIOS])]
-    places = transcripts_of(sides, moved, one.subject.model) if moved else ()
+    places = transcripts_of(sides, moved, one.subject.model, one.metric) if moved else ()
     return {
         "metric": one.metric, "model": one.subject.model, "verdict": one.verdict, "why": one.why,
         "base": _numbers(base), "head": _numbers(head), "difference": _numbers(one),

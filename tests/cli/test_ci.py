@@ -506,13 +506,13 @@ def test_noise_is_shown_where_it_was_measured(better: Place) -> None:
     noisy = better.record["head"]["logs"]
     better.answer = usual
     better.ci()
-    assert "A/A noise" not in better.read()
+    assert "noise, the same version against itself" not in better.read()
     better.ci("--aa", noisy)
-    assert re.search(r"A/A noise: First specialist right ±\d+", better.read())
+    assert re.search(r"noise, the same version against itself: First specialist right ±\d+", better.read())
     assert f"--aa {noisy}" in better.read()
     better.ci("--epochs", "3")
     better.ci("--aa", better.record["head"]["logs"])
-    assert "A/A noise: no gated metric varied in those logs" in better.read()
+    assert "noise, the same version against itself: no gated metric varied in those logs" in better.read()
 
 
 def test_tokens_of_graders_are_counted_apart(run_task, grader) -> None:

@@ -200,7 +200,7 @@ def test_minimum_golden_and_changed_scenarios() -> None:
     golden = Gate(metric="routing-accuracy", golden=("a",))
     outcome, why = judged(frame({"base": five, "head": fell}), golden)
     assert outcome == BLOCK
-    assert why.startswith("golden scenario dropped: a by 1.00 (p = 0.00")
+    assert why.startswith("golden scenario dropped: a by 100 points (p 0.00")
     outcome, why = judged(frame({"base": five, "head": fewer}), golden)
     assert outcome == INCONCLUSIVE
     assert why.startswith("lower, but no more than chance may do: a by 0.40 (p = 0.")
@@ -409,7 +409,9 @@ def test_unlike_logs_are_refused_unless_forced(versions: tuple[str, str], tmp_pa
 def test_transcripts_are_named(versions: tuple[str, str]) -> None:
     base, head = load([versions[0]]), load([versions[1]])
     sides = sides_of(base, head, "green", "green")
-    found = transcripts_of(sides, ["training-optimization/loss-goes-to-nan"], "mockllm/scripted")
+    found = transcripts_of(
+        sides, ["training-optimization/loss-goes-to-nan"], "mockllm/scripted", "routing-accuracy"
+    )
     sample_id = "training-optimization/loss-goes-to-nan/none/green"
     assert {(t.side, t.sample) for t in found} == {("base", sample_id), ("head", sample_id)}
     assert len(found) == len(set(found))

@@ -232,7 +232,7 @@ def _print_table(frame: Frame, sides: Sides, metrics: Sequence[str], everything:
     from rich.table import Table
 
     from redgreenbench.reports.compare import shown
-    from redgreenbench.reports.words import estimate_text, level, p_text
+    from redgreenbench.reports.words import estimate_text, p_text, size, title_of
 
     rows = shown(frame, metrics)
     told = [
@@ -248,11 +248,11 @@ def _print_table(frame: Frame, sides: Sides, metrics: Sequence[str], everything:
         table.add_column(escape(column), justify="left" if left else "right")
     for estimate in told:
         base, head = frame.means(estimate)
-        cells = [estimate.described.title, estimate.subject.model, estimate_text(base), estimate_text(head)]
+        cells = [title_of(estimate.described), estimate.subject.model, estimate_text(base), estimate_text(head)]
         cells += [
             estimate_text(estimate),
             p_text(estimate.p_adjusted),
-            level(estimate.detectable, estimate.described.scale),
+            size(estimate.detectable, estimate.described),
             str(estimate.n),
         ]
         cells.append(estimate.verdict + (f": {estimate.why}" if estimate.why else ""))
@@ -303,7 +303,7 @@ def _print_largest_changes(told: Sequence[Estimate], sides: Sides) -> None:
                 f"{estimate.described.title} ({estimate.subject.model}), {what}: {', '.join(sizes)}{more}"
             )
             if what == "worse":
-                places = transcripts_of(sides, [moved[0][0]], estimate.subject.model)
+                places = transcripts_of(sides, [moved[0][0]], estimate.subject.model, estimate.metric)
                 for side in dict.fromkeys(place.side for place in places):
                     first = next(place for place in places if place.side == side)
                     click.echo(f"  {side}: {first.log}, sample {first.sample}, epoch {first.epoch}")
