@@ -178,7 +178,10 @@ def _judged(one: Estimate, frame: Frame, margin: float, bands: Mapping[tuple[str
         elif abs(one.value) >= nothing:
             verdict, why = ("improved" if one.value * one.described.sign > 0 else "regressed"), ""
         else:
-            verdict, why = "below the margin", f"it shows, but less than {size(nothing, one.described)} counts as nothing"
+            verdict, why = (
+                "below the margin",
+                f"it shows, but less than {size(nothing, one.described)} counts as nothing",
+            )
     if verdict in ("underpowered", "below the margin") and -nothing < one.low and one.high < nothing:
         verdict, why = "no detectable change", f"the interval lies within ±{size(nothing, one.described)}"
     elif verdict == "underpowered" and math.isnan(one.detectable):

@@ -161,8 +161,8 @@ def row_page(entry: Entry) -> dict[str, Any]:
         "groups": [
             (
                 "Success metrics",
-                "Differences are in points, paired by scenario, pressure and epoch. n: scenarios (answers of this row); lost: "
-                "answers of both that failed or could not be judged.",
+                "Differences are in points, paired by scenario, pressure and epoch. n: scenarios (answers of this row); "
+                "lost: answers of both that failed or could not be judged.",
                 metric_rows(entry, "headline"),
             ),
             (

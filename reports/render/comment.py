@@ -49,6 +49,7 @@ _GATES = 10
 _METRICS = 22
 _REASONS = 4
 _VALIDITY = 10
+_FINDINGS = ("improved", "regressed", "noise")
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,11 @@ def _gates_table(gates: Sequence[GateResult], most: int) -> list[str]:
 
 
 def _metrics_table(frame: Frame, compared: Sequence[Estimate], most: int) -> list[str]:
-    able = [c for c in compared if c.verdict != "invalid"]
+    # What was found is never what is left out.
+    able = sorted(
+        (c for c in compared if c.verdict != "invalid"),
+        key=lambda c: (c.verdict not in _FINDINGS, c.described.family != "headline"),
+    )
     rows = able[: max(0, most)]
     lines = [
         "",
@@ -255,7 +260,7 @@ def _preferred_lines(preferred: Sequence[ModelPreference], most: int) -> list[st
 
 
 def _headline(compared: Sequence[Estimate]) -> str:
-    counts = {v: sum(c.verdict == v for c in compared) for v in ("improved", "regressed", "noise")}
+    counts = {v: sum(c.verdict == v for c in compared) for v in _FINDINGS}
     said = [f"{n} {v}" for v, n in counts.items() if n]
     rest = len(compared) - sum(counts.values())
     return ", ".join([*said, f"{rest} without a finding"] if rest else said) or "nothing to compare"
@@ -308,7 +313,7 @@ def _scenario_lines(compared: Sequence[Estimate], most: int) -> list[str]:
                     found[scenario] = moved, one.described.title
         largest = sorted(found.items(), key=lambda item: (-abs(item[1][0]), item[0]))[:most]
         told = [f"{escape(s)} {change(d)} ({title})" for s, (d, title) in largest]
-        lines += ["", f"Got {what} (single scenarios, points, not tested): {'; '.join(told) or 'none'}"]
+        lines += ["", f"Got {what} (single scenarios in points, not tested): {'; '.join(told) or 'none'}"]
     return lines
 
 

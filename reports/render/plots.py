@@ -304,7 +304,13 @@ def heat_map(view: View) -> Plot | None:
         axes.set_title(arm, fontsize=10)
         axes.tick_params(length=0)
     if drawn is not None:
-        figure.colorbar(drawn, ax=figure.axes, label=load_metrics()[metric].title, fraction=0.05, format=PercentFormatter(1, symbol=" %"))
+        figure.colorbar(
+            drawn,
+            ax=figure.axes,
+            label=load_metrics()[metric].title,
+            fraction=0.05,
+            format=PercentFormatter(1, symbol=" %"),
+        )
     title = f"{load_metrics()[metric].title} by scenario and pressure"
     means = "; ".join(
         f"{arm} {p} {level(values[(values['arm'] == arm) & (values['pressure'] == p)]['value'].mean())}"
@@ -386,9 +392,7 @@ def pattern_bars(view: View) -> Plot | None:
             for t, arms in zip(titles, shown.values(), strict=True)
         ],
     )
-    axes.set(
-        ylim=(len(shown) - 0.4, -0.6), xlim=(0, 1.02), xlabel="answers that show it, 95 % interval"
-    )
+    axes.set(ylim=(len(shown) - 0.4, -0.6), xlim=(0, 1.02), xlabel="answers that show it, 95 % interval")
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     _bare(axes)
     _legend(figure, axes)

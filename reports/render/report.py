@@ -71,15 +71,15 @@ _MOST_ROWS, _MOST_FLIPS = 24, 4
 _SCRIPTED = "A scripted model (mockllm) is no language model: its numbers show what a report looks like, and nothing else."
 _EMBEDDED = "The embedded models are too weak to judge a skill by, and unfit as graders; they show that the benchmark works."
 _READ = (
-    "A value is averaged over epochs, then pressures, then scenarios. A difference is paired by all three, so it is over what "
-    "both arms have; it is in points.",
-    "[low, high]: 95 % interval over scenarios, of this row alone. p: corrected (Holm) over the success metrics of all models and "
-    "arms here, so it may show nothing where the interval leaves out zero. The verdict goes by p.",
+    "A value is averaged over epochs, then pressures, then scenarios. A difference is paired by all three, so it is over "
+    "what both arms have; it is in points.",
+    "[low, high]: 95 % interval over scenarios, of this row alone. p: corrected (Holm) over the success metrics of all models "
+    "and arms here, so it may show nothing where the interval leaves out zero. The verdict goes by p.",
     f"*improved*, *regressed*: p below 0.05 and at least {change(MARGIN)[1:]} points. *below the margin*: it shows, "
     "but is smaller. *no detectable change*: the whole interval is smaller. *underpowered*: nothing can be said either way.",
     "*plain questions*: controls, in which handing over, asking back or pushing back would be wrong.",
-    "*n*: scenarios (answers of the arm). *lost*: answers of both arms that failed or could not be judged; they do not count "
-    "as wrong.",
+    "*n*: scenarios (answers of the arm). *lost*: answers of both arms that failed or could not be judged; they do not "
+    "count as wrong.",
 )
 _BECAME = {
     "unscored": "not scored by", "error": "ended in an error", "limit": "cut by a limit", "missing": "never ran",
@@ -115,7 +115,11 @@ class Report:
         """Its heading: the skills whose effect it is about."""
         tested = self.table.rows[~self.table.rows["arm"].isin(_ARMS)]
         names = sorted({str(name) for name in tested["skill"].dropna().unique()})
-        return f"With and without {names[0] if len(names) == 1 else f'{len(names)} skills'}" if names else "Report"
+        return (
+            f"With and without {names[0] if len(names) == 1 else f'{len(names)} skills'}"
+            if names
+            else "Report"
+        )
 
 
 def caveats(frame: Frame) -> list[str]:
@@ -221,7 +225,9 @@ def _skills(rows: pd.DataFrame, arm: str) -> list[str]:
     """Skills that an arm carries, with version and the beginning of their hash."""
     names = ["skill", "skill_version", "skill_hash"]
     known = plain(rows.loc[rows["arm"].eq(arm) & rows["skill"].notna(), names]).drop_duplicates()
-    return [f"{skill} {version} ({str(digest)[:12]})" for skill, version, digest in known.itertuples(index=False)]
+    return [
+        f"{skill} {version} ({str(digest)[:12]})" for skill, version, digest in known.itertuples(index=False)
+    ]
 
 
 def _arms(samples: pd.DataFrame, frame: Frame) -> Iterator[str]:
@@ -275,7 +281,9 @@ def _front_rows(frame: Frame, slices: bool = False) -> Iterator[Estimate]:
     """Rows of the first table over all samples, or those by pressure: differences, and means where there is no base."""
     for subject in frame.subjects:
         for metric in front(frame, subject):
-            for one in sorted(frame.where(subject=subject, metric=metric), key=lambda one: by_pressure(one.slice)):
+            for one in sorted(
+                frame.where(subject=subject, metric=metric), key=lambda one: by_pressure(one.slice)
+            ):
                 if not (one.slice.startswith("pressure=") if slices else one.slice == ALL):
                     continue
                 if one.kind == DIFFERENCE or (one.kind == MEAN and not frame.heads(subject)):
@@ -296,7 +304,10 @@ def _front_table(frame: Frame, slices: bool = False) -> tuple[tuple[str, ...], t
         # Nothing has both sides: what there is of each arm.
         for one in frame.where(kind=MEAN, slice=ALL):
             if not slices and one.metric in front(frame, one.subject):
-                first = [title_of(one.described), *([label_of(one.subject, frame.subjects)] if several else [])]
+                first = [
+                    title_of(one.described),
+                    *([label_of(one.subject, frame.subjects)] if several else []),
+                ]
                 rows.append((*first, *value_cells(frame, one)))
     return head, tuple(rows)
 
@@ -360,7 +371,9 @@ def _next(views: Sequence[View], files: Mapping[str, str]) -> Iterator[Section]:
                 )
                 items.append(Item(f"{name}{load_metrics()[metric].title}: {where}."))
     if items:
-        text = ("Single scenarios are not tested: read their answers, with `inspect view`, before you believe them.",)
+        text = (
+            "Single scenarios are not tested: read their answers, with `inspect view`, before you believe them.",
+        )
         yield Section("What to do next", 2, text, items=tuple(items))
 
 
@@ -479,9 +492,7 @@ def markdown(report: Report) -> str:
         head.append(replace(section, rows=section.rows[:_MOST_ROWS], after=more, items=items))
     page = _environment().get_template("report.md.j2")
     titles = [section.title for section in report.rest if section.depth == 2]
-    text = page.render(
-        title=report.title, said=report.said, sections=head, plots=report.plots, titles=titles
-    )
+    text = page.render(title=report.title, said=report.said, sections=head, plots=report.plots, titles=titles)
     return text.strip() + "\n"
 
 
@@ -489,9 +500,7 @@ def html(report: Report) -> str:
     """The whole report as one page that needs nothing beside it."""
     svgs = {file: inline_svg(plot) for file, plot in report.plots.items()}
     page = _environment().get_template("report.html.j2")
-    return page.render(
-        title=report.title, said=report.said, sections=(*report.head, *report.rest), svgs=svgs
-    )
+    return page.render(title=report.title, said=report.said, sections=(*report.head, *report.rest), svgs=svgs)
 
 
 def scenario_means(views: Sequence[View]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reports.estimate import (
     DIFFERENCE,
     EROSION,
@@ -21,7 +22,6 @@ from redgreenbench.reports.estimate import (
     View,
     slice_name,
 )
-from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reports.logs.reading import FAILED
 from redgreenbench.reports.metrics import load_metrics, load_registry, plain
 from redgreenbench.reports.rules import full_scenarios
@@ -118,7 +118,16 @@ def _metrics(view: View) -> Iterator[Section]:
         names = view.frame.metrics(view.subject, family)
         claims = family != "cost" and any(registry[name].claimed for name in names)
         arm, red, value, change, *rest = VALUE_COLUMNS
-        head = ("Metric", arm, red, value, change, "ratio", *rest, *(["document's hypothesis"] if claims else []))
+        head = (
+            "Metric",
+            arm,
+            red,
+            value,
+            change,
+            "ratio",
+            *rest,
+            *(["document's hypothesis"] if claims else []),
+        )
         rows = []
         invalid = {}
         for name in names:
@@ -221,7 +230,12 @@ def _documents(view: View) -> Section:
         deltas = [view.get(metric, arm, DIFFERENCE, slice) for arm in view.heads]
         n = str(max(one.n for one in means if one))
         rows.append(
-            (title_of(load_metrics()[metric]), slice.partition("=")[2], *map(estimate_text, (*means, *deltas)), n)
+            (
+                title_of(load_metrics()[metric]),
+                slice.partition("=")[2],
+                *map(estimate_text, (*means, *deltas)),
+                n,
+            )
         )
     return Section("By document", 3, (), head, tuple(rows))
 

@@ -142,7 +142,7 @@ def test_a_better_skill_passes_and_everything_is_written(better: Place) -> None:
     for words in (
         "model mockllm/scripted; tasks routing; 3 scenarios; pressure none; 1 epoch; graders none; suite version",
         "| First specialist right | mockllm/scripted | ✅ PASS |",
-        "Got better: training-optimization/loss-goes-to-nan +100",
+        "Got better (single scenarios in points, not tested): training-optimization/loss-goes-to-nan +100",
         "**Validity**",
         "no value of a gated metric is missing",
         "| base | 3 | 309 | 21 | 0 | 0 |",
@@ -173,7 +173,10 @@ def test_a_worse_skill_is_blocked(better: Place) -> None:
     assert done.exit_code == 1, done.output
     assert "**BLOCK**" in better.read()
     assert "golden scenario dropped" in better.read()
-    assert "Got worse: training-optimization/loss-goes-to-nan -100" in better.read()
+    assert (
+        "Got worse (single scenarios in points, not tested): training-optimization/loss-goes-to-nan -100"
+        in better.read()
+    )
     assert ElementTree.fromstring(better.read("junit.xml")).get("failures") == "1"
 
 

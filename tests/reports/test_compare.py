@@ -110,7 +110,7 @@ def test_too_much_missing_is_invalid_and_a_broken_judge_raises_nothing() -> None
     compared = compare(frame({"base": scenarios, "head": half}))
     (found,) = shown(compared)
     assert found.verdict == "invalid"
-    assert "8 of 16 answers of head are missing (50%)" in found.why
+    assert "8 of 16 (50 %) of the answers of head are missing" in found.why
     assert math.isnan(found.value)
     assert compared.means(found)[1].value == 0.0  # what failed is not counted as right
 
@@ -280,7 +280,7 @@ def test_text_of_a_model_does_nothing_in_markdown() -> None:
     assert "@everyone" not in text
     widths = {line.replace("\\|", "").count("|") for line in lines if line.startswith("| ")}
     assert widths == {8}
-    assert "Got worse: s" in text
+    assert "Got worse (single scenarios in points, not tested): s" in text
 
 
 def test_metrics_are_described() -> None:

@@ -116,7 +116,8 @@ def test_a_report_is_whole_and_the_same_bytes_twice(run_task, tmp_path: Path) ->
     assert lines[4].startswith(("In ", "Of "))
     assert any("| Routing accuracy | green |" in line for line in lines)
     assert any(
-        line.startswith("- better: training-optimization/") and line.endswith(".eval>))") for line in lines
+        line.startswith("- got better: training-optimization/") and line.endswith(".eval>))")
+        for line in lines
     )
     page = (tmp_path / "one" / "report.html").read_text()
     for part in (*load_metrics(), *load_registry().computed):

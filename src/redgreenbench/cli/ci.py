@@ -294,7 +294,9 @@ def _validity(result: CiResult, bands: Mapping[tuple[str, str], float] | None) -
     if bands is not None:
         known = [(load_metrics()[m], b) for (_, m), b in bands.items() if m in gated]
         shown = [f"{metric.title} {band(b, metric.scale)}" for metric, b in known]
-        told.append(f"noise, the same version against itself: {', '.join(shown) or 'no gated metric varied in those logs'}")
+        told.append(
+            f"noise, the same version against itself: {', '.join(shown) or 'no gated metric varied in those logs'}"
+        )
     return told
 
 
