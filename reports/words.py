@@ -105,7 +105,11 @@ def value_text(estimate: Estimate) -> str:
     scale = estimate.described.scale
     if estimate.kind == RATIO:
         return BLANK if math.isnan(estimate.value) else f"{_times(estimate.value)}x"
-    return level(estimate.value, scale) if estimate.kind in (MEAN, RELIABILITY) else change(estimate.value, scale)
+    return (
+        level(estimate.value, scale)
+        if estimate.kind in (MEAN, RELIABILITY)
+        else change(estimate.value, scale)
+    )
 
 
 def estimate_text(estimate: Estimate | None) -> str:

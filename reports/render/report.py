@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -73,14 +74,14 @@ _EMBEDDED = "The embedded models are too weak to judge a skill by, and unfit as 
 _READ = (
     "A value is averaged over epochs, then pressures, then scenarios. A difference is paired by all three, so it is over "
     "what both arms have; it is in points.",
-    "[low, high]: 95 % interval over scenarios, of this row alone. p: corrected (Holm) over the success metrics of all models "
-    "and arms here, so it may show nothing where the interval leaves out zero. The verdict goes by p.",
+    "Intervals [low, high]: 95 %, over scenarios, of this row alone. p: corrected (Holm) over the success metrics of all "
+    "models and arms here, so it may show nothing where the interval leaves out zero. The verdict goes by p.",
     f"*improved*, *regressed*: p below 0.05 and at least {change(MARGIN)[1:]} points. *below the margin*: it shows, "
     "but is smaller. *no detectable change*: the whole interval is smaller. *underpowered*: nothing can be said either way.",
-    "*plain questions*: controls, in which handing over, asking back or pushing back would be wrong.",
     "*n*: scenarios (answers of the arm). *lost*: answers of both arms that failed or could not be judged; they do not "
     "count as wrong.",
 )
+_PLAIN = "*plain questions*: controls, in which handing over, asking back or pushing back would be wrong."
 _BECAME = {
     "unscored": "not scored by", "error": "ended in an error", "limit": "cut by a limit", "missing": "never ran",
 }  # fmt: skip
@@ -320,7 +321,8 @@ def front_table(frame: Frame) -> tuple[tuple[str, ...], tuple[tuple[str, ...], .
 def _legend(frame: Frame) -> tuple[Item, ...]:
     shown = dict.fromkeys(metric for subject in frame.subjects for metric in front(frame, subject))
     said = [f"*{load_metrics()[m].title}*: {load_metrics()[m].formula}." for m in shown]
-    return tuple(Item(line) for line in (*said, *_READ))
+    plain_questions = [_PLAIN] if any(load_metrics()[m].of == "controls" for m in shown) else []
+    return tuple(Item(line) for line in (*said, *plain_questions, *_READ))
 
 
 def _by_pressure(frame: Frame) -> Section:
@@ -526,6 +528,18 @@ def records(frame: Frame) -> list[dict[str, object]]:
     ]
 
 
+def _linked_from(report: Report, folder: Path) -> Report:
+    """The report with links to local logs that hold from a folder."""
+
+    def linked(item: Item) -> Item:
+        path = item.file.removeprefix("file://")
+        local = path and "://" not in path
+        return replace(item, file=Path(os.path.relpath(path, folder)).as_posix()) if local else item
+
+    head = (replace(section, items=tuple(map(linked, section.items))) for section in report.head)
+    return replace(report, head=tuple(head))
+
+
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     """Writes report.md, report.html, the frame, scenarios.csv and the figures into ``folder``, which is made if needed.
 
@@ -536,6 +550,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
         InputError: The folder cannot be written.
     """
     table = report.frame.table()
+    report = _linked_from(report, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.md").write_text(markdown(report), "utf-8")

@@ -98,7 +98,11 @@ def _comparison_options(function: Any) -> Any:
         click.option(
             "--arms", default="", help="Arms BASE,HEAD. Default: red,green in one set of logs, green in two."
         ),
-        click.option("--aa", "noise", help="Logs with several epochs of one arm, for the A/A band of noise."),
+        click.option(
+            "--aa",
+            "noise",
+            help="Logs with several epochs of one arm: how far it differs from itself is noise.",
+        ),
         click.option(
             "--force", is_flag=True, help="Compare unlike logs; the output says in what they differ."
         ),
@@ -248,7 +252,12 @@ def _print_table(frame: Frame, sides: Sides, metrics: Sequence[str], everything:
         table.add_column(escape(column), justify="left" if left else "right")
     for estimate in told:
         base, head = frame.means(estimate)
-        cells = [title_of(estimate.described), estimate.subject.model, estimate_text(base), estimate_text(head)]
+        cells = [
+            title_of(estimate.described),
+            estimate.subject.model,
+            estimate_text(base),
+            estimate_text(head),
+        ]
         cells += [
             estimate_text(estimate),
             p_text(estimate.p_adjusted),
@@ -379,7 +388,7 @@ def aa(first: str, second: str | None, arm: str, as_json: bool) -> None:
     from redgreenbench.reports.logs.table import load
     from redgreenbench.reports.metrics import load_metrics
     from redgreenbench.reports.noise import measure_noise
-    from redgreenbench.reports.words import band, change, level
+    from redgreenbench.reports.words import band, change, level, title_of
 
     noises = measure_noise(load([first]), load([second]) if second else None, arm)
     if as_json:
@@ -395,7 +404,7 @@ def aa(first: str, second: str | None, arm: str, as_json: bool) -> None:
     for noise in noises:
         metric = load_metrics()[noise.metric]
         cells = [
-            metric.title,
+            title_of(metric),
             escape(noise.model),
             level(noise.flips),
             change(noise.difference, metric.scale),
