@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 from redgreenbench.reports.compare import Sides, shown, transcripts_of
 from redgreenbench.reports.estimate import Estimate, Frame
+from redgreenbench.reports.metrics import Metric
 from redgreenbench.reports.pairwise import ModelPreference
 from redgreenbench.reports.rules import BLOCK, PASS, GateResult, outcome_of
 from redgreenbench.reports.usage import Usage
@@ -126,7 +127,9 @@ def as_markdown(
             top[1] += f" (the gates alone: {said})"
     else:
         head = f"**{outcome_of(gates)}**" if gates else _headline(compared)
+        models = sorted({one.subject.model for one in compared})
         facts = f"{escape(sides.base)} → {escape(sides.head)}"
+        facts += f"; model {escape(models[0])}" if len(models) == 1 else ""
         top = [MARKER, f"### Skill comparison: {head}", "", facts]
     rows = most - LINES  # more room than a comment has means longer lists
     top += _gates_table(gates, _GATES + rows)
@@ -196,11 +199,12 @@ def _cost_table(cost: Sequence[tuple[str, Usage]]) -> list[str]:
 def _gates_table(gates: Sequence[GateResult], most: int) -> list[str]:
     if not gates:
         return []
+    several = len({gate.model for gate in gates}) > 1
     lines = [
         "",
-        "| gate | model | outcome | base | head | head − base [95 %], n | why |",
-        "|---|---|---|---:|---:|---:|---|",
-        *(_gate_row(gate) for gate in gates[:most]),
+        "| gate | outcome | base | head | head − base [95 %] | why |",
+        "|---|---|---:|---:|---:|---|",
+        *(_gate_row(gate, several) for gate in gates[:most]),
     ]
     if len(gates) > most:
         lines += ["", f"{len(gates) - most} further gates are in the summary."]
@@ -214,11 +218,12 @@ def _metrics_table(frame: Frame, compared: Sequence[Estimate], most: int) -> lis
         key=lambda c: (c.verdict not in _FINDINGS, c.described.family != "headline"),
     )
     rows = able[: max(0, most)]
+    several = len({one.subject.model for one in compared}) > 1
     lines = [
         "",
-        "| metric | model | base | head | head − base [95 %], n | p, corrected | verdict |",
+        "| metric | verdict | base | head | head − base [95 %] | p, corrected | why |",
         "|---|---|---:|---:|---:|---:|---|",
-        *(_row(frame, one) for one in rows),
+        *(_row(frame, one, several) for one in rows),
     ]
     hidden = len(compared) - len(rows)
     if hidden:
@@ -268,30 +273,34 @@ def _headline(compared: Sequence[Estimate]) -> str:
 
 def _difference(one: Estimate) -> str:
     """A difference with its unit and its number of scenarios; an amount has its unit in the title."""
-    text = estimate_text(one)
-    unit = " points" if one.described.scale == "share" and text != BLANK else ""
-    return f"{text}{unit} (n {one.n})".replace(" ", "\u00a0") if text != BLANK else text
+    text = estimate_text(one).replace(" ", "\u00a0")  # an interval is not broken over lines
+    unit = " points" if one.described.scale == "share" else ""
+    return text if text == BLANK else f"{text}{unit} (n\u00a0{one.n})"
 
 
-def _row(frame: Frame, one: Estimate) -> str:
+def _named(metric: Metric, model: str, several: bool) -> str:
+    """A metric, with the model where there are several."""
+    return f"{title_of(metric)}, {escape(model)}" if several else title_of(metric)
+
+
+def _row(frame: Frame, one: Estimate, several: bool) -> str:
     base, head = frame.means(one)
     cells = [
-        title_of(one.described),
-        escape(one.subject.model),
+        _named(one.described, one.subject.model, several),
+        one.verdict,
         value_text(base),
         value_text(head),
         _difference(one),
         p_text(one.p_adjusted),
-        f"{one.verdict}{f': {escape(one.why)}' if one.why else ''}",
+        escape(one.why),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _gate_row(one: GateResult) -> str:
+def _gate_row(one: GateResult, several: bool) -> str:
     mark = {PASS: "✅ ", BLOCK: "❌ "}.get(one.outcome, "❔ ")
     cells = [
-        title_of(one.difference.described),
-        escape(one.model),
+        _named(one.difference.described, one.model, several),
         mark + one.outcome,
         value_text(one.base),
         value_text(one.head),

@@ -141,7 +141,7 @@ def test_a_better_skill_passes_and_everything_is_written(better: Place) -> None:
     assert record["head"]["commit"]  # the working tree holds what was committed
     for words in (
         "model mockllm/scripted; tasks routing; 3 scenarios; pressure none; 1 epoch; graders none; suite version",
-        "| First specialist right | mockllm/scripted | ✅ PASS |",
+        "| First specialist right | ✅ PASS |",
         "Got better (single scenarios in points, not tested): training-optimization/loss-goes-to-nan +100",
         "**Validity**",
         "no value of a gated metric is missing",
