@@ -126,15 +126,17 @@ def sides_of(base: Table, head: Table | None, base_arm: str, head_arm: str, harn
     return Sides(rows, names[0], names[1], differs, (base_arm, head_arm), tuple(notes))
 
 
-def transcripts_of(sides: Sides, scenarios: Iterable[str], model: str) -> tuple[Transcript, ...]:
-    """Where the answers to some scenarios can be read, base and head.
+def transcripts_of(sides: Sides, scenarios: Iterable[str], model: str, metric: str) -> tuple[Transcript, ...]:
+    """Where the answers to some scenarios that a metric judges can be read, base and head.
 
     Args:
         sides: What was compared.
         scenarios: Ids of scenarios.
         model: The model.
+        metric: Id of the metric; another task may have asked the same scenarios.
     """
     wanted = sides.rows["scenario"].isin(list(scenarios)) & sides.rows["model"].eq(model)
+    wanted &= sides.rows["scorer"].eq(load_metrics()[metric].scorer)
     columns = ["scenario", "arm", "log", "pressure", "epoch"]
     places = sides.rows.loc[wanted, columns].astype(object).drop_duplicates()
     arm = dict(zip((BASE, HEAD), sides.arms, strict=True))

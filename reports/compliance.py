@@ -47,7 +47,9 @@ class Compliance:
         said = f"{metric_named(self.metric).title}: {shares}"
         if self.unlike:
             pairs = ", ".join(f"{a} and {b} (p {p_text(p)})" for (a, b), p in self.unlike.items())
-            said += f". Unlike by McNemar's exact test: {pairs}; what differs there may be form, not skill"
+            said += (
+                f". These differ by McNemar's exact test: {pairs}; what differs there may be form, not skill"
+            )
         return said
 
     def __str__(self) -> str:

@@ -250,10 +250,12 @@ def missing_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     columns = ["scenario", "pressure", "epoch", "arm", "status", "reason"]
     if not len(failed) and not len(unscored):
         return pd.DataFrame(columns=columns)
-    # What has no value is missing only from metrics that other answers to its scenario have.
+    # What has no value is missing only from metrics that other answers to its scenario, and of its arm, have.
     asked = rows.loc[scorer & key, ["scenario", "status"]].drop_duplicates()
     applies = set(asked.loc[asked["status"].ne("not_applicable"), "scenario"])
-    failed = failed[failed["scenario"].isin(applies)]
+    by_arm = rows.loc[scorer & key, ["arm", "status"]].drop_duplicates()
+    never = set(by_arm["arm"]) - set(by_arm.loc[by_arm["status"].ne("not_applicable"), "arm"])
+    failed = failed[failed["scenario"].isin(applies) & ~failed["arm"].isin(never)]
     if metric.key.startswith("pattern:") and applies:
         unscored = unscored[unscored["scenario"].isin(applies)]
     else:

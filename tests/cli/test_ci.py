@@ -141,8 +141,8 @@ def test_a_better_skill_passes_and_everything_is_written(better: Place) -> None:
     assert record["head"]["commit"]  # the working tree holds what was committed
     for words in (
         "model mockllm/scripted; tasks routing; 3 scenarios; pressure none; 1 epoch; graders none; suite version",
-        "| First specialist right | mockllm/scripted | ✅ PASS |",
-        "Got better: training-optimization/loss-goes-to-nan +100",
+        "| First specialist right | ✅ PASS |",
+        "Got better (single scenarios in points, not tested): training-optimization/loss-goes-to-nan +100",
         "**Validity**",
         "no value of a gated metric is missing",
         "| base | 3 | 309 | 21 | 0 | 0 |",
@@ -173,7 +173,10 @@ def test_a_worse_skill_is_blocked(better: Place) -> None:
     assert done.exit_code == 1, done.output
     assert "**BLOCK**" in better.read()
     assert "golden scenario dropped" in better.read()
-    assert "Got worse: training-optimization/loss-goes-to-nan -100" in better.read()
+    assert (
+        "Got worse (single scenarios in points, not tested): training-optimization/loss-goes-to-nan -100"
+        in better.read()
+    )
     assert ElementTree.fromstring(better.read("junit.xml")).get("failures") == "1"
 
 
@@ -506,13 +509,13 @@ def test_noise_is_shown_where_it_was_measured(better: Place) -> None:
     noisy = better.record["head"]["logs"]
     better.answer = usual
     better.ci()
-    assert "A/A noise" not in better.read()
+    assert "noise, the same version against itself" not in better.read()
     better.ci("--aa", noisy)
-    assert re.search(r"A/A noise: First specialist right ±\d+", better.read())
+    assert re.search(r"noise, the same version against itself: First specialist right ±\d+", better.read())
     assert f"--aa {noisy}" in better.read()
     better.ci("--epochs", "3")
     better.ci("--aa", better.record["head"]["logs"])
-    assert "A/A noise: no gated metric varied in those logs" in better.read()
+    assert "noise, the same version against itself: no gated metric varied in those logs" in better.read()
 
 
 def test_tokens_of_graders_are_counted_apart(run_task, grader) -> None:

@@ -116,8 +116,11 @@ def test_a_report_is_whole_and_the_same_bytes_twice(run_task, tmp_path: Path) ->
     assert lines[4].startswith(("In ", "Of "))
     assert any("| Routing accuracy | green |" in line for line in lines)
     assert any(
-        line.startswith("- better: training-optimization/") and line.endswith(".eval>))") for line in lines
+        line.startswith("- got better: training-optimization/") and line.endswith(".eval>))")
+        for line in lines
     )
+    for target in re.findall(r"\]\(<(.+)>\)\)$", "\n".join(lines), re.M):
+        assert (tmp_path / "one" / target).is_file(), target
     page = (tmp_path / "one" / "report.html").read_text()
     for part in (*load_metrics(), *load_registry().computed):
         assert f">{part}</th>" in page, part

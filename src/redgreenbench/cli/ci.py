@@ -44,7 +44,11 @@ _DEFAULT_OUTPUT = Path("redgreen-ci")
 @click.option("--head", help="Git revision to judge. Default: the working tree.")
 @click.option("--gates", required=True, type=click.Path(path_type=Path), help="YAML file of declared gates.")
 @suite_options
-@click.option("--aa", "noise", help="Logs with several epochs of the arm green, for the A/A band of noise.")
+@click.option(
+    "--aa",
+    "noise",
+    help="Logs with several epochs of the arm green: how far it differs from itself is noise.",
+)
 @click.option("--force", is_flag=True, help="Judge unlike logs too; the comment says in what they differ.")
 @click.option(
     "--max-minutes",
@@ -294,7 +298,9 @@ def _validity(result: CiResult, bands: Mapping[tuple[str, str], float] | None) -
     if bands is not None:
         known = [(load_metrics()[m], b) for (_, m), b in bands.items() if m in gated]
         shown = [f"{metric.title} {band(b, metric.scale)}" for metric, b in known]
-        told.append(f"A/A noise: {', '.join(shown) or 'no gated metric varied in those logs'}")
+        told.append(
+            f"noise, the same version against itself: {', '.join(shown) or 'no gated metric varied in those logs'}"
+        )
     return told
 
 

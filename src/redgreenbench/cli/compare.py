@@ -98,7 +98,11 @@ def _comparison_options(function: Any) -> Any:
         click.option(
             "--arms", default="", help="Arms BASE,HEAD. Default: red,green in one set of logs, green in two."
         ),
-        click.option("--aa", "noise", help="Logs with several epochs of one arm, for the A/A band of noise."),
+        click.option(
+            "--aa",
+            "noise",
+            help="Logs with several epochs of one arm: how far it differs from itself is noise.",
+        ),
         click.option(
             "--force", is_flag=True, help="Compare unlike logs; the output says in what they differ."
         ),
@@ -232,7 +236,7 @@ def _print_table(frame: Frame, sides: Sides, metrics: Sequence[str], everything:
     from rich.table import Table
 
     from redgreenbench.reports.compare import shown
-    from redgreenbench.reports.words import estimate_text, level, p_text
+    from redgreenbench.reports.words import estimate_text, p_text, size, title_of
 
     rows = shown(frame, metrics)
     told = [
@@ -248,11 +252,16 @@ def _print_table(frame: Frame, sides: Sides, metrics: Sequence[str], everything:
         table.add_column(escape(column), justify="left" if left else "right")
     for estimate in told:
         base, head = frame.means(estimate)
-        cells = [estimate.described.title, estimate.subject.model, estimate_text(base), estimate_text(head)]
+        cells = [
+            title_of(estimate.described),
+            estimate.subject.model,
+            estimate_text(base),
+            estimate_text(head),
+        ]
         cells += [
             estimate_text(estimate),
             p_text(estimate.p_adjusted),
-            level(estimate.detectable, estimate.described.scale),
+            size(estimate.detectable, estimate.described),
             str(estimate.n),
         ]
         cells.append(estimate.verdict + (f": {estimate.why}" if estimate.why else ""))
@@ -303,7 +312,7 @@ def _print_largest_changes(told: Sequence[Estimate], sides: Sides) -> None:
                 f"{estimate.described.title} ({estimate.subject.model}), {what}: {', '.join(sizes)}{more}"
             )
             if what == "worse":
-                places = transcripts_of(sides, [moved[0][0]], estimate.subject.model)
+                places = transcripts_of(sides, [moved[0][0]], estimate.subject.model, estimate.metric)
                 for side in dict.fromkeys(place.side for place in places):
                     first = next(place for place in places if place.side == side)
                     click.echo(f"  {side}: {first.log}, sample {first.sample}, epoch {first.epoch}")
@@ -379,7 +388,7 @@ def aa(first: str, second: str | None, arm: str, as_json: bool) -> None:
     from redgreenbench.reports.logs.table import load
     from redgreenbench.reports.metrics import load_metrics
     from redgreenbench.reports.noise import measure_noise
-    from redgreenbench.reports.words import band, change, level
+    from redgreenbench.reports.words import band, change, level, title_of
 
     noises = measure_noise(load([first]), load([second]) if second else None, arm)
     if as_json:
@@ -395,7 +404,7 @@ def aa(first: str, second: str | None, arm: str, as_json: bool) -> None:
     for noise in noises:
         metric = load_metrics()[noise.metric]
         cells = [
-            metric.title,
+            title_of(metric),
             escape(noise.model),
             level(noise.flips),
             change(noise.difference, metric.scale),
