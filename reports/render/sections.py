@@ -129,7 +129,7 @@ def _metrics(view: View) -> Iterator[Section]:
             *(["document's hypothesis"] if claims else []),
         )
         rows = []
-        invalid = {}
+        invalid: dict[str, None] = {}
         for name in names:
             claim = registry[name].claimed
             hypothesis = [f"{claim.red} → {claim.green}, {claim.ratio}" if claim else ""] if claims else []
