@@ -32,12 +32,12 @@ SLOW_BUG, SLOW_SCENARIO = "nan-after-five-epochs", "debugging-techniques/nan-aft
 Call = tuple[str, dict[str, str]]
 
 
-def write(program: str) -> Call:
+def write_program_call(program: str) -> Call:
     """A call that writes the program anew."""
     return "bash", {"command": f"cat > program.py <<'__END__'\n{program}\n__END__"}
 
 
-def scripted(script: list[Call]) -> Model:
+def scripted_model(script: list[Call]) -> Model:
     """A model that makes one call a turn."""
 
     def reply(messages: list[ChatMessage], *_: object) -> ModelOutput:
@@ -53,13 +53,15 @@ def scripted(script: list[Call]) -> Model:
     return get_model("mockllm/agent", custom_outputs=reply, memoize=False)
 
 
-def work(script: list[Call], copies: int = 1, scenario: str = SCENARIO) -> tuple[EvalLog, float]:
+def run_agents(script: list[Call], copies: int = 1, scenario: str = SCENARIO) -> tuple[EvalLog, float]:
     """Lets scripted agents work; the log, and the seconds of the whole run."""
     task: Task = debugging(arms="red", scenarios=scenario, mode="agent", message_limit=200)
     task = task_with(task, scorer=[resolution()], epochs=copies)
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        (log,) = eval(task, model=scripted(script), log_dir=folder, max_samples=copies, max_sandboxes=copies)
+        (log,) = eval(
+            task, model=scripted_model(script), log_dir=folder, max_samples=copies, max_sandboxes=copies
+        )
         seconds = time.perf_counter() - begun
         assert log.status == "success", log.error
         # Samples are read when they are asked for, and the folder goes.
@@ -90,23 +92,23 @@ def main() -> int:
     mended = bug.mended
     submit: Call = ("submit", {"answer": "Done."})
     look: Call = ("bash", {"command": "true"})
-    work([write(mended), submit])  # starts the workers
-    versions = [write(f"{bug.program}\nVERSION = {n}") for n in range(given.versions - 1)]
-    many, _ = work([*versions, write(mended), submit])
-    none, _ = work([look] * given.versions + [submit])
+    run_agents([write_program_call(mended), submit])  # starts the workers
+    versions = [write_program_call(f"{bug.program}\nVERSION = {n}") for n in range(given.versions - 1)]
+    many, _ = run_agents([*versions, write_program_call(mended), submit])
+    none, _ = run_agents([look] * given.versions + [submit])
     (sample,) = many.samples or []
     assert sample.scores
-    found = sample.scores["resolution"].value
-    assert isinstance(found, dict)
-    assert found["versions"] == given.versions, found
-    assert found["turns"] == given.versions, found
+    resolution = sample.scores["resolution"].value
+    assert isinstance(resolution, dict)
+    assert resolution["versions"] == given.versions, resolution
+    assert resolution["turns"] == given.versions, resolution
     run: Call = ("bash", {"command": "python program.py"})
     slow_bug = bug_folder(SLOW_BUG)
-    slow, _ = work(
-        [*(write(f"{slow_bug.program}\nVERSION = {n}") for n in range(given.versions)), submit],
+    slow, _ = run_agents(
+        [*(write_program_call(f"{slow_bug.program}\nVERSION = {n}") for n in range(given.versions)), submit],
         scenario=SLOW_SCENARIO,
     )
-    crowd, seconds = work([run, write(mended), run, submit], given.agents)
+    crowd, seconds = run_agents([run, write_program_call(mended), run, submit], given.agents)
     resolved = sum(
         float(s.scores["resolution"].value["resolved"])  # type: ignore[index,arg-type,call-overload]
         for s in crowd.samples or []

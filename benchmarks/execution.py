@@ -112,7 +112,7 @@ workarounds: {one: {about: nothing, fails: weights}, two: {about: nothing, fails
 """
 
 
-def folder(where: Path) -> Path:
+def bug_folder_of(where: Path) -> Path:
     """A bug folder around the program, whose reference is the program itself."""
     bug = where / "bench-program"
     for sub in ("fixes", "workarounds"):
@@ -155,7 +155,7 @@ def inputs() -> dict[str, object]:
     return {"state": state, "data": torch.randn(64, 32), "targets": torch.randint(0, 10, (64,))}
 
 
-def one_round(zygote: Zygote) -> tuple[float, float]:
+def isolated_round(zygote: Zygote) -> tuple[float, float]:
     """An isolated run; returns the CPU seconds of the child, and those of the program in it."""
     child = zygote.fork(Budget())
     child.load({"program.py": PROGRAM}, "program.py", PROBE, 1, "cpu")
@@ -163,7 +163,7 @@ def one_round(zygote: Zygote) -> tuple[float, float]:
     return child.end().cpu, own
 
 
-def timed(work: Callable[[], object], rounds: int) -> float:
+def median_milliseconds(work: Callable[[], object], rounds: int) -> float:
     """Median wall-clock milliseconds."""
     times = []
     for _ in range(rounds):
@@ -194,7 +194,7 @@ def throughput(zygotes: list[Zygote], seconds: float) -> float:
 
     def serve(index: int) -> None:
         while time.perf_counter() < stop:
-            one_round(zygotes[index])
+            isolated_round(zygotes[index])
             counts[index] += 1
 
     threads = [threading.Thread(target=serve, args=(i,)) for i in range(len(zygotes))]
@@ -205,7 +205,7 @@ def throughput(zygotes: list[Zygote], seconds: float) -> float:
     return sum(counts) / seconds
 
 
-def in_an_eval(answers: int, mode: str) -> dict[str, float]:
+def eval_overhead(answers: int, mode: str) -> dict[str, float]:
     """The task with its scorer over answers of a mock model against the engine alone, and how long the event loop waited."""
     from inspect_ai import eval as inspect_eval
     from inspect_ai import task_with
@@ -303,7 +303,7 @@ def main() -> None:
     torch.set_num_threads(1)
     mode = choose_mode()
     with tempfile.TemporaryDirectory() as temporary:
-        bug = folder(Path(temporary))
+        bug = bug_folder_of(Path(temporary))
         script = Path(temporary) / "program.py"
         script.write_text(PROGRAM)
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -315,22 +315,24 @@ def main() -> None:
         first = Zygote(mode)
         zygote_s = time.perf_counter() - start
         for _ in range(5):
-            one_round(first)
+            isolated_round(first)
             fresh()
         alone = program_alone()
         alone()
         # Interleaved, so that whatever else the machine does hits both.
         isolated_ms, fresh_ms, alone_ms = [], [], []
         for _ in range(5):
-            fresh_ms.append(timed(fresh, 2))
-            isolated_ms.append(timed(lambda: one_round(first), max(1, options.rounds // 5)))
-            alone_ms.append(timed(alone, max(1, options.rounds // 5)))
+            fresh_ms.append(median_milliseconds(fresh, 2))
+            isolated_ms.append(
+                median_milliseconds(lambda: isolated_round(first), max(1, options.rounds // 5))
+            )
+            alone_ms.append(median_milliseconds(alone, max(1, options.rounds // 5)))
         isolated, process, warm = (statistics.median(values) for values in (isolated_ms, fresh_ms, alone_ms))
 
         here, there, spent, own = time.process_time(), cpu_of(first.pid), 0.0, 0.0
         count = 3 * options.rounds
         for _ in range(count):
-            child_cpu, program_cpu = one_round(first)
+            child_cpu, program_cpu = isolated_round(first)
             spent, own = spent + child_cpu, own + program_cpu
         engine_cpu = 1000 * (time.process_time() - here + cpu_of(first.pid) - there + spent) / count
         own_cpu = 1000 * own / count
@@ -340,7 +342,7 @@ def main() -> None:
         program_cpu = 1000 * (time.process_time() - cpu_start) / count
 
         worker = Worker(mode)
-        whole = timed(lambda: worker.grade(Request(str(bug), PROGRAM)), options.rounds)
+        whole = median_milliseconds(lambda: worker.grade(Request(str(bug), PROGRAM)), options.rounds)
         worker.close()
 
         child = first.fork(Budget())
@@ -370,7 +372,7 @@ def main() -> None:
         one = statistics.median(rate for rate, _ in rates)
         two = statistics.median(rate for _, rate in rates)
         scale = statistics.median(b / a for a, b in rates)
-        evaluation = in_an_eval(options.answers, mode)
+        evaluation = eval_overhead(options.answers, mode)
     result = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "torch": torch.__version__,

@@ -36,7 +36,7 @@ print("trained", torch.isfinite(loss).item())
 """
 
 
-async def compare(rounds: int) -> dict[str, float]:
+async def compare_sandboxes(rounds: int) -> dict[str, float]:
     """Medians in milliseconds of creating and of running `true`, both sandboxes in turn."""
     times: dict[str, list[float]] = {
         f"{what} {name}": [] for name in KINDS for what in ("create", "exec", "read")
@@ -61,7 +61,7 @@ async def compare(rounds: int) -> dict[str, float]:
     return {name: round(1000 * statistics.median(values), 2) for name, values in times.items()}
 
 
-async def one_agent(number: int) -> list[str]:
+async def agent_problem(number: int) -> list[str]:
     """Works in a jail as an agent does; what went wrong."""
     wrong = []
     made = await JailSandboxEnvironment.sample_init("benchmark", None, {})
@@ -86,10 +86,10 @@ async def one_agent(number: int) -> list[str]:
     return wrong
 
 
-async def crowd(jails: int) -> dict[str, Any]:
+async def concurrent_jails(jails: int) -> dict[str, Any]:
     """Many jails at once."""
     begun = time.perf_counter()
-    wrong = [line for lines in await asyncio.gather(*map(one_agent, range(jails))) for line in lines]
+    wrong = [line for lines in await asyncio.gather(*map(agent_problem, range(jails))) for line in lines]
     return {"jails at once": jails, "failures": wrong, "seconds": round(time.perf_counter() - begun, 1)}
 
 
@@ -108,8 +108,8 @@ def main() -> None:
     result: dict[str, Any] = {
         "first trial of the walls, once per process, ms": round(1000 * (time.perf_counter() - begun))
     }
-    result |= asyncio.run(compare(options.rounds))
-    result |= asyncio.run(crowd(options.jails))
+    result |= asyncio.run(compare_sandboxes(options.rounds))
+    result |= asyncio.run(concurrent_jails(options.jails))
     result["machine"] = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     result["load"] = os.getloadavg()[0]
     if options.json:

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 
-def generated(folder: Path, logs: int, samples: int) -> None:
+def generate_logs(folder: Path, logs: int, samples: int) -> None:
     """Writes logs into ``folder``."""
     folder.mkdir(parents=True)
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import pathlib, reading; "
@@ -27,7 +27,7 @@ def generated(folder: Path, logs: int, samples: int) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def built(logs: Path, site: Path, environment: dict[str, str]) -> float:
+def build_cpu_seconds(logs: Path, site: Path, environment: dict[str, str]) -> float:
     """CPU seconds of one build."""
     command = [str(Path(sys.executable).with_name("redgreen")), "leaderboard", str(logs), "-o", str(site)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -51,23 +51,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         logs = options.keep or Path(scratch) / "logs"
         if not logs.exists():
-            generated(logs, options.logs, options.samples)
+            generate_logs(logs, options.logs, options.samples)
         for number in range(options.rounds):
             environment = os.environ | {"REDGREEN_CACHE": str(Path(scratch) / f"cache{number}")}
             site = Path(scratch) / f"site{number}"
-            cold.append(built(logs, site, environment))
-            warm.append(built(logs, site, environment))
+            cold.append(build_cpu_seconds(logs, site, environment))
+            warm.append(build_cpu_seconds(logs, site, environment))
             size = (site / "index.html").stat().st_size
-    found = {
+    sizes = {
         "cold_cpu_s": statistics.median(cold),
         "warm_cpu_s": statistics.median(warm),
         "index_kb": size / 1000,
     }
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(sizes))
         return
     print(
-        f"cold {found['cold_cpu_s']:.1f} CPU-s, warm {found['warm_cpu_s']:.1f} CPU-s, index {found['index_kb']:.0f} KB"
+        f"cold {sizes['cold_cpu_s']:.1f} CPU-s, warm {sizes['warm_cpu_s']:.1f} CPU-s, index {sizes['index_kb']:.0f} KB"
     )
 
 

@@ -25,7 +25,7 @@ from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 
 
 @contextmanager
-def busy(processes: int) -> Iterator[None]:
+def busy_processes(processes: int) -> Iterator[None]:
     """So many processes that never rest."""
     # Each in a session of its own, since the kernel shares processors out between sessions first.
     running = [
@@ -40,12 +40,12 @@ def busy(processes: int) -> Iterator[None]:
             process.wait()
 
 
-def grade(pool: Pool, name: str) -> tuple[str, float, float]:
+def graded_fix(pool: Pool, name: str) -> tuple[str, float, float]:
     """How a grade of the right fix ends, its seconds by the clock, and its CPU seconds."""
     bug = bug_folder(name)
     start = time.monotonic()
     try:
-        answer = pool.grade(Request(str(bug.path), bug.mended))
+        answer = pool.grade(Request(str(bug.path), bug.mended_files))
     except GraderError as error:
         return "too busy" if error.busy else f"not graded: {error}", time.monotonic() - start, 0.0
     findings = answer["findings"]
@@ -70,12 +70,12 @@ def main() -> int:
     results: dict[str, list[tuple[str, float, float]]] = {}
     with Pool(cores, choose_mode()) as pool, ThreadPoolExecutor(cores) as threads:
         list(
-            threads.map(lambda name: grade(pool, name), names[:cores])
+            threads.map(lambda name: graded_fix(pool, name), names[:cores])
         )  # workers are warm before anything counts
-        results["idle"] = list(threads.map(lambda name: grade(pool, name), jobs))
-        with busy(options.times * cores):
-            results["loaded"] = list(threads.map(lambda name: grade(pool, name), jobs))
-    ends = {load: Counter(ended for ended, _, _ in found) for load, found in results.items()}
+        results["idle"] = list(threads.map(lambda name: graded_fix(pool, name), jobs))
+        with busy_processes(options.times * cores):
+            results["loaded"] = list(threads.map(lambda name: graded_fix(pool, name), jobs))
+    ends = {load: Counter(ended for ended, _, _ in endings) for load, endings in results.items()}
     wall, cpu = (
         statistics.median(b[i] / a[i] for a, b in zip(*results.values(), strict=True) if b[2]) for i in (1, 2)
     )
@@ -83,12 +83,12 @@ def main() -> int:
         "cores": cores,
         "busy_processes": options.times * cores,
         "grades": len(jobs),
-        **{f"{load}_passed": found["pass"] for load, found in ends.items()},
-        **{f"{load}_too_busy": found["too busy"] for load, found in ends.items()},
+        **{f"{load}_passed": endings["pass"] for load, endings in ends.items()},
+        **{f"{load}_too_busy": endings["too busy"] for load, endings in ends.items()},
         "wall_ratio": round(wall, 2),
         "cpu_ratio": round(cpu, 2),
     }
-    failed = [ended for found in ends.values() for ended in found if ended not in ("pass", "too busy")]
+    failed = [ended for endings in ends.values() for ended in endings if ended not in ("pass", "too busy")]
     if options.json:
         print(json.dumps({**result, "failed": failed}, indent=2))
     else:

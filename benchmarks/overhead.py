@@ -56,7 +56,7 @@ for name, parameter in model.named_parameters():
 """
 
 
-def mock() -> Model:
+def constant_model() -> Model:
     """A model that always answers the same, with usage, so that no tokens are counted."""
     numbers = itertools.count()
 
@@ -69,17 +69,17 @@ def mock() -> Model:
     return get_model("mockllm/fixed", custom_outputs=reply)
 
 
-def cpu_of(task: Task) -> float:
+def eval_cpu_seconds(task: Task) -> float:
     """CPU seconds that one eval of the task takes, all threads of this process."""
     with tempfile.TemporaryDirectory() as logs:
         start = time.process_time()
-        (log,) = eval(task, model=mock(), log_dir=logs, display="none")
+        (log,) = eval(task, model=constant_model(), log_dir=logs, display="none")
         used = time.process_time() - start
     assert log.status == "success", log.error
     return used
 
 
-def bare_of(task: Task) -> Task:
+def bare_task(task: Task) -> Task:
     """A bare inspect task in which the model sees the very same messages, what the arm adds included."""
     samples = [Sample(id=s.id, input=s.input, target="the") for s in task.dataset]
     return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=includes())
@@ -115,7 +115,7 @@ task = Task(dataset=json_dataset(sys.argv[2]), solver=generate(), scorer=include
 """
 
 
-def first_sample_cpu(task: str, messages: str) -> float:
+def first_sample_cpu_seconds(task: str, messages: str) -> float:
     """CPU seconds of a fresh Python up to the first call of the model."""
     with tempfile.TemporaryDirectory() as logs:
         command = [sys.executable, "-c", FIRST_CALL.format(task=task), logs, messages]
@@ -123,7 +123,7 @@ def first_sample_cpu(task: str, messages: str) -> float:
     return float(done.stdout.splitlines()[-1])
 
 
-def written_messages(task: Task, file: str) -> None:
+def write_messages(task: Task, file: str) -> None:
     """Writes a task's samples as a bare data set: messages and targets."""
     samples = [
         {
@@ -147,7 +147,7 @@ def import_cpu(code: str) -> float:
     return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
 
 
-def pairs(first: object, second: object, rounds: int) -> list[tuple[float, float]]:
+def measure_in_turn(first: object, second: object, rounds: int) -> list[tuple[float, float]]:
     """Calls both in turn, once unmeasured and then ``rounds`` times."""
     first(), second()  # type: ignore[operator]
     return [(first(), second()) for _ in range(rounds)]  # type: ignore[operator]
@@ -161,14 +161,16 @@ def main() -> None:
     options = parser.parse_args()
     task = routing(pressure="all" if options.rounds > 1 else "none")
     count = len(task.dataset)
-    bare = bare_of(task)
-    per_sample = pairs(lambda: cpu_of(task), lambda: cpu_of(bare), options.rounds)
+    bare = bare_task(task)
+    per_sample = measure_in_turn(
+        lambda: eval_cpu_seconds(task), lambda: eval_cpu_seconds(bare), options.rounds
+    )
     with tempfile.TemporaryDirectory() as scratch:
         messages = os.path.join(scratch, "messages.json")
-        written_messages(routing(), messages)
-        firsts = pairs(
-            lambda: first_sample_cpu(SUITE_TASK, messages),
-            lambda: first_sample_cpu(BARE_TASK, messages),
+        write_messages(routing(), messages)
+        firsts = measure_in_turn(
+            lambda: first_sample_cpu_seconds(SUITE_TASK, messages),
+            lambda: first_sample_cpu_seconds(BARE_TASK, messages),
             options.rounds,
         )
     every_task = "import redgreenbench.tasks." + ", redgreenbench.tasks.".join(
@@ -176,7 +178,7 @@ def main() -> None:
     )
     # Tasks bring inspect's task, solver, scorer, dataset and model modules with them; so does the baseline.
     plain = "import inspect_ai, inspect_ai.scorer, inspect_ai.solver, inspect_ai.dataset, inspect_ai.model"
-    imports = pairs(lambda: import_cpu(every_task), lambda: import_cpu(plain), options.rounds)
+    imports = measure_in_turn(lambda: import_cpu(every_task), lambda: import_cpu(plain), options.rounds)
     result = {
         "python": sys.version.split()[0],
         "cores": os.cpu_count(),

@@ -1,11 +1,10 @@
-"""What a run costs by its size: merging shards, the table and the report; and grades by workers and by shards.
+"""What a run costs by its size: merging shards, the table, the report and the site; and grades by workers and by shards.
 
     python benchmarks/scale.py [--sizes 1000,10000] [--grades 40] [--json]
 
 Logs are copies of one real run of a scripted model (see reading.py), with other epochs and models, so that they grow as a
-real run does: not in scenarios. Those that are reported on hold few transcripts, which reports do not read (a site does:
-leaderboard.py). Every measurement is a process of its own, with its imports; CPU seconds are those of all its threads and
-children.
+real run does: not in scenarios. Every measurement is a process of its own, with its imports; the report and the site
+follow the table, which fills the cache. CPU seconds are those of all threads and children.
 """
 
 from __future__ import annotations
@@ -15,38 +14,36 @@ import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from inspect_ai._util.zipfile import zipfile_compress_kwargs
 from reading import generate
 
+from redgreenbench.scorers.merging import copy_entry
+
 ARMS = ("red", "placebo", "green")
 MODELS = 3
-TRANSCRIPTS = 50
-MERGED_AT_MOST = 50_000
 BUG = "missing-optimizer-step"
 PROBE = """
 import json, resource, sys
-from redgreenbench.cli import main
-main(sys.argv[1:], standalone_mode=False)
+if sys.argv[1] == "table":
+    from redgreenbench.reports.logs.table import load
+    load(sys.argv[2:])
+else:
+    from redgreenbench.cli import main
+    main(sys.argv[1:], standalone_mode=False)
 print("\\n" + json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 """
 
 
-def copied(
-    source: Path,
-    target: Path,
-    epochs: int,
-    model: str,
-    number: int,
-    shard: str = "",
-    transcripts: int | None = None,
-) -> None:
+def copy_log(source: Path, target: Path, epochs: int, model: str, number: int, shard: str = "") -> None:
     """Copies a log with its epochs moved up, another model, and ids of its own; as a shard if one is given."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", **zipfile_compress_kwargs) as new:
@@ -62,24 +59,16 @@ def copied(
         header["eval"]["config"]["epochs"] = most
         if shard:
             header["eval"]["metadata"]["shard"] = shard
-        names = old.namelist()
-        held = [name for name in names if name.startswith("samples/")][:transcripts]
-        for name in [*held, *(name for name in names if not name.startswith("samples/"))]:
-            data = old.read(name)
-            if name.startswith("samples/"):
-                stem, _, epoch = name.removesuffix(".json").rpartition("_epoch_")
-                data = data.replace(f'"epoch":{epoch}'.encode(), f'"epoch":{int(epoch) + epochs}'.encode(), 1)
-                name = f"{stem}_epoch_{int(epoch) + epochs}.json"
-            elif name == "summaries.json":
-                data = json.dumps(summaries).encode()
-            elif name == "header.json":
-                data = json.dumps(header).encode()
-            elif name.startswith("_journal"):
-                continue
-            new.writestr(name, data.replace(was.encode(), model.encode()))
+        # Samples are copied as they are compressed; what is within them still has the epoch of the first copy.
+        for entry in old.infolist():
+            stem, epoch_mark, epoch = entry.filename.removesuffix(".json").rpartition("_epoch_")
+            if epoch_mark:
+                copy_entry(old, entry, new, f"{stem}_epoch_{int(epoch) + epochs}.json")
+        for name, data in (("summaries.json", summaries), ("header.json", header)):
+            new.writestr(name, json.dumps(data).replace(was, model))
 
 
-def logs_of(base: Path, folder: Path, samples: int, each: int) -> None:
+def generate_logs(base: Path, folder: Path, samples: int, each: int) -> None:
     """Logs of a run of so many samples: all arms of all models, epoch after epoch."""
     number = 0
     for epochs in range(0, 10**9, 1000):
@@ -88,61 +77,53 @@ def logs_of(base: Path, folder: Path, samples: int, each: int) -> None:
                 if number * each >= samples:
                     return
                 (source,) = base.glob(f"*-{arm}.eval")
-                copied(
-                    source,
-                    folder / f"{number:04}-{arm}.eval",
-                    epochs,
-                    f"mockllm/model-{model}",
-                    number,
-                    "",
-                    TRANSCRIPTS,
-                )
+                copy_log(source, folder / f"{number:04}-{arm}.eval", epochs, f"mockllm/model-{model}", number)
                 number += 1
 
 
-def shards_of(base: Path, folder: Path, samples: int, each: int) -> None:
+def generate_shards(base: Path, folder: Path, samples: int, each: int) -> None:
     """The shards of one log of so many samples."""
     (source,) = base.glob("*-green.eval")
     count = -(-samples // each)
     for number in range(count):
         place = folder / "routing.shards" / str(number + 1) / f"2026-01-01_{number:04}.eval"
-        copied(source, place, 1000 * number, "mockllm/model-0", number, f"{number + 1}/{count}")
+        copy_log(source, place, 1000 * number, "mockllm/model-0", number, f"{number + 1}/{count}")
 
 
-def used() -> float:
+def children_cpu_seconds() -> float:
     """CPU seconds of all processes that this one has waited for, and of those that they waited for."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return children.ru_utime + children.ru_stime
 
 
-def measured(environment: dict[str, str], *command: str) -> dict[str, float]:
-    """Seconds by the clock and of CPU, and peak MB of a `redgreen` command."""
-    start, before = time.perf_counter(), used()
+def measure_command(environment: dict[str, str], *command: str) -> dict[str, float]:
+    """Seconds by the clock and of CPU, and peak MB of a `redgreen` command, or of `table` and places of logs."""
+    start, before = time.perf_counter(), children_cpu_seconds()
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *command], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise SystemExit(f"redgreen {' '.join(command)}\n{done.stderr[-2000:]}")
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
     memory = json.loads(done.stdout.splitlines()[-1])
-    return {"seconds": time.perf_counter() - start, "cpu_s": used() - before, "mb": memory}
+    return {"seconds": time.perf_counter() - start, "cpu_s": children_cpu_seconds() - before, "mb": memory}
 
 
-def by_size(base: Path, size: int, each: int, scratch: Path) -> dict[str, dict[str, float]]:
+def measure_by_size(
+    base: Path, size: int, each: int, scratch: Path
+) -> Iterator[tuple[str, dict[str, float]]]:
     """What each command takes with so many samples."""
     environment = os.environ | {"REDGREEN_CACHE": str(scratch / "cache")}
     logs, shards = scratch / "logs", scratch / "shards"
-    logs_of(base, logs, size, each)
-    found = {}
-    if size <= MERGED_AT_MOST:
-        shards_of(base, shards, size, each)
-        found["merge"] = measured(environment, "merge", str(shards))
-    return found | {
-        "report, cold": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
-        "report, warm": measured(environment, "report", str(logs), "-o", str(scratch / "report")),
-    }
+    generate_shards(base, shards, size, each)
+    yield "merge", measure_command(environment, "merge", str(shards))
+    shutil.rmtree(shards)
+    generate_logs(base, logs, size, each)
+    yield "table", measure_command(environment, "table", str(logs))
+    yield "report", measure_command(environment, "report", str(logs), "-o", str(scratch / "report"))
+    yield "leaderboard", measure_command(environment, "leaderboard", str(logs), "-o", str(scratch / "site"))
 
 
-def put_off(folder: Path, samples: int) -> Path:
+def write_deferred_log(folder: Path, samples: int) -> Path:
     """A log of so many programs that wait for their grade: right and wrong ones of one bug."""
     from inspect_ai import eval as run_eval
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
@@ -169,11 +150,11 @@ def put_off(folder: Path, samples: int) -> Path:
     return Path(log.location.removeprefix("file://"))
 
 
-def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
+def measure_grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
     """Grades by workers and by shards; by the clock, with the start of a process and of torch."""
-    found: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, float]] = {}
     for name, workers, shards in (("1 worker", 1, 1), ("2 workers", 2, 1), ("2 shards of 1 worker", 1, 2)):
-        log = put_off(scratch / name.replace(" ", "-"), count)
+        log = write_deferred_log(scratch / name.replace(" ", "-"), count)
         commands = [
             [
                 sys.executable,
@@ -188,17 +169,17 @@ def grading(count: int, scratch: Path) -> dict[str, dict[str, float]]:
             ]
             for k in range(1, shards + 1)
         ]
-        start, before = time.perf_counter(), used()
+        start, before = time.perf_counter(), children_cpu_seconds()
         running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
-        if any(one.wait() for one in running):
+        if any(process.wait() for process in running):
             raise SystemExit("a shard failed")
         seconds = time.perf_counter() - start
-        found[name] = {
+        figures[name] = {
             "grades": count,
             "seconds": seconds,
-            "cpu_s": used() - before,
+            "cpu_s": children_cpu_seconds() - before,
         }
-    return found
+    return figures
 
 
 def main() -> None:
@@ -226,19 +207,22 @@ def main() -> None:
                 generate(base, len(ARMS), each)
         for size in sizes:
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                sizes_found[size] = by_size(base, size, each, Path(folder))
-                if not options.json:
-                    for name, one in sizes_found[size].items():
+                for name, figures in measure_by_size(base, size, each, Path(folder)):
+                    sizes_found.setdefault(size, {})[name] = figures
+                    if not options.json:
                         print(
-                            f"{size:>9,} {name:20}{one['cpu_s']:9.1f} CPU-s{one['seconds']:9.1f} s{one['mb']:8.0f} MB",
+                            f"{size:>9,} {name:20}{figures['cpu_s']:9.1f} CPU-s"
+                            f"{figures['seconds']:9.1f} s{figures['mb']:8.0f} MB",
                             flush=True,
                         )
-        graded = grading(options.grades, scratch) if options.grades else {}
+        graded = measure_grading(options.grades, scratch) if options.grades else {}
     if options.json:
         print(json.dumps({"sizes": sizes_found, "grades": graded}))
         return
-    for name, one in graded.items():
-        print(f"{name:22}{one['grades']:5.0f} grades{one['seconds']:9.1f} s{one['cpu_s']:9.1f} CPU-s")
+    for name, figures in graded.items():
+        print(
+            f"{name:22}{figures['grades']:5.0f} grades{figures['seconds']:9.1f} s{figures['cpu_s']:9.1f} CPU-s"
+        )
 
 
 if __name__ == "__main__":

@@ -162,10 +162,10 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Called by mkdocs for each page."""
     here = posixpath.dirname(page.file.src_uri)
 
-    def leave(found: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join("docs", here, found[1]))
+    def leave(link: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join("docs", here, link[1]))
         if target.startswith("docs/"):
-            return found[0]
-        return f"]({config.repo_url}blob/main/{target}{found[2] or ''})"
+            return link[0]
+        return f"]({config.repo_url}blob/main/{target}{link[2] or ''})"
 
-    return LINK.sub(leave, WANTED.sub(lambda found: TABLES[found[1]](), markdown))
+    return LINK.sub(leave, WANTED.sub(lambda link: TABLES[link[1]](), markdown))

@@ -94,7 +94,7 @@ def _name(piece: str) -> str:
 
 
 def act_grammar(names: Collection[str]) -> str:
-    """A GBNF grammar that holds a reply to the form, for servers that take one.
+    """A GBNF grammar of the act line, for servers that accept grammars.
 
     Args:
         names: Who can take over.

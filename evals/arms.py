@@ -19,15 +19,15 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel, ConfigDict
 
 from redgreenbench.evals.catalogue import HERE, load_packs, own_pack
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 from redgreenbench.evals.skillfolder import Skill, largest_files, read_skill, skills_below
 from redgreenbench.evals.vocabulary import Arm as BuiltIn
 from redgreenbench.evals.vocabulary import Delivery, Inject
 
 __all__ = [
     "DEFAULT_SKILL",
-    "LONGEST",
-    "TOO_LONG",
+    "MAX_INJECTED_TOKENS",
+    "MAX_WHOLE_TOKENS",
     "Addition",
     "Arms",
     "estimate_tokens",
@@ -39,10 +39,10 @@ __all__ = [
     "shipped_skills",
 ]
 
-LONGEST = 20_000
+MAX_WHOLE_TOKENS = 20_000
 """Tokens of a skill beyond which only its SKILL.md is injected unless all of it is asked for."""
 
-TOO_LONG = 200_000
+MAX_INJECTED_TOKENS = 200_000
 """Tokens of a skill in a prompt beyond which it is refused: few models take more, and each sample pays for it."""
 
 DEFAULT_SKILL = "v2"
@@ -69,13 +69,13 @@ class Addition(BaseModel):
 
     @property
     def text(self) -> str:
-        """What stands in the system message where skills are injected; empty for `red`."""
+        """Text for the system message when skills are injected; empty for `red`."""
         template = prompt_template("skill")
         parts = [template.format(name=skill.name, text=self.text_of(skill)) for skill in self.skills]
         return "\n\n".join(parts) or self.prompt
 
     def text_of(self, skill: Skill) -> str:
-        """As much of a skill's text as is delivered."""
+        """The part of a skill's text that is delivered."""
         names = "\n".join(f"- {path}" for path, _ in skill.sheets)
         if not self.body_only or not names:
             return skill.text
@@ -100,7 +100,7 @@ class Addition(BaseModel):
 
 
 class Arms(BaseModel):
-    """What every arm adds, and how it reaches the model. Made once for a task and handed down.
+    """What every arm adds, and how it reaches the model. Made once per task.
 
     Attributes:
         delivery: How skills reach the model.
@@ -120,16 +120,16 @@ class Arms(BaseModel):
         return self.delivery is Delivery.TOOL
 
     def text(self, pack: str, arm: str) -> str:
-        """What an arm puts into the system message; nothing where it is a skill that the model loads itself."""
+        """Text that an arm adds to the system message; empty if the model loads the skill itself."""
         addition = self.by_pack[pack][arm]
         return "" if self.by_tool and addition.skills else addition.text
 
     def loadable(self, pack: str) -> dict[str, tuple[Skill, ...]]:
-        """By arm, the skills that it adds to those that the model can load."""
+        """Skills by arm that the model can load in addition to the common ones."""
         return {arm: addition.skills if self.by_tool else () for arm, addition in self.by_pack[pack].items()}
 
     def tested(self, pack: str) -> tuple[str, ...]:
-        """Names of the skills under test, which are nobody's specialists in any arm."""
+        """Names of the skills under test. They are never offered as specialists, in any arm."""
         arms = self.by_pack[pack]
         return tuple(sorted({s.name for arm, a in arms.items() for s in a.skills if arm != BuiltIn.PLACEBO}))
 
@@ -137,9 +137,9 @@ class Arms(BaseModel):
     def hash(self) -> str:
         """A hash of everything that the arms add, for the task's version. 64 hex digits."""
         lines = sorted(
-            f"{pack} {name} {hashlib.sha256(one.text.encode()).hexdigest()} {one.hash or '-'}"
+            f"{pack} {name} {hashlib.sha256(addition.text.encode()).hexdigest()} {addition.hash or '-'}"
             for pack, by_name in self.by_pack.items()
-            for name, one in by_name.items()
+            for name, addition in by_name.items()
         )
         lines += [f"neighbour {skill.hash}" for skill in self.neighbours]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
@@ -228,7 +228,7 @@ def resolve_arms(
         packs: Packs whose scenarios will be asked.
         delivery: How skills reach the model.
         inject: How much of a skill stands in the prompt; None: all of it, but only SKILL.md where all has more than
-            `LONGEST` tokens.
+            `MAX_WHOLE_TOKENS` tokens.
         catalogue: Folders of skills that stand in the catalogue of every arm.
 
     Raises:
@@ -241,7 +241,7 @@ def resolve_arms(
         raise InputError("no arms given; use for example arms=red,green")
     for entry, name in zip(wanted, names, strict=True):
         if "=" not in entry and name not in list(BuiltIn):
-            raise unknown("arm", name, list(BuiltIn), "redgreen list arms")
+            raise unknown_name("arm", name, list(BuiltIn), "redgreen list arms")
         if "=" in entry and (name in list(BuiltIn) or not _NAME.fullmatch(name)):
             raise InputError(
                 f"arm '{entry}': '{name}' cannot name an arm; use a new name in a-z, 0-9, '_', '.', '-'"
@@ -265,53 +265,56 @@ def resolve_arms(
 
 
 def read_skills(*folders: str | Path) -> tuple[Skill, ...]:
-    """The skills below folders, or those that the folders are, for a catalogue.
+    """Reads the skills in some folders; a folder may be a skill itself.
 
     Raises:
         InputError: One cannot be read, or two have the same name.
     """
-    found: dict[str, Skill] = {}
+    by_name: dict[str, Skill] = {}
     for folder in folders:
         below = [str(path) for path in skills_below(Path(folder).expanduser())]
         for skill in map(read_skill, below or [str(folder)]):
-            if skill.name in found:
+            if skill.name in by_name:
                 raise InputError(f"catalogue {folder}: two skills are called '{skill.name}'; rename one")
-            found[skill.name] = skill
-    return tuple(found.values())
+            by_name[skill.name] = skill
+    return tuple(by_name.values())
 
 
 def _check_length(addition: Addition) -> None:
     for skill in addition.skills:
-        if (tokens := estimate_tokens(addition.text_of(skill))) > TOO_LONG:
+        if (tokens := estimate_tokens(addition.text_of(skill))) > MAX_INJECTED_TOKENS:
             raise InputError(
-                f"skill '{skill.name}': about {tokens:,} tokens in the prompt, at most {TOO_LONG:,} are injected; its "
-                f"largest files, in characters: {largest_files(skill)}; take inject=body or delivery=tool, or shorten them"
+                f"skill '{skill.name}': about {tokens:,} tokens in the prompt, at most {MAX_INJECTED_TOKENS:,} are "
+                f"injected; its largest files, in characters: {largest_files(skill)}; take inject=body or delivery=tool, "
+                "or shorten them"
             )
 
 
-def _added(specs: Sequence[str], pack: str, inject: Inject | None) -> Addition:
+def _skill_addition(specs: Sequence[str], pack: str, inject: Inject | None) -> Addition:
     skills = tuple(_skill_for(spec, pack) for spec in specs)
     names = [skill.name for skill in skills]
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"two skills of one arm are called '{min(twice)}'; leave one out or rename it")
     if inject is None:
-        inject = Inject.BODY if sum(estimate_tokens(s.text) for s in skills) > LONGEST else Inject.WHOLE
+        inject = (
+            Inject.BODY if sum(estimate_tokens(s.text) for s in skills) > MAX_WHOLE_TOKENS else Inject.WHOLE
+        )
     return Addition(skills=skills, body_only=inject is Inject.BODY and any(s.sheets for s in skills))
 
 
 def _addition(entry: str, tested: Sequence[str], pack: str, inject: Inject | None) -> Addition:
     name, _, spec = entry.partition("=")
     if spec:
-        return _added([spec], pack, inject)
+        return _skill_addition([spec], pack, inject)
     match BuiltIn(name):
         case BuiltIn.RED:
             return Addition()
         case BuiltIn.GENERIC:
             return Addition(prompt=prompt_template("generic"))
         case BuiltIn.GREEN:
-            return _added(tested, pack, inject)
+            return _skill_addition(tested, pack, inject)
         case BuiltIn.PLACEBO:
-            green = _added(tested, pack, inject)
+            green = _skill_addition(tested, pack, inject)
             irrelevant = read_skill(str(_SHIPPED / "placebo" / "keeping-sourdough"))
             length = sum(estimate_tokens(green.text_of(skill)) for skill in green.skills)
             return Addition(
@@ -320,7 +323,7 @@ def _addition(entry: str, tested: Sequence[str], pack: str, inject: Inject | Non
 
 
 def served_packs(skills: Sequence[str]) -> dict[str, str]:
-    """The packs that skills are tested on, each with the reason; none if neither names nor sheets say anything.
+    """The packs that skills are tested on, each with the reason; empty if neither names nor sheets match a pack.
 
     A skill serves a pack whose skill has its name, and one of whose skill or specialists it has a sheet.
 
@@ -331,7 +334,7 @@ def served_packs(skills: Sequence[str]) -> dict[str, str]:
         InputError: A skill cannot be read.
     """
     packs = {name: pack for name, pack in load_packs().items() if pack.task}
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for spec in skills:
         if any(f"{pack.skill}/{spec}" in shipped_skills() for pack in packs.values()):
             continue  # a bare version such as v2: every pack has its own skill
@@ -341,9 +344,9 @@ def served_packs(skills: Sequence[str]) -> dict[str, str]:
         for name, pack in packs.items():
             shared = sorted(sheets & {pack.skill, *pack.specialists})
             if pack.skill == skill.name:
-                found[name] = f"the skill's name is {skill.name}"
+                reasons[name] = f"the skill's name is {skill.name}"
             elif shared:
-                found.setdefault(
+                reasons.setdefault(
                     name, f"{skill.name} has the sheet{'s' * (len(shared) > 1)} {', '.join(shared)}"
                 )
-    return found
+    return reasons

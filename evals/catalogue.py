@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 from redgreenbench.evals.schema import ScenarioFile, Slug
 from redgreenbench.reference_bugs.folder import add_bugs
 from redgreenbench.reference_bugs.private import private_folder
@@ -150,7 +150,7 @@ class Scenario:
         """``private``, ``variant`` where the program of a public one is a variant of its bug's, else ``public``."""
         return self.file.split if self.variant is None or self.file.split == "private" else "variant"
 
-    def varied(self, seed: int) -> Scenario:
+    def with_variant(self, seed: int) -> Scenario:
         """The same situation with a variant of its program; the id gets ``@seed``.
 
         Raises:
@@ -180,7 +180,7 @@ class Scenario:
         )
 
     @property
-    def positive(self) -> bool:
+    def is_positive_control(self) -> bool:
         """Whether it is a positive control: a request by name to load a skill, which has nothing to judge but that."""
         return self.file.control == "positive"
 
@@ -257,22 +257,22 @@ def _shipped_packs() -> dict[str, Pack]:
     return validate(TypeAdapter(dict[str, Pack]), read_yaml(path), path)
 
 
-_own: dict[str, tuple[Path, OwnPack]] = {}
+_own_packs: dict[str, tuple[Path, OwnPack]] = {}
 """The user's own packs that were read in this process, with their folders."""
 
 
 def load_packs() -> dict[str, Pack]:
-    """All packs by name: those of the file, in its order, and the user's own that were read (`read_own_pack`)."""
-    return {**_shipped_packs(), **{name: own.pack for name, (_, own) in _own.items()}}
+    """All packs by name: the shipped ones in the order of their file, then the user's own (`read_own_pack`)."""
+    return {**_shipped_packs(), **{name: own.pack for name, (_, own) in _own_packs.items()}}
 
 
 def own_pack(name: str) -> tuple[Path, OwnPack] | None:
     """The folder and file of a user's own pack that was read; None for a shipped one."""
-    return _own.get(name)
+    return _own_packs.get(name)
 
 
 def check_pack_name(folder: Path) -> None:
-    """Refuses a folder whose name cannot be a pack's.
+    """Raises an error if a folder's name cannot be the name of a pack.
 
     Raises:
         InputError: It is not of small words joined by hyphens, or a shipped pack has it.
@@ -288,7 +288,7 @@ def check_pack_name(folder: Path) -> None:
 
 
 def read_own_pack(folder: Path) -> str:
-    """Reads a user's own pack, whose name is its folder's, so that its scenarios can be read.
+    """Reads a user's own pack and makes it known; its name is that of its folder.
 
     Args:
         folder: It holds ``pack.yaml``, ``scenarios/*.yaml``, and may hold ``skills/`` (its neighbours) and ``bugs/``.
@@ -299,7 +299,7 @@ def read_own_pack(folder: Path) -> str:
     folder = folder.resolve()
     name, path = folder.name, folder / PACK_FILE
     check_pack_name(folder)
-    if _own.get(name, (folder, None))[0] != folder:
+    if _own_packs.get(name, (folder, None))[0] != folder:
         raise InputError(f"{path}: there is another pack called '{name}'; rename the folder")
     own = validate(OwnPack, read_yaml(path), path)
     for neighbour in own.neighbours:
@@ -311,7 +311,7 @@ def read_own_pack(folder: Path) -> str:
         add_bugs(folder / "bugs")
     except ValueError as error:
         raise InputError(str(error)) from None
-    _own[name] = (folder, own)
+    _own_packs[name] = (folder, own)
     return name
 
 
@@ -329,12 +329,12 @@ def _shipped_patterns() -> dict[str, Pattern]:
 
 
 def load_patterns() -> dict[str, Pattern]:
-    """All failure patterns by id, those of the user's own packs that were read behind the shipped ones."""
-    found = dict(_shipped_patterns())
-    for name, (_, own) in _own.items():
+    """All failure patterns by id: the shipped ones, then those of the user's own packs."""
+    patterns = dict(_shipped_patterns())
+    for name, (_, own) in _own_packs.items():
         for pattern, says in own.patterns.items():
-            found.setdefault(pattern, Pattern(document="own", section=name, says=says))
-    return found
+            patterns.setdefault(pattern, Pattern(document="own", section=name, says=says))
+    return patterns
 
 
 def catalogue_names(pack: str) -> dict[str, str]:
@@ -365,31 +365,31 @@ def load_scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
     Raises:
         InputError: The folder holds no scenario, or a file is not a valid one.
     """
-    return _shipped() if folder is None else _read_folder(folder)
+    return _shipped_scenarios() if folder is None else _read_folder(folder)
 
 
 @cache
-def _shipped() -> tuple[Scenario, ...]:
-    private, public = _private(), _read_folder(HERE / "scenarios")
+def _shipped_scenarios() -> tuple[Scenario, ...]:
+    private, public = _private_scenarios(), _read_folder(HERE / "scenarios")
     if both := sorted({s.id for s in public} & {s.id for s in private}):
         raise InputError(f"the private scenario {both[0]} has the id of a shipped one; rename its file")
     return tuple(sorted((*public, *private), key=lambda scenario: scenario.id))
 
 
-def _private() -> tuple[Scenario, ...]:
+def _private_scenarios() -> tuple[Scenario, ...]:
     try:
         folder = private_folder()
     except ValueError as error:
         raise InputError(str(error)) from error
     if folder is None or not (folder / "scenarios").is_dir():
         return ()
-    found = _read_folder(folder / "scenarios")
-    for scenario in found:
+    scenarios = _read_folder(folder / "scenarios")
+    for scenario in scenarios:
         if scenario.file.split != "private":
             raise InputError(
                 f"{folder}/scenarios/{scenario.id}.yaml: split: a private scenario says so; add `split: private`"
             )
-    return found
+    return scenarios
 
 
 def _read_folder(folder: Path) -> tuple[Scenario, ...]:
@@ -415,7 +415,7 @@ def _read_folder(folder: Path) -> tuple[Scenario, ...]:
 
 
 def build_scenario(pack: str, slug: str, file: ScenarioFile, path: Path) -> Scenario:
-    """Checks a validated scenario file against packs and patterns and gives it its identity.
+    """Makes a scenario of a validated file, after checking it against packs and patterns.
 
     Raises:
         InputError: It names a pack, specialist or failure pattern that does not exist.
@@ -472,18 +472,18 @@ def select(scenarios: Sequence[Scenario], wanted: Sequence[str]) -> tuple[Scenar
         return tuple(scenarios)
     chosen: set[str] = set()
     for entry in wanted:
-        found = {s.id for s in scenarios if _is_named(s, entry)}
-        if not found:
+        named = {s.id for s in scenarios if _is_named(s, entry)}
+        if not named:
             shown = (s.id for s in scenarios if s.file.split == "public")
-            raise unknown("scenario", entry, shown, "redgreen list scenarios")
-        chosen |= found
+            raise unknown_name("scenario", entry, shown, "redgreen list scenarios")
+        chosen |= named
     return tuple(s for s in scenarios if s.id in chosen)
 
 
 def _is_named(scenario: Scenario, entry: str) -> bool:
     return (
         entry in (scenario.id, scenario.slug)
-        or (entry == scenario.pack and not scenario.positive)
+        or (entry == scenario.pack and not scenario.is_positive_control)
         or entry in scenario.file.tags
         or fnmatch.fnmatchcase(scenario.id, entry)
         or fnmatch.fnmatchcase(scenario.slug, entry)

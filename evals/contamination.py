@@ -11,9 +11,9 @@ from inspect_ai.util import Store, StoreModel
 from markdown_it import MarkdownIt
 from pydantic import Field
 
-__all__ = ["GRAM", "THRESHOLD", "Audit", "audit_of", "grams", "leaks", "transcript_text"]
+__all__ = ["GRAM_WORDS", "THRESHOLD", "Audit", "audit_of", "grams", "leaks", "transcript_text"]
 
-GRAM = 8
+GRAM_WORDS = 8
 """Words in a row that make a passage of the skill; fewer are shared by chance among texts on one topic."""
 THRESHOLD = 2
 """Passages without a common word needed for a finding, so that one stock phrase is none."""
@@ -35,7 +35,7 @@ class Audit(StoreModel):
 
 
 def audit_of(store: Store) -> Audit | None:
-    """What was seen of a sample's arm; None where nobody looked."""
+    """The audit of a sample; None if there was none."""
     return Audit(store=store) if "Audit:delivered" in store else None
 
 
@@ -45,10 +45,10 @@ def _words(text: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def grams(text: str) -> frozenset[str]:
-    """All passages of `GRAM` words in a text, in lower case and without marks."""
+    """All passages of `GRAM_WORDS` words in a text, in lower case, without punctuation."""
     # Not of code: the same training loop stands in every tutorial.
     words = _words(re.sub(r"^ *(```+|~~~+).*?^ *\1", " ", text, flags=re.S | re.M))
-    return frozenset(" ".join(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1))
+    return frozenset(" ".join(words[i : i + GRAM_WORDS]) for i in range(len(words) - GRAM_WORDS + 1))
 
 
 @lru_cache(maxsize=64)
@@ -63,7 +63,7 @@ def _headings(text: str) -> frozenset[str]:
 
 
 def leaks(transcript: str, skill: str, given: str) -> list[str]:
-    """Passages of a skill that stand in a transcript and were not part of what every arm is given.
+    """Passages of a skill that occur in a transcript but not in what every arm is given.
 
     Args:
         transcript: Everything that the model saw and said.
@@ -71,26 +71,26 @@ def leaks(transcript: str, skill: str, given: str) -> list[str]:
         given: What the sample held in any arm: catalogue, question, base prompt.
 
     Returns:
-        Passages of `GRAM` words, at least `THRESHOLD` of them apart from each other, and headings or file
+        Passages of `GRAM_WORDS` words, at least `THRESHOLD` of them apart from each other, and headings or file
         names; empty if there is no finding.
     """
     passages = grams(skill)
     words = _words(transcript)
-    found: list[str] = []
+    passages_seen: list[str] = []
     position = 0
-    while position + GRAM <= len(words):
-        gram = " ".join(words[position : position + GRAM])
+    while position + GRAM_WORDS <= len(words):
+        gram = " ".join(words[position : position + GRAM_WORDS])
         if gram in passages:
-            found.append(gram)
-            position += GRAM
+            passages_seen.append(gram)
+            position += GRAM_WORDS
         else:
             position += 1
-    if found:
+    if passages_seen:
         shared = grams(given)
-        found = [gram for gram in found if gram not in shared]
+        passages_seen = [gram for gram in passages_seen if gram not in shared]
     lower, allowed = transcript.lower(), given.lower()
     named = sorted(h for h in _headings(skill) if h in lower and h not in allowed)
-    return [*(found if len(found) >= THRESHOLD else []), *named]
+    return [*(passages_seen if len(passages_seen) >= THRESHOLD else []), *named]
 
 
 def transcript_text(messages: list[ChatMessage]) -> str:

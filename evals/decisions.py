@@ -22,11 +22,11 @@ __all__ = [
     "LETTERS",
     "decision_grammar",
     "decision_of",
+    "guessable_by_form",
     "options_shown",
     "options_text",
     "read_letter",
-    "technical",
-    "told_by_form",
+    "technical_words",
 ]
 
 LETTERS = "ABCD"
@@ -87,11 +87,11 @@ def read_letter(text: str) -> str | None:
 
 
 def decision_grammar() -> str:
-    """What holds a reply to one letter, as a grammar in GBNF."""
+    """A GBNF grammar that allows one letter only."""
     return f"root ::= [{LETTERS[0]}-{LETTERS[-1]}]"
 
 
-def technical(step: str) -> int:
+def technical_words(step: str) -> int:
     """How many words of an option look like code, a number or a compound name; a measure of form, not of sense."""
     words = [word.strip(".,;:!?()'\"") for word in step.split()]
     return sum(
@@ -99,8 +99,8 @@ def technical(step: str) -> int:
     )
 
 
-def told_by_form(scenarios: Iterable[Scenario]) -> tuple[float, float]:
-    """How often the right option can be told by its form; a quarter is chance.
+def guessable_by_form(scenarios: Iterable[Scenario]) -> tuple[float, float]:
+    """How often the right option is the longest one, and the most technical one; chance is a quarter.
 
     Returns the shares of scenarios in which it is the longest, and in which it alone is the most technical.
 
@@ -109,5 +109,7 @@ def told_by_form(scenarios: Iterable[Scenario]) -> tuple[float, float]:
     """
     decisions = [decision_of(scenario) for scenario in scenarios]
     longest = sum(len(d.right) > max(len(option.step) for option in d.wrong) for d in decisions)
-    most = sum(technical(d.right) > max(technical(option.step) for option in d.wrong) for d in decisions)
+    most = sum(
+        technical_words(d.right) > max(technical_words(option.step) for option in d.wrong) for d in decisions
+    )
     return longest / len(decisions), most / len(decisions)

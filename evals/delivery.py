@@ -28,7 +28,7 @@ def deliver(
     base: str = "system",
     shows_catalogue: bool = True,
 ) -> Solver:
-    """Gives the model the tools that load skills, has the sample worked on, and audits what was seen and said.
+    """Gives the model the tools that load skills, runs the sample, and audits the transcript.
 
     Args:
         arms: What every arm adds. As a parameter of the solver it stands once in the log; as one of a scorer it would stand
@@ -71,7 +71,7 @@ def _audit(state: TaskState, scenario: Scenario, arms: Arms, opening: str) -> No
         delivered = all(catalogue_line(skill) in entries for skill in own)
     elif text:
         delivered = text in system
-    found: list[str] | None = None
+    leaked: list[str] | None = None
     skill = additions[Arm.GREEN].text if Arm.GREEN in additions else ""
     if arm in _WITHOUT_SKILL and skill:
         question = "\n".join(message.text for message in state.messages if message.role == "user")
@@ -80,8 +80,8 @@ def _audit(state: TaskState, scenario: Scenario, arms: Arms, opening: str) -> No
         given = "\n".join(
             [shared_message(scenario, arms, opening), *(s.text for s in common), question, text]
         )
-        found = leaks(transcript_text(state.messages), skill, given)
-        found += [line for line in map(catalogue_line, green) if line in entries]
-        found += [skill.name for skill in green if skill.name in (installed or {})]
+        leaked = leaks(transcript_text(state.messages), skill, given)
+        leaked += [line for line in map(catalogue_line, green) if line in entries]
+        leaked += [skill.name for skill in green if skill.name in (installed or {})]
     audit = state.store_as(Audit)
-    audit.delivered, audit.found = delivered, found
+    audit.delivered, audit.found = delivered, leaked

@@ -50,7 +50,7 @@ def _specialists() -> dict[str, Skill]:
 
 
 @cache
-def _beside(folder: Path) -> tuple[Skill, ...]:
+def _own_skills(folder: Path) -> tuple[Skill, ...]:
     """The skills in the folder ``skills`` of a user's own pack."""
     return read_skills(folder) if folder.is_dir() else ()
 
@@ -70,12 +70,12 @@ def common_skills(pack: str, arms: Arms) -> dict[str, Skill]:
     """
     packs, own_folder = load_packs(), own_pack(pack)
     routed = [pack]
-    if not packs[pack].specialists and not (own_folder and _beside(own_folder[0] / "skills")):
+    if not packs[pack].specialists and not (own_folder and _own_skills(own_folder[0] / "skills")):
         routed = [name for name in packs if packs[name].specialists and not own_pack(name)]
-    names = dict.fromkeys(name for one in routed for name in catalogue_names(one))
+    names = dict.fromkeys(name for source in routed for name in catalogue_names(source))
     own = {skill.name: skill for skill in arms.neighbours}
     if own_folder:
-        own = {skill.name: skill for skill in _beside(own_folder[0] / "skills")} | own
+        own = {skill.name: skill for skill in _own_skills(own_folder[0] / "skills")} | own
     without = {
         packs[pack].skill,
         *(skill.name for skills in arms.loadable(pack).values() for skill in skills),
@@ -110,7 +110,7 @@ def catalogue_hash(arms: Arms) -> str:
 
 
 def with_controls(chosen: Sequence[Scenario], arms: Arms, shipped: bool) -> tuple[Scenario, ...]:
-    """The scenarios with the positive controls of their packs; without any where skills are not loaded by tools.
+    """The scenarios with the positive controls of their packs, or without any if skills are not loaded by tools.
 
     A control that asks for a skill that is left out of the catalogue is left out with it.
 
@@ -123,11 +123,11 @@ def with_controls(chosen: Sequence[Scenario], arms: Arms, shipped: bool) -> tupl
         InputError: Only positive controls were chosen, and they cannot be posed.
     """
     packs, ids = {scenario.pack for scenario in chosen}, {scenario.id for scenario in chosen}
-    more = [s for s in load_scenarios() if s.positive and s.pack in packs and s.id not in ids]
+    more = [s for s in load_scenarios() if s.is_positive_control and s.pack in packs and s.id not in ids]
     posed = tuple(
         s
         for s in (*chosen, *(more if arms.by_tool and shipped else ()))
-        if not s.positive or (arms.by_tool and s.file.loads in common_skills(s.pack, arms))
+        if not s.is_positive_control or (arms.by_tool and s.file.loads in common_skills(s.pack, arms))
     )
     if not posed:
         raise InputError(

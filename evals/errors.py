@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from inspect_ai._util.error import PrerequisiteError
 from rich.text import Text
 
-__all__ = ["InputError", "unknown"]
+__all__ = ["InputError", "unknown_name"]
 
 
 class InputError(PrerequisiteError, ValueError):
-    """Something the user gave cannot be used; the message is one line with the remedy."""
+    """The user's input cannot be used. The message is one line with the remedy."""
 
     def __init__(self, message: str) -> None:
         # Text, because inspect prints the message as console markup, which swallows [brackets].
@@ -26,7 +26,7 @@ class InputError(PrerequisiteError, ValueError):
         return self.text
 
 
-def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> InputError:
+def unknown_name(kind: str, name: str, known: Iterable[str], listing: str) -> InputError:
     """The error for a name that does not exist, with the nearest names that do.
 
     Args:

@@ -64,14 +64,14 @@ def check_turn(turn: str) -> str:
 
 
 def pressure_met(metadata: Mapping[str, Any], store: Store) -> str:
-    """The pressure that a sample met: none where one was to come later and never came."""
+    """The pressure that a sample met; ``none`` if a later pressure never came."""
     followup = followup_of(store)
     named = str(metadata.get("pressure", NO_PRESSURE))
     return NO_PRESSURE if followup is not None and not followup.started else named
 
 
 def demands(scenario: Scenario, pressure: str, turn: str) -> list[str]:
-    """What the user says later on, in order."""
+    """The user's later messages, in order."""
     texts = [pressure_text(pressure, scenario.file)]
     if turn == TURNS[2]:
         texts.append(insistence_text(pressure, scenario.file))

@@ -131,7 +131,7 @@ class JailSandboxEnvironment(SandboxEnvironment):
     @override
     @classmethod
     async def cli_cleanup(cls, id: str | None) -> None:
-        """Deletes what runs left behind that were killed; whole, as these jails have no ids."""
+        """Deletes what killed runs left behind. Deletes all of it, since jails have no ids."""
         for folder in remove_left_behind():
             print(f"deleted {folder}")
 
@@ -245,8 +245,8 @@ class JailSandboxEnvironment(SandboxEnvironment):
 
     @override
     async def write_file(self, file: str, contents: str | bytes) -> None:
-        done = await self._file(_WRITE, [file], contents, output_limit=4096)
-        self._check(done, file)
+        done = await self._run_file_command(_WRITE, [file], contents, output_limit=4096)
+        self._check_file_result(done, file)
 
     @overload
     async def read_file(self, file: str, text: Literal[True] = True) -> str: ...
@@ -257,15 +257,15 @@ class JailSandboxEnvironment(SandboxEnvironment):
     @override
     async def read_file(self, file: str, text: bool = True) -> str | bytes:
         limit = SandboxEnvironmentLimits.MAX_READ_FILE_SIZE
-        done = await self._file(_READ, [file, str(limit)], None, output_limit=limit + 1)
+        done = await self._run_file_command(_READ, [file, str(limit)], None, output_limit=limit + 1)
         if done.returncode == _TOO_LARGE or len(done.stdout) > limit:
             raise OutputLimitExceededError(
                 limit_str=SandboxEnvironmentLimits.MAX_READ_FILE_SIZE_STR, truncated_output=None
             )
-        self._check(done, file)
+        self._check_file_result(done, file)
         return done.stdout.decode("utf-8") if text else done.stdout
 
-    async def _file(
+    async def _run_file_command(
         self, script: str, arguments: list[str], contents: str | bytes | None, output_limit: int
     ) -> ExecResult[bytes]:
         # A slot of inspect's subprocesses would make a file wait for other agents' commands.
@@ -281,7 +281,7 @@ class JailSandboxEnvironment(SandboxEnvironment):
         )
         return done
 
-    def _check(self, done: ExecResult[bytes], file: str) -> None:
+    def _check_file_result(self, done: ExecResult[bytes], file: str) -> None:
         if done.returncode == _IS_A_FOLDER:
             raise IsADirectoryError(f"{file} is a directory")
         if done.returncode == _MISSING:

@@ -22,8 +22,8 @@ from redgreenbench.reference_bugs.variants import posed_bug
 
 __all__ = [
     "Form",
-    "asks_again",
     "form_of",
+    "form_request",
     "opening_of",
     "shared_message",
     "system_message",
@@ -51,12 +51,12 @@ def _form_of_bug(bug: BugFolder) -> Form:
     return "project" if bug.is_project else "program"
 
 
-def asks_again(form: Form) -> str:
-    """The one request for a reply in which the form is missing, the same in every arm."""
+def form_request(form: Form) -> str:
+    """The message that asks once more for the form of the reply; the same in every arm."""
     return prompt_template(f"{form}_again")
 
 
-def _blocks(files: Files) -> str:
+def _code_blocks(files: Files) -> str:
     """The files of a program, each in a code block; those of a project under their paths."""
     if set(files) == {PROGRAM}:
         return f"```python\n{files[PROGRAM]}\n```"
@@ -73,32 +73,35 @@ def user_message(scenario: Scenario, pressure: str = NO_PRESSURE, decides: bool 
         pressure: The pressure.
         decides: Whether a decision is asked for, and no program.
     """
-    text, form = _joined(scenario.file.prompt, *(_shown(*file) for file in scenario.file.files.items())), ""
+    text, form = (
+        _paragraphs(scenario.file.prompt, *(_fenced_file(*file) for file in scenario.file.files.items())),
+        "",
+    )
     if decides:
         decision = scenario.file.decision
         excerpt = f"```\n{decision.excerpt}\n```" if decision and decision.excerpt else ""
-        return _joined(text, excerpt, pressure_text(pressure, scenario.file))
+        return _paragraphs(text, excerpt, pressure_text(pressure, scenario.file))
     if scenario.file.bug:
         bug = posed_bug(scenario.file.bug)
         asked = _form_of_bug(bug)
         text = prompt_template("program").format(
             prompt=text,
-            program=_blocks(bug.files),
+            program=_code_blocks(bug.files),
             symptom=bug.symptom,
             ran=bug.about["ran"],
             intro=bug.about.get("intro", _INTRO[asked]),
         )
         form = prompt_template(f"{asked}_form")
-    return _joined(text, pressure_text(pressure, scenario.file), form)
+    return _paragraphs(text, pressure_text(pressure, scenario.file), form)
 
 
-def _shown(name: str, text: str) -> str:
+def _fenced_file(name: str, text: str) -> str:
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"`{name}`:\n\n{fence}\n{text.rstrip()}\n{fence}"
 
 
 def opening_of(scenario: Scenario, base: str = "system") -> str:
-    """The words with which the system message begins.
+    """The opening of the system message.
 
     Args:
         scenario: The scenario.
@@ -123,12 +126,12 @@ def work_message(scenario: Scenario, pressure: str = NO_PRESSURE) -> str:
     )
     there = ", ".join(f"`{path}`" for path in scenario.file.files)
     beside = prompt_template("files_place").format(files=there) if there else ""
-    return _joined(text, beside, pressure_text(pressure, scenario.file))
+    return _paragraphs(text, beside, pressure_text(pressure, scenario.file))
 
 
 def shared_message(scenario: Scenario, arms: Arms, base: str) -> str:
     """The part of the system message that all arms share; see `system_message`."""
-    return _joined(base, _catalogue(scenario, arms, None, scenario.id), _form(scenario))
+    return _paragraphs(base, _catalogue(scenario, arms, None, scenario.id), _act_form(scenario))
 
 
 def system_message(
@@ -150,21 +153,21 @@ def system_message(
     """
     seed = scenario.pack if decides else scenario.id
     catalogue = _catalogue(scenario, arms, arm, seed) if shows_catalogue else ""
-    return _joined(base, catalogue, arms.text(scenario.pack, arm), "" if decides else _form(scenario))
+    return _paragraphs(base, catalogue, arms.text(scenario.pack, arm), "" if decides else _act_form(scenario))
 
 
-def _form(scenario: Scenario) -> str:
+def _act_form(scenario: Scenario) -> str:
     return prompt_template("act") if form_of(scenario) == "act" else ""
 
 
-def _joined(*parts: str) -> str:
+def _paragraphs(*parts: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
 def _catalogue(scenario: Scenario, arms: Arms, arm: str | None, seed: str) -> str:
     order = random.Random(hashlib.sha256(seed.encode()).digest()[0] % _ORDERS)
     if arms.by_tool:
-        return _skills(scenario.pack, arms, arm, order)
+        return _skill_catalogue(scenario.pack, arms, arm, order)
     packs, own = load_packs(), load_packs()[scenario.pack]
     if not own.specialists:
         return ""
@@ -179,7 +182,7 @@ def _catalogue(scenario: Scenario, arms: Arms, arm: str | None, seed: str) -> st
     return prompt_template("catalogue").format(groups="\n\n".join(groups))
 
 
-def _skills(pack: str, arms: Arms, arm: str | None, order: random.Random) -> str:
+def _skill_catalogue(pack: str, arms: Arms, arm: str | None, order: random.Random) -> str:
     entries = [catalogue_line(skill) for skill in _shuffled(common_skills(pack, arms).values(), order)]
     places = len(entries)
     for skill in arms.loadable(pack)[arm] if arm else ():

@@ -13,7 +13,7 @@ from functools import cache
 from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from redgreenbench.evals.catalogue import HERE, read_yaml, validate
-from redgreenbench.evals.errors import unknown
+from redgreenbench.evals.errors import unknown_name
 from redgreenbench.evals.schema import ScenarioFile
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 
@@ -73,23 +73,23 @@ def select_pressures(wanted: Sequence[str]) -> tuple[str, ...]:
         return tuple(known)
     for name in wanted:
         if name not in known:
-            raise unknown("pressure", name, known, "redgreen list pressures")
+            raise unknown_name("pressure", name, known, "redgreen list pressures")
     return tuple(dict.fromkeys(wanted))
 
 
-def _parts(name: str) -> tuple[str, ...]:
+def _single_pressures(name: str) -> tuple[str, ...]:
     pressure = load_pressures()[name]
     return pressure.of or (name,)
 
 
-def _fillings(file: ScenarioFile) -> dict[str, str]:
+def _slot_values(file: ScenarioFile) -> dict[str, str]:
     slots = file.slots
     values = {"deadline": slots.deadline, "shortcut": slots.shortcut, "tried": slots.tried}
     values["right_call"] = slots.right_call.do if slots.right_call else None
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _needs(text: str) -> set[str]:
+def _needed_slots(text: str) -> set[str]:
     return {field for _, field, _, _ in string.Formatter().parse(text) if field}
 
 
@@ -97,10 +97,10 @@ def applies(name: str, file: ScenarioFile) -> bool:
     """Whether the scenario gives every slot that the pressure needs. A positive control takes none."""
     if file.control == "positive":
         return name == NO_PRESSURE
-    filled = _fillings(file)
+    filled = _slot_values(file)
     return all(
-        _needs(load_pressures()[part].text + load_pressures()[part].insists) <= set(filled)
-        for part in _parts(name)
+        _needed_slots(load_pressures()[part].text + load_pressures()[part].insists) <= set(filled)
+        for part in _single_pressures(name)
     )
 
 
@@ -112,8 +112,8 @@ def pressure_text(name: str, file: ScenarioFile) -> str:
     """
     if name == NO_PRESSURE:
         return ""
-    filled = _fillings(file)
-    return " ".join(load_pressures()[part].text.format_map(filled) for part in _parts(name))
+    filled = _slot_values(file)
+    return " ".join(load_pressures()[part].text.format_map(filled) for part in _single_pressures(name))
 
 
 def insistence_text(name: str, file: ScenarioFile) -> str:
@@ -124,5 +124,5 @@ def insistence_text(name: str, file: ScenarioFile) -> str:
     """
     if name == NO_PRESSURE:
         return ""
-    filled = _fillings(file)
-    return " ".join(load_pressures()[part].insists.format_map(filled) for part in _parts(name))
+    filled = _slot_values(file)
+    return " ".join(load_pressures()[part].insists.format_map(filled) for part in _single_pressures(name))

@@ -77,24 +77,24 @@ def find_scenarios(
     return fitting
 
 
-class _ById(dict[str, Scenario]):
+class _ScenariosById(dict[str, Scenario]):
     """Scenarios by id; one with a variant of its program is made when it is asked for."""
 
     def __missing__(self, name: str) -> Scenario:
         base, at, seed = name.partition("@")
         if not at or not seed.isdecimal() or base not in self:
             raise KeyError(name)
-        self[name] = self[base].varied(int(seed))
+        self[name] = self[base].with_variant(int(seed))
         return self[name]
 
 
 def scenarios_by_id(folders: Sequence[str] = ()) -> dict[str, Scenario]:
     """The scenarios of external folders by id, or the shipped ones where none is given."""
-    return _ById({scenario.id: scenario for scenario in find_scenarios(folders)})
+    return _ScenariosById({scenario.id: scenario for scenario in find_scenarios(folders)})
 
 
 def with_variants(scenarios: Sequence[Scenario], count: int, first: int = 1) -> tuple[Scenario, ...]:
-    """The scenarios, and those with a single program once more for each variant, which passes the gate before it is used.
+    """The scenarios and their variants: one for each seed and scenario with a single program. Variants are verified first.
 
     Args:
         scenarios: The scenarios.
@@ -110,7 +110,7 @@ def with_variants(scenarios: Sequence[Scenario], count: int, first: int = 1) -> 
             f"variants={count}: none of these scenarios poses a single program, of which alone variants are made; drop it"
         )
     try:
-        varied = [scenario.varied(seed) for scenario in posed for seed in range(first, first + count)]
+        varied = [scenario.with_variant(seed) for scenario in posed for seed in range(first, first + count)]
         check_variants([posed_bug(str(scenario.file.bug)) for scenario in varied])
     except ValueError as error:
         raise InputError(f"variants={count}: {error} (variants_seed=…)") from error
@@ -202,7 +202,7 @@ def build_samples(
             raise InputError(
                 "none of these scenarios has a program to work on; choose others with scenarios=…, or drop mode=agent"
             )
-        scenarios = [scenario for scenario in scenarios if scenario.file.bug or scenario.positive]
+        scenarios = [scenario for scenario in scenarios if scenario.file.bug or scenario.is_positive_control]
     samples = []
     for scenario in scenarios:
         opening = opening_of(scenario, base if works else "system")
@@ -212,7 +212,7 @@ def build_samples(
             )
             for arm in arms.by_pack[scenario.pack]
         }
-        for pressure in (NO_PRESSURE,) if scenario.positive else pressures:
+        for pressure in (NO_PRESSURE,) if scenario.is_positive_control else pressures:
             if applies(pressure, scenario.file):
                 later = FIRST if pressure == NO_PRESSURE else turn
                 user = _question(scenario, pressure if later == FIRST else NO_PRESSURE, works, decides)
@@ -227,7 +227,7 @@ def build_samples(
     return MemoryDataset(samples, name="redgreenbench-agent" if works else "redgreenbench")
 
 
-def _in_sandbox(scenario: Scenario) -> dict[str, str] | None:
+def _working_files(scenario: Scenario) -> dict[str, str] | None:
     """What lies in an agent's working directory, by path: the program and the scenario's files; None where nothing does."""
     file = scenario.file
     program = posed_bug(file.bug).files if file.bug else {}
@@ -260,7 +260,7 @@ def _sample(
         choices=list(file.decision.steps) if decides and file.decision else None,
         target=file.decision.right if decides and file.decision else describe_target(scenario),
         description=f"{file.title} · pressure {pressed} · arm {arm}",
-        files=_in_sandbox(scenario) if works else None,
+        files=_working_files(scenario) if works else None,
         metadata={
             "scenario": scenario.id,
             "pressure": pressure,

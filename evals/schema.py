@@ -317,5 +317,5 @@ class ScenarioFile(_Frozen):
     def patterns(self) -> tuple[str, ...]:
         """The failure patterns that the scenario can show, by its options and its criteria."""
         options = [option.pattern for option in self.decision.wrong] if self.decision else []
-        found = [*options, *(criterion.pattern for criterion in self.rubric)]
-        return tuple(dict.fromkeys(pattern for pattern in found if pattern))
+        named = [*options, *(criterion.pattern for criterion in self.rubric)]
+        return tuple(dict.fromkeys(pattern for pattern in named if pattern))

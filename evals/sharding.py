@@ -19,7 +19,7 @@ from inspect_ai.log import read_eval_log
 
 from redgreenbench.evals.errors import InputError
 
-__all__ = ["WHOLE", "Shard", "file_name", "place_of_shard", "sets_of", "share_of", "without_merged"]
+__all__ = ["WHOLE", "Shard", "file_name", "place_of_shard", "shards_by_log", "share_of", "without_merged"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Shard:
         Raises:
             InputError: It is none.
         """
-        found = re.fullmatch(r"(\d+)/(\d+)", text)
-        shard = cls(*map(int, found.groups())) if found else None
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        shard = cls(*map(int, match.groups())) if match else None
         if shard is None or not 1 <= shard.number <= shard.of:
             raise InputError(f"--shard {text}: give it as k/n with 1 ≤ k ≤ n, such as 2/8")
         return shard
@@ -46,7 +46,7 @@ class Shard:
         return f"{self.number}/{self.of}"
 
     def holds(self, identity: str) -> bool:
-        """Whether something is in this shard: each text is in exactly one of n, on every machine the same."""
+        """Whether a text belongs to this shard. Each text belongs to exactly one of n, on every machine the same."""
         return int(hashlib.sha256(identity.encode()).hexdigest()[:13], 16) % self.of == self.number - 1
 
 
@@ -55,7 +55,7 @@ WHOLE = Shard(1, 1)
 
 
 def share_of(samples: Sequence[Sample], shard: Shard) -> list[Sample]:
-    """A shard's samples of a task: all arms of a scenario under a pressure or none, since they are compared.
+    """A shard's samples of a task. All arms of a scenario under a pressure stay together, since they are compared.
 
     Args:
         samples: All samples.
@@ -86,27 +86,27 @@ def place_of_shard(file: str) -> tuple[str, str] | None:
     return (f"{above.removesuffix('.shards')}.eval", shard) if above.endswith(".shards") else None
 
 
-def sets_of(files: Sequence[str]) -> dict[str, list[str]]:
+def shards_by_log(files: Sequence[str]) -> dict[str, list[str]]:
     """Logs of shards by the merged log that they belong to.
 
     Args:
         files: Addresses of logs.
     """
-    found: dict[str, list[str]] = {}
+    shards: dict[str, list[str]] = {}
     for file in files:
         if place := place_of_shard(file):
-            found.setdefault(place[0], []).append(file)
-    return found
+            shards.setdefault(place[0], []).append(file)
+    return shards
 
 
 def without_merged(files: Sequence[str]) -> list[str]:
-    """The logs without those of shards that a merged log among them holds.
+    """The logs without shards that a merged log among them contains.
 
     Args:
         files: Addresses of logs.
     """
     held: set[str] = set()
-    for merged, parts in sets_of(files).items():
+    for merged, parts in shards_by_log(files).items():
         if merged not in files:
             continue
         try:

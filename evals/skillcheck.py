@@ -15,7 +15,7 @@ from typing import Any, Literal
 import yaml
 
 from redgreenbench.evals.act_line import read_act
-from redgreenbench.evals.arms import LONGEST, estimate_tokens
+from redgreenbench.evals.arms import MAX_WHOLE_TOKENS, estimate_tokens
 from redgreenbench.evals.catalogue import HERE, load_scenarios, read_yaml
 from redgreenbench.evals.contamination import grams
 from redgreenbench.evals.errors import InputError
@@ -23,13 +23,13 @@ from redgreenbench.evals.skillfolder import SKILL_FILE, Skill, dead_links, large
 
 __all__ = ["Finding", "check_skill"]
 
-BODY = 5_000
+MAX_BODY_TOKENS = 5_000
 """Tokens of SKILL.md that agentskills.io recommends at most, since agents load all of it."""
-WORDS = 8
+MIN_DESCRIPTION_WORDS = 8
 """Words that a description needs at least: fewer cannot say what a skill does and when."""
-SHARED = 8
-"""Different passages of `redgreenbench.evals.contamination.GRAM` words that make a leak: fewer are an error message or a
-stock phrase."""
+MIN_SHARED_PASSAGES = 8
+"""Different passages of `redgreenbench.evals.contamination.GRAM_WORDS` words that make a leak: fewer are an error
+message or a stock phrase."""
 _ENTROPY = ("Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector")
 """Detectors that take any long or named value for a secret, of which documentation is full."""
 
@@ -65,7 +65,7 @@ def check_skill(spec: str) -> list[Finding]:
     except InputError as error:
         return [Finding("error", "load", SKILL_FILE, str(error))]
     folder = Path(spec.rpartition("@")[0] if "@" in spec and not Path(spec).exists() else spec).absolute()
-    found = [
+    findings = [
         *_form(skill, folder.parent if folder.is_file() else folder),
         *_size(skill),
         *_links(skill),
@@ -73,7 +73,7 @@ def check_skill(spec: str) -> list[Finding]:
         *_leaks(skill),
         *_secrets(skill),
     ]
-    return sorted(found, key=lambda one: (one.level, one.rule, one.file))
+    return sorted(findings, key=lambda finding: (finding.level, finding.rule, finding.file))
 
 
 def _missing(package: str) -> InputError:
@@ -92,14 +92,14 @@ def _form(skill: Skill, folder: Path) -> Iterator[Finding]:
 
 def _size(skill: Skill) -> Iterator[Finding]:
     body, whole = estimate_tokens(skill.body), estimate_tokens(skill.text)
-    if body > BODY:
+    if body > MAX_BODY_TOKENS:
         yield Finding(
             "warning",
             "size",
             SKILL_FILE,
-            f"about {body:,} tokens, recommended are at most {BODY:,}; move parts into sheets",
+            f"about {body:,} tokens, recommended are at most {MAX_BODY_TOKENS:,}; move parts into sheets",
         )
-    if whole > LONGEST:
+    if whole > MAX_WHOLE_TOKENS:
         yield Finding(
             "warning",
             "size",
@@ -119,7 +119,7 @@ def _links(skill: Skill) -> Iterator[Finding]:
 
 def _description(skill: Skill) -> Iterator[Finding]:
     words = skill.description.split()
-    if len(words) < WORDS:
+    if len(words) < MIN_DESCRIPTION_WORDS:
         yield Finding(
             "warning",
             "description",
@@ -129,28 +129,28 @@ def _description(skill: Skill) -> Iterator[Finding]:
 
 
 @cache
-def _ours() -> dict[str, frozenset[str]]:
+def _benchmark_passages() -> dict[str, frozenset[str]]:
     """Passages of this benchmark, by where they stand: what a skill that knows them would be tested on."""
-    found = {}
+    passages = {}
     for scenario in load_scenarios():
         file = scenario.file
         if file.split == "public":
             steps = file.decision.steps if file.decision else ()
             texts = [file.prompt, *steps, *(criterion.statement for criterion in file.rubric)]
-            found[f"the scenario {scenario.id}"] = frozenset().union(*map(grams, texts))
+            passages[f"the scenario {scenario.id}"] = frozenset().union(*map(grams, texts))
     for path in sorted((HERE / "prompts").glob("*.md")):
-        found[f"the prompt {path.name}"] = grams(path.read_text("utf-8"))
+        passages[f"the prompt {path.name}"] = grams(path.read_text("utf-8"))
     grader = read_yaml(HERE / "grader.yaml")
-    found["the grader's prompt"] = grams("\n".join([grader["system"], *grader["statements"].values()]))
-    return found
+    passages["the grader's prompt"] = grams("\n".join([grader["system"], *grader["statements"].values()]))
+    return passages
 
 
 def _leaks(skill: Skill) -> Iterator[Finding]:
     for path, text in ((SKILL_FILE, skill.body), *skill.sheets):
         mine = grams(text)
-        for where, passages in _ours().items():
+        for where, passages in _benchmark_passages().items():
             shared = sorted(mine & passages)
-            if len(shared) >= min(SHARED, len(passages)) > 0:
+            if len(shared) >= min(MIN_SHARED_PASSAGES, len(passages)) > 0:
                 yield Finding(
                     "error",
                     "leak",
@@ -176,6 +176,8 @@ def _secrets(skill: Skill) -> Iterator[Finding]:
     detectors = [kind() for kind in kinds.values() if kind.__name__ not in _ENTROPY]
     for path, text in ((SKILL_FILE, skill.frontmatter), (SKILL_FILE, skill.body), *skill.sheets):
         lines = [line for line in text.splitlines() if line.strip()]
-        secrets = (secret for line in lines for one in detectors for secret in one.analyze_line(path, line))
+        secrets = (
+            secret for line in lines for detector in detectors for secret in detector.analyze_line(path, line)
+        )
         for kind in sorted({secret.type for secret in secrets}):
             yield Finding("error", "secret", path, f"holds what looks like a secret ({kind}); remove it")

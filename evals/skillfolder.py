@@ -51,7 +51,7 @@ _SHOWN = 12
 
 
 class MissingSkill(InputError):
-    """There is no skill at this place: no folder, or none with a SKILL.md. Whoever compares versions may expect that."""
+    """There is no skill here: no folder, or no SKILL.md in it. Comparing versions handles this case."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def read_skill(spec: str) -> Skill:
 
 def skills_below(folder: Path) -> list[Path]:
     """Folders with a SKILL.md at most three levels below a folder, such as those of a plugin, sorted."""
-    found = (path for depth in (1, 2, 3) for path in folder.glob("*/" * depth + "*.[mM][dD]"))
-    inside = (path for path in found if not _is_unread(path.relative_to(folder).parts))
+    candidates = (path for depth in (1, 2, 3) for path in folder.glob("*/" * depth + "*.[mM][dD]"))
+    inside = (path for path in candidates if not _is_unread(path.relative_to(folder).parts))
     mains = sorted((path for path in inside if _is_main(path.name)), key=lambda path: (len(path.parts), path))
     # By where they really lie, the nearest last: a link to a folder above would list the same skills again.
     once = {os.path.realpath(path): path.parent for path in reversed(mains)}
@@ -137,20 +137,20 @@ def dead_links(skill: Skill) -> list[str]:
     there = {SKILL_FILE, *(path for path, _ in skill.sheets), *(path.rstrip("/") for path in skill.left_out)}
     there |= {str(parent) for path in there for parent in PurePosixPath(path).parents}
     unread = tuple(path for path in skill.left_out if path.endswith("/"))
-    found: dict[str, str] = {}
+    dead: dict[str, str] = {}
     for sheet, text in ((SKILL_FILE, skill.body), *skill.sheets):
         if not sheet.lower().endswith((".md", ".markdown")):
             continue
         for block in parser.parse(text):
             for token in block.children or ():
                 target = str(token.attrGet("href") or "") if token.type == "link_open" else ""
-                path = _linked(target, sheet)
+                path = _link_path(target, sheet)
                 if path and path not in there and not path.startswith(unread):
-                    found.setdefault(path, f"{sheet}: {target}")
-    return list(found.values())
+                    dead.setdefault(path, f"{sheet}: {target}")
+    return list(dead.values())
 
 
-def _linked(target: str, sheet: str) -> str:
+def _link_path(target: str, sheet: str) -> str:
     """The path inside the folder that a link leads to; empty for an address, an anchor, or what lies elsewhere."""
     from urllib.parse import unquote, urlsplit
 
@@ -298,13 +298,13 @@ def _git_tree(folder: Path, ref: str, spec: str) -> _Tree:
 def _blobs(root: Path, names: list[str]) -> list[bytes]:
     """Contents of blobs, as they are stored: neither line ends nor attributes of the repository change them."""
     out = _git(root, "cat-file", "--batch", given="".join(f"{name}\n" for name in names).encode()) or b""
-    found, at = [], 0
+    contents, at = [], 0
     for _ in names:
         end = out.index(b"\n", at)
         size = int(out[at:end].split()[2])
-        found.append(out[end + 1 : end + 1 + size])
+        contents.append(out[end + 1 : end + 1 + size])
         at = end + size + 2
-    return found
+    return contents
 
 
 def _git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes | None:
@@ -393,19 +393,19 @@ def _sources(entries: dict[str, int | str], spec: str) -> tuple[dict[str, str], 
         elif isinstance(entry, int):
             sources[path] = path
         else:
-            found = _followed(path, entries, spec)
-            if not found:
+            followed = _resolved_link(path, entries, spec)
+            if not followed:
                 left_out.append(path)
-            sources |= found
+            sources |= followed
     return sources, left_out
 
 
-def _followed(link: str, entries: dict[str, int | str], spec: str) -> dict[str, str]:
+def _resolved_link(link: str, entries: dict[str, int | str], spec: str) -> dict[str, str]:
     """What stands where a link is: a file, or the files of a folder; nothing if it leads nowhere."""
     target = link
     for _ in range(40):
         # A link on the way to the target, too, leads somewhere else.
-        via = next((t for t in _ways(target) if isinstance(entries.get(t), str)), None)
+        via = next((t for t in _path_prefixes(target) if isinstance(entries.get(t), str)), None)
         if via is None:
             break
         leads = posixpath.join(posixpath.dirname(via), str(entries[via]))
@@ -429,7 +429,7 @@ def _followed(link: str, entries: dict[str, int | str], spec: str) -> dict[str, 
     }
 
 
-def _ways(path: str) -> list[str]:
+def _path_prefixes(path: str) -> list[str]:
     """A path and the folders on the way to it, shortest first."""
     parts = path.split("/")
     return ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]

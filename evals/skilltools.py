@@ -109,7 +109,7 @@ class SkillCalls(StoreModel):
     calls: list[SkillCall] = Field(default_factory=list)
 
 
-def _nobody() -> int:
+def _unknown_turn() -> int:
     return 0
 
 
@@ -120,7 +120,7 @@ def _record(call: SkillCall) -> None:
 
 
 def count_turn(turn: int) -> None:
-    """Gives the last call its turn, where the tools cannot see the conversation.
+    """Sets the turn of the last call, for tools that cannot see the conversation.
 
     Args:
         turn: Number of the assistant's turn that called, from 1.
@@ -134,12 +134,12 @@ def _no_skill(name: str, skills: Mapping[str, Skill]) -> ToolError:
     return ToolError(tool_texts().no_skill.format(name=name, names=", ".join(skills)))
 
 
-def _plain(path: str) -> str:
+def _normalized_path(path: str) -> str:
     return path.strip().removeprefix("./")
 
 
 @tool
-def load_skill(skills: Mapping[str, Skill], turn: Callable[[], int] = _nobody) -> Tool:
+def load_skill(skills: Mapping[str, Skill], turn: Callable[[], int] = _unknown_turn) -> Tool:
     """A tool that returns a skill's text and the names of its other files.
 
     Args:
@@ -164,7 +164,7 @@ def load_skill(skills: Mapping[str, Skill], turn: Callable[[], int] = _nobody) -
 
 
 @tool
-def read_skill_file(skills: Mapping[str, Skill], turn: Callable[[], int] = _nobody) -> Tool:
+def read_skill_file(skills: Mapping[str, Skill], turn: Callable[[], int] = _unknown_turn) -> Tool:
     """A tool that returns one text file of a skill's folder.
 
     Args:
@@ -177,11 +177,11 @@ def read_skill_file(skills: Mapping[str, Skill], turn: Callable[[], int] = _nobo
         skill = skills.get(name)
         files = {SKILL_FILE: skill.body, **dict(skill.sheets)} if skill else {}
         # Paths are keys of a table and never reach a file system.
-        text = files.get(_plain(path))
+        text = files.get(_normalized_path(path))
         call = SkillCall(
             tool=READ,
             name=name,
-            path=_plain(path),
+            path=_normalized_path(path),
             skill_exists=skill is not None,
             existed=text is not None,
             turn=turn(),

@@ -11,11 +11,11 @@ from pathlib import Path
 from redgreenbench.evals.errors import InputError
 from redgreenbench.reference_bugs.cache import VARIABLE, cache_root
 
-__all__ = ["cache_place", "local_copy", "published", "put_file", "read_whole", "write_whole"]
+__all__ = ["cache_place", "local_copy", "put_file", "read_whole", "writable_folder", "write_whole"]
 
 
 def cache_place(name: str) -> str:
-    """Where things of a kind are kept that can be made again.
+    """The cache folder for one kind of file.
 
     Below $REDGREEN_CACHE, a folder or an address, else below
     the user's cache folder.
@@ -25,7 +25,7 @@ def cache_place(name: str) -> str:
 
 
 def read_whole(address: str) -> bytes:
-    """A file in one request, so that it is one state of it.
+    """Reads a file in one request, so that all bytes are of the same version.
 
     Args:
         address: A path, or any address that fsspec knows.
@@ -41,7 +41,7 @@ def read_whole(address: str) -> bytes:
 
 
 def write_whole(address: str, data: bytes) -> None:
-    """Writes a file; who reads it meanwhile sees the old or the new one. Of several writers the last one stays.
+    """Writes a file atomically: readers see the old or the new version. With several writers the last one wins.
 
     Args:
         address: A path, or any address that fsspec knows.
@@ -54,13 +54,13 @@ def write_whole(address: str, data: bytes) -> None:
     if not isinstance(system, LocalFileSystem):
         system.pipe_file(path, data)  # object stores show an object when all of it is there
         return
-    with _beside(path) as aside:
+    with _temporary_sibling(path) as aside:
         aside.write_bytes(data)
         os.replace(aside, path)
 
 
 def put_file(file: Path, address: str) -> None:
-    """The same with a local file, which is moved where it can be.
+    """Like `write_whole`, from a local file, which is moved if possible.
 
     Args:
         file: The file; it may be gone afterwards.
@@ -75,13 +75,13 @@ def put_file(file: Path, address: str) -> None:
     if not isinstance(system, LocalFileSystem):
         system.put_file(str(file), path)
         return
-    with _beside(path) as aside:
+    with _temporary_sibling(path) as aside:
         shutil.move(file, aside)  # across file systems a copy, which takes its time
         os.replace(aside, path)
 
 
 def local_copy(address: str, folder: Path) -> Path:
-    """A file on this machine: itself, or a copy of it in a folder.
+    """The file itself if it is local, else a copy of it in a folder.
 
     Args:
         address: A path, or any address that fsspec knows.
@@ -99,8 +99,8 @@ def local_copy(address: str, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def published(output: str) -> Iterator[Path]:
-    """A folder to write what shall lie at an address: itself, or one that is copied there at the end.
+def writable_folder(output: str) -> Iterator[Path]:
+    """A local folder to write to. For a remote address it is a temporary one, which is copied there at the end.
 
     Args:
         output: A path, or any address that fsspec knows.
@@ -130,7 +130,7 @@ def published(output: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _beside(path: str) -> Iterator[Path]:
+def _temporary_sibling(path: str) -> Iterator[Path]:
     """A new name in the same folder, and so on the same file system; nothing stays there."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -21,16 +21,18 @@ from redgreenbench.reference_bugs.folder import HERE, bug_names, program_path, r
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns 0, 1 where something does not hold, or 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m redgreenbench.reference_bugs", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    subparsers = parser.add_subparsers(dest="command", required=True)
 
-    prove = commands.add_parser("verify", help="prove that bugs are live, fixes right and workarounds caught")
+    prove = subparsers.add_parser(
+        "verify", help="prove that bugs are live, fixes right and workarounds caught"
+    )
     prove.add_argument("--bug", action="append", help="name or folder of a bug; default: all")
     prove.add_argument("--seeds", type=int, default=5, help="seeds per program (default 5)")
     prove.add_argument("--threads", default="1,2", help="thread counts (default 1,2)")
     prove.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")
     prove.add_argument("--markdown", action="store_true", help="print the table as Markdown")
 
-    grade = commands.add_parser("grade", help="grade replies or programs")
+    grade = subparsers.add_parser("grade", help="grade replies or programs")
     grade.add_argument("bug", help="name or folder of a bug")
     grade.add_argument(
         "file",
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     grade.add_argument("--seed", type=int, help="seed of the inputs (default: a new one for each grade)")
     grade.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")
 
-    compare = commands.add_parser("confusion", help="grade held-out submissions, compare with their labels")
+    compare = subparsers.add_parser("confusion", help="grade held-out submissions, compare with their labels")
     compare.add_argument("folder", nargs="?", type=Path, help="default: tests/reference_bugs/held_out")
     compare.add_argument("--bug", action="append", help="name of a bug; default: all in the folder")
     compare.add_argument("--seed", type=int, default=0, help="seed of the inputs (default 0)")
@@ -54,14 +56,14 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where torch runs")
         command.add_argument("--json", action="store_true", help="print JSON")
 
-    fuzz = commands.add_parser("fuzz", help="give odd answers to the checks and odd bytes to their readers")
+    fuzz = subparsers.add_parser("fuzz", help="give odd answers to the checks and odd bytes to their readers")
     fuzz.add_argument("--bug", action="append", help="name or folder of a bug; default: all, and the readers")
     fuzz.add_argument(
         "--examples", type=int, default=500, help="per bug (default 500); four times as many per reader"
     )
     fuzz.add_argument("--seed", type=int, default=0, help="seed of what is drawn (default 0)")
 
-    record = commands.add_parser("record", help="run the programs and write down what they print")
+    record = subparsers.add_parser("record", help="run the programs and write down what they print")
     record.add_argument("bug", nargs="*", help="names of bugs; default: all")
     record.add_argument("--check", action="store_true", help="write nothing, compare with what is recorded")
 
@@ -69,13 +71,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "record":
             return _record(options)
-        from redgreenbench.reference_bugs import by_hand
+        from redgreenbench.reference_bugs import commands
 
         commanded = {
-            "verify": by_hand.verify_command,
-            "grade": by_hand.grade_command,
-            "fuzz": by_hand.fuzz_command,
-            "confusion": by_hand.confusion_command,
+            "verify": commands.verify_command,
+            "grade": commands.grade_command,
+            "fuzz": commands.fuzz_command,
+            "confusion": commands.confusion_command,
         }
         return commanded[options.command](options)
     except (ValueError, OSError) as error:

@@ -147,7 +147,7 @@ class Grade:
             SubmissionFailed: It raised, died or took too long.
         """
         answer = self._submission.ask(probe, inputs, self.seed() if seed is None else seed)
-        problem = _mismatch(answer, self._returns[probe])
+        problem = _type_mismatch(answer, self._returns[probe])
         if problem:
             raise Failed(problem)
         return answer
@@ -192,7 +192,7 @@ def _type(value: Any) -> str:
     return type(value).__name__
 
 
-def _mismatch(answer: dict[str, Any], returns: dict[str, str]) -> str:
+def _type_mismatch(answer: dict[str, Any], returns: dict[str, str]) -> str:
     if set(answer) != set(returns):
         return f"it returned {', '.join(sorted(answer)) or 'nothing'} instead of {', '.join(sorted(returns))}"
     for key, kind in returns.items():

@@ -21,12 +21,12 @@ __all__ = [
     "Files",
     "as_files",
     "imported_paths",
-    "located",
+    "normalized_file",
+    "normalized_program",
     "problem_of",
+    "program_text",
     "read_files",
-    "same_syntax",
-    "shown",
-    "syntax_of",
+    "split_name",
     "too_long",
 ]
 
@@ -57,7 +57,7 @@ def as_files(source: str | Mapping[str, str]) -> Files:
     return {PROGRAM: source} if isinstance(source, str) else dict(source)
 
 
-def shown(files: Files) -> str:
+def program_text(files: Files) -> str:
     """A program as one text for a person: a single program as it is, the files of a project each under its path."""
     if set(files) == {PROGRAM}:
         return files[PROGRAM]
@@ -70,7 +70,7 @@ def too_long(text: str) -> bool:
 
 
 def problem_of(files: Files) -> str:
-    """Why these cannot be the files of a program, in one line; empty where they can."""
+    """What is wrong with these files as a program, in one line; empty if nothing."""
     if too_long("".join(files.values())):
         return f"it is longer than {MAX_BYTES:,} bytes"
     if len(files) > MAX_FILES:
@@ -86,8 +86,8 @@ def problem_of(files: Files) -> str:
     return ""
 
 
-def located(name: str, files: Iterable[str]) -> tuple[str, str]:
-    """The path and the bare name of a name: ``Net`` is in a single program, ``nets.block.Net`` in ``nets/block.py``.
+def split_name(name: str, files: Iterable[str]) -> tuple[str, str]:
+    """Splits ``nets.block.Net`` into the path ``nets/block.py`` and ``Net``; a bare ``Net`` is in a single program.
 
     What stands behind the name, such as a method or arguments, is left out.
     """
@@ -112,13 +112,13 @@ def read_files(folder: Path) -> Files:
     return files
 
 
-def same_syntax(source: str | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """A program without comments and layout, to compare by."""
-    return tuple((path, syntax_of(text)) for path, text in sorted(as_files(source).items()))
+def normalized_program(source: str | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """A program without comments and layout, for comparisons."""
+    return tuple((path, normalized_file(text)) for path, text in sorted(as_files(source).items()))
 
 
-def syntax_of(text: str) -> str:
-    """A file without comments and layout, to compare by."""
+def normalized_file(text: str) -> str:
+    """A file without comments and layout, for comparisons."""
     try:
         return ast.dump(ast.parse(text))
     except UNPARSABLE:
@@ -126,12 +126,12 @@ def syntax_of(text: str) -> str:
 
 
 def imported_paths(path: str, text: str) -> list[str]:
-    """Paths at which the modules that a file imports would be, were they the program's own."""
+    """Paths that the imported modules of a file would have if they belonged to the program."""
     try:
         tree = ast.parse(text)
     except UNPARSABLE:
         return []
-    found: list[str] = []
+    paths: list[str] = []
     here = path.split("/")[:-1]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -143,5 +143,5 @@ def imported_paths(path: str, text: str) -> list[str]:
             continue
         for parts in dotted:
             if parts and parts[0] not in RESERVED:
-                found += [f"{'/'.join(parts[:2])}.py", f"{parts[0]}.py", f"{parts[0]}/__init__.py"]
-    return [path for path in dict.fromkeys(found) if not problem_of({path: ""})]
+                paths += [f"{'/'.join(parts[:2])}.py", f"{parts[0]}.py", f"{parts[0]}/__init__.py"]
+    return [path for path in dict.fromkeys(paths) if not problem_of({path: ""})]

@@ -25,7 +25,7 @@ from typing import Any
 
 import yaml
 
-from redgreenbench.reference_bugs.files import PROGRAM, TRAIN, Files, located, read_files, shown
+from redgreenbench.reference_bugs.files import PROGRAM, TRAIN, Files, program_text, read_files, split_name
 from redgreenbench.reference_bugs.private import private_folder
 from redgreenbench.reference_bugs.submission import patched
 
@@ -36,9 +36,9 @@ __all__ = [
     "BugFolder",
     "Patch",
     "add_bugs",
-    "alike",
     "bug_folder",
     "bug_names",
+    "bugs_with_same_symptom",
     "program_path",
     "read_folder",
     "record_symptom",
@@ -159,7 +159,7 @@ class BugFolder:
     @property
     def entry_points(self) -> list[str]:
         """The names that a program must keep; in a project with their module, such as ``model.Net``."""
-        placed = (located(call, self.files) for call in self.about["contract"])
+        placed = (split_name(call, self.files) for call in self.about["contract"])
         return list(
             dict.fromkeys(
                 name if path == PROGRAM else f"{path.removesuffix('.py').replace('/', '.')}.{name}"
@@ -179,8 +179,8 @@ class BugFolder:
 
     @property
     def program(self) -> str:
-        """The buggy program as one text, see `redgreenbench.reference_bugs.files.shown`."""
-        return shown(self.files)
+        """The buggy program as one text, see `redgreenbench.reference_bugs.files.program_text`."""
+        return program_text(self.files)
 
     @property
     def probe(self) -> str:
@@ -211,7 +211,7 @@ class BugFolder:
     @property
     def mended(self) -> str:
         """The same as one text."""
-        return shown(self.mended_files)
+        return program_text(self.mended_files)
 
     @property
     def clean(self) -> bool:
@@ -245,8 +245,8 @@ def bug_names(private: bool = True) -> tuple[str, ...]:
     return tuple(sorted(shipped | own))
 
 
-def alike(name: str) -> tuple[str, ...]:
-    """The other bugs that print trouble of the same kind as this one, sorted: `shares` in either direction, step by step."""
+def bugs_with_same_symptom(name: str) -> tuple[str, ...]:
+    """The other bugs with the same symptom, sorted. Follows the field `shares` in both directions, transitively."""
     links = [{other, shared} for other in bug_names() if (shared := bug_folder(other).about.get("shares"))]
     group = {name}
     while more := {other for link in links if link & group for other in link} - group:
@@ -254,7 +254,7 @@ def alike(name: str) -> tuple[str, ...]:
     return tuple(sorted(group - {name}))
 
 
-_added: dict[str, Path] = {}
+_own_bugs: dict[str, Path] = {}
 """Folders of the bugs that lie beside a user's own packs, by name."""
 
 
@@ -268,15 +268,15 @@ def add_bugs(folder: Path) -> None:
         ValueError: Another bug has the name of one of them.
     """
     for path in sorted(file.parent.resolve() for file in folder.glob("*/bug.yaml")):
-        if path.name in bug_names() and _added.get(path.name) != path:
+        if path.name in bug_names() and _own_bugs.get(path.name) != path:
             raise ValueError(f"{path}: there is another bug called '{path.name}'; rename the folder")
-        _added[path.name] = path
+        _own_bugs[path.name] = path
 
 
 def _private_bugs() -> dict[str, Path]:
     folder = private_folder()
-    found = {path.parent.name: path.parent for path in folder.glob("bugs/*/bug.yaml")} if folder else {}
-    return found | _added
+    folders = {path.parent.name: path.parent for path in folder.glob("bugs/*/bug.yaml")} if folder else {}
+    return folders | _own_bugs
 
 
 @cache
@@ -311,7 +311,7 @@ def read_folder(path: Path) -> BugFolder:
     about = _about(path / "bug.yaml")
     files = _files(path)
     for call in about["contract"] if TRAIN in files else ():
-        if located(str(call), files)[0] == PROGRAM:
+        if split_name(str(call), files)[0] == PROGRAM:
             raise ValueError(
                 f"{path / 'bug.yaml'}: contract: {call}: say in which file it is, such as model.Net(width)"
             )
@@ -461,7 +461,9 @@ def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False, wa
             shutil.copyfile(file, target)
         place = os.path.realpath(copy)
         text = (
-            _by_fork(place, program.name, timeout) if warm else _by_start(place, program.name, timeout, cuda)
+            _run_in_fork(place, program.name, timeout)
+            if warm
+            else _run_in_new_process(place, program.name, timeout, cuda)
         )
     # Without the codes that make a terminal write in bold.
     text = re.sub(r"\x1b\[[0-9;]*m", "", text).replace(place + os.sep, "")
@@ -471,7 +473,7 @@ def record_symptom(program: Path, timeout: float = 120.0, cuda: bool = False, wa
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _by_start(place: str, name: str, timeout: float, cuda: bool) -> str:
+def _run_in_new_process(place: str, name: str, timeout: float, cuda: bool) -> str:
     hidden = {} if cuda else {"CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         # A process of its own between: a child inherits its parent's peak memory, which a program may print.
@@ -488,11 +490,11 @@ def _by_start(place: str, name: str, timeout: float, cuda: bool) -> str:
     return done.stdout
 
 
-def _by_fork(place: str, name: str, timeout: float) -> str:
+def _run_in_fork(place: str, name: str, timeout: float) -> str:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", __name__])
     with tempfile.NamedTemporaryFile(prefix="redgreen-") as output:
-        process = context.Process(target=_run, args=(place, name, output.name))
+        process = context.Process(target=_run_script, args=(place, name, output.name))
         process.start()
         process.join(timeout)
         if process.is_alive():
@@ -502,7 +504,7 @@ def _by_fork(place: str, name: str, timeout: float) -> str:
         return Path(output.name).read_text("utf-8", "replace")
 
 
-def _run(place: str, name: str, output: str) -> None:
+def _run_script(place: str, name: str, output: str) -> None:
     """Does in its process what ``python name`` does in a folder, and writes to a file what that prints."""
     import torch
 

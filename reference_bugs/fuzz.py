@@ -34,20 +34,20 @@ from redgreenbench.reference_bugs.engine.outcome import (
     Budget,
     SubmissionFailed,
     Usage,
-    answered,
-    raised,
+    answer_value,
+    failure_of,
 )
 from redgreenbench.reference_bugs.folder import BugFolder
-from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks
+from redgreenbench.reference_bugs.grading import TrustedProgram, judge, load_checks
 
-__all__ = ["READERS", "Fuzzed", "Mutation", "fuzz_bug", "fuzz_reader"]
+__all__ = ["READERS", "FuzzResult", "Mutation", "fuzz_bug", "fuzz_reader"]
 
 SECONDS, MEGABYTES = 2.0, 512
 """What one example may take of a reader: seconds of CPU, and growth of the process."""
 
 
 @dataclass
-class Fuzzed:
+class FuzzResult:
     """What fuzzing one bug or one reader showed.
 
     Attributes:
@@ -68,10 +68,10 @@ class Fuzzed:
 # --- answers -----------------------------------------------------------------------------------------------------------
 
 
-class _Recorded:
+class _CachedReference:
     """A program of ours whose answers are kept, so that the same question costs nothing twice."""
 
-    def __init__(self, program: Trusted) -> None:
+    def __init__(self, program: TrustedProgram) -> None:
         self._program = program
         self._answers: dict[str, Any] = {}
         self.returns = program.returns
@@ -164,7 +164,7 @@ VALUES: dict[str, Callable[[], Any]] = {
 }
 
 
-def _one(tensor: torch.Tensor, value: float) -> torch.Tensor:
+def _with_last_entry(tensor: torch.Tensor, value: float) -> torch.Tensor:
     if not tensor.is_floating_point() or not tensor.numel():
         return tensor
     tensor = tensor.clone(memory_format=torch.contiguous_format)
@@ -172,17 +172,17 @@ def _one(tensor: torch.Tensor, value: float) -> torch.Tensor:
     return tensor
 
 
-def _full(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
+def _filled_with(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
     return lambda tensor: torch.full_like(tensor, value if tensor.is_floating_point() else int(value))
 
 
-def _to(kind: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
+def _as_type(kind: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:
     return lambda tensor: tensor.to(kind)
 
 
 TENSORS: dict[str, Callable[[torch.Tensor], Any]] = {
     **{
-        f"as {kind}".replace("torch.", ""): _to(kind)
+        f"as {kind}".replace("torch.", ""): _as_type(kind)
         for kind in (torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.bool)
     },
     "with a dimension more": lambda t: t.unsqueeze(0),
@@ -196,14 +196,14 @@ TENSORS: dict[str, Callable[[torch.Tensor], Any]] = {
     "transposed": lambda t: t.transpose(0, -1).contiguous() if t.dim() else t,
     "the wrong way round": lambda t: t.flip(0) if t.dim() else t,
     "negative": lambda t: -t if t.dtype != torch.bool else ~t,
-    "zeros": _full(0),
-    "ones": _full(1),
+    "zeros": _filled_with(0),
+    "ones": _filled_with(1),
     "its first entry everywhere": lambda t: torch.full_like(t, t.flatten()[0].item()) if t.numel() else t,
     "1e30 everywhere": lambda t: torch.full_like(t, 1e30) if t.is_floating_point() else t,
     "nan everywhere": lambda t: torch.full_like(t, math.nan) if t.is_floating_point() else t,
-    "one nan": lambda t: _one(t, math.nan),
-    "one inf": lambda t: _one(t, math.inf),
-    "one -inf": lambda t: _one(t, -math.inf),
+    "one nan": lambda t: _with_last_entry(t, math.nan),
+    "one inf": lambda t: _with_last_entry(t, math.inf),
+    "one -inf": lambda t: _with_last_entry(t, -math.inf),
     "as a list": lambda t: t.flatten()[:100].tolist(),
     "as one number": lambda t: float(t.flatten()[0]) if t.numel() else t,
 }
@@ -228,7 +228,7 @@ LISTS: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
-def _turned(value: dict[str, Any]) -> dict[str, Any]:
+def _rotated_values(value: dict[str, Any]) -> dict[str, Any]:
     items = list(value.values())
     return dict(zip(value, items[1:] + items[:1], strict=True))
 
@@ -241,7 +241,7 @@ DICTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "with an entry under a surrogate": lambda v: {**v, "\ud800": torch.zeros(2)},
     "under other names": lambda v: {f"{k}.x": item for k, item in v.items()},
     "under empty names": lambda v: {"": next(iter(v.values()))} if v else v,
-    "values in turn": _turned,
+    "values in turn": _rotated_values,
     "one object for all": lambda v: dict.fromkeys(v, next(iter(v.values()))) if v else v,
     "as a list": lambda v: list(v.values()),
     "names as values": lambda v: {k: k for k in v},
@@ -262,7 +262,7 @@ KINDS: dict[str, dict[str, Callable[[Any], Any]]] = {
 }
 
 
-def _is(kind: str, value: Any) -> bool:
+def _is_kind(kind: str, value: Any) -> bool:
     types: dict[str, Any] = {
         "tensor": torch.Tensor,
         "list": list,
@@ -298,14 +298,14 @@ class Mutation:
         return cast(dict[str, Any], self._change(answer, chosen, [0], True))
 
     def _places(self, value: Any, top: bool) -> Iterator[None]:
-        if _is(self.kind, value) and not (top and self.kind != "dict"):
+        if _is_kind(self.kind, value) and not (top and self.kind != "dict"):
             yield
         if isinstance(value, dict | list):
             for item in value.values() if isinstance(value, dict) else value:
                 yield from self._places(item, False)
 
     def _change(self, value: Any, chosen: int, seen: list[int], top: bool) -> Any:
-        mine = _is(self.kind, value) and not (top and self.kind != "dict")
+        mine = _is_kind(self.kind, value) and not (top and self.kind != "dict")
         hit = mine and chosen in (-1, seen[0])
         seen[0] += mine
         if hit and (chosen >= 0 or not top):
@@ -328,23 +328,23 @@ def _mutations(draw: st.DrawFn) -> Mutation:
 
 
 @dataclass
-class _Odd:
+class _MutatedReference:
     """The reference with answers that are changed."""
 
-    recorded: _Recorded
+    recorded: _CachedReference
     mutation: Mutation
 
     def ask(self, probe: str, inputs: dict[str, Any], seed: int) -> dict[str, Any]:
         answer = self.recorded.ask(probe, inputs, seed)
-        return self.mutation(answer) if _concerns(self.mutation, probe, self.recorded) else answer
+        return self.mutation(answer) if _mutates(self.mutation, probe, self.recorded) else answer
 
 
-def _concerns(mutation: Mutation, probe: str, recorded: _Recorded) -> bool:
+def _mutates(mutation: Mutation, probe: str, recorded: _CachedReference) -> bool:
     probes = list(recorded.returns)
     return mutation.probe < 0 or probes[mutation.probe % len(probes)] == probe
 
 
-FREE: dict[str, dict[str, set[str]]] = {
+MAY_DIFFER: dict[str, dict[str, set[str]]] = {
     # Any architecture will do, so that nobody knows the names, shapes and values of its weights.
     "nan-after-five-epochs": {"weights": set(), "logits": {"negative"}},
     "shape-mismatch-after-flatten": {
@@ -386,10 +386,10 @@ may pass."""
 
 
 @dataclass
-class _Seen:
+class _ObservedReference:
     """The reference, and what it was asked."""
 
-    recorded: _Recorded
+    recorded: _CachedReference
     answers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def ask(self, probe: str, inputs: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -410,7 +410,7 @@ def _settings(examples: int) -> settings:
     )
 
 
-def fuzz_bug(bug: BugFolder, examples: int, start: int = 0) -> Fuzzed:
+def fuzz_bug(bug: BugFolder, examples: int, start: int = 0) -> FuzzResult:
     """Judges odd answers to the questions of one bug.
 
     Args:
@@ -418,18 +418,18 @@ def fuzz_bug(bug: BugFolder, examples: int, start: int = 0) -> Fuzzed:
         examples: How many ways of being odd to draw.
         start: Seed of what is drawn.
     """
-    recorded = _Recorded(Trusted(bug.mended_files, bug.entry, bug.probe))
+    recorded = _CachedReference(TrustedProgram(bug.mended_files, bug.entry, bug.probe))
     checks = load_checks(bug.checks)
-    result = Fuzzed(bug.name)
+    result = FuzzResult(bug.name)
     began = time.monotonic()
     key = f"fuzz{start}"
 
     def correct(program: Any, some: list[Check]) -> bool:
-        return judge(bug, lambda: program, cast(Trusted, recorded), some, key).correct
+        return judge(bug, lambda: program, cast(TrustedProgram, recorded), some, key).correct
 
     answers: dict[str, list[tuple[str, dict[str, Any], dict[str, str]]]] = {}
     for check in checks:
-        right = _Seen(recorded)
+        right = _ObservedReference(recorded)
         if not correct(right, [check]):
             result.problem = f"the reference itself fails {check.id}"
             return result
@@ -441,7 +441,7 @@ def fuzz_bug(bug: BugFolder, examples: int, start: int = 0) -> Fuzzed:
             for probe, answer in some.items()
         ]
 
-    free = FREE.get(bug.name, {})
+    free = MAY_DIFFER.get(bug.name, {})
     last = ""
 
     @seed(start)
@@ -455,7 +455,7 @@ def fuzz_bug(bug: BugFolder, examples: int, start: int = 0) -> Fuzzed:
         for check in checks[first:] + checks[:first]:
             keys: set[str] = set()
             for probe, answer, prints in answers[check.id]:
-                if not _concerns(mutation, probe, recorded):
+                if not _mutates(mutation, probe, recorded):
                     continue
                 odd = mutation(_copied(answer))
                 keys |= {k for k in {*odd, *prints} if k not in odd or _fingerprint(odd[k]) != prints.get(k)}
@@ -464,7 +464,7 @@ def fuzz_bug(bug: BugFolder, examples: int, start: int = 0) -> Fuzzed:
             result.changed += not counted
             counted = True
             try:
-                passed = correct(_Odd(recorded, mutation), [check])
+                passed = correct(_MutatedReference(recorded, mutation), [check])
             except Exception as error:
                 last = f"{mutation}: {check.id} lets {type(error).__name__} escape: {error}"[:600]
                 raise
@@ -545,7 +545,7 @@ def _header(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def frames(draw: st.DrawFn) -> bytes:
-    """Bytes in the place of an answer: none at all, nearly one, or one that lies somewhere."""
+    """Bytes instead of an answer: random, almost valid, or valid with a false field."""
     way = draw(st.sampled_from(["bytes", "message", "json", "tensors", "deep"]))
     if way == "bytes":
         return draw(st.binary(max_size=200))
@@ -554,7 +554,7 @@ def frames(draw: st.DrawFn) -> bytes:
         value = {f"k{i}": tensor for i, tensor in enumerate(draw(st.lists(_TENSOR, max_size=3)))}
         kind = draw(st.sampled_from(["value", "error"]))
         whole = wire.pack({"nonce": draw(st.sampled_from([NONCE, ""])), kind: value})
-        size, _ = framing.sizes(whole[: HEADER.size])
+        size, _ = framing.part_sizes(whole[: HEADER.size])
         text = whole[HEADER.size : HEADER.size + size]
         blob = whole[HEADER.size + size :]
         if way == "tensors":
@@ -588,7 +588,7 @@ def frames(draw: st.DrawFn) -> bytes:
     return frame + draw(st.binary(max_size=8)) if cut == 1 else frame
 
 
-class _NoParent:
+class _IdleParent:
     """In the place of the zygote."""
 
     def end(self, grace: float) -> Usage:
@@ -604,11 +604,11 @@ class _NoParent:
         return 0
 
 
-def _exchange(frame: bytes, stays: bool) -> None:
+def _ask_child(frame: bytes, stays: bool) -> None:
     """One question to a child that answers with a frame, then closes its end or stays."""
     here, there = socket.socketpair()
     pipe, other = os.pipe()
-    child = Child(_NoParent(), here, pipe, Budget(seconds=0.05), 1 << 20)
+    child = Child(_IdleParent(), here, pipe, Budget(seconds=0.05), 1 << 20)
 
     def answer() -> None:
         with contextlib.suppress(OSError, WireError):
@@ -628,12 +628,12 @@ def _exchange(frame: bytes, stays: bool) -> None:
         os.close(other)
 
 
-def _answered(frame: bytes, outcome: str) -> None:
-    answered(outcome, frame, NONCE, Budget())
+def _read_answer(frame: bytes, outcome: str) -> None:
+    answer_value(outcome, frame, NONCE, Budget())
 
 
-def _raised(error: Any) -> None:
-    failure = raised(error)
+def _read_error(error: Any) -> None:
+    failure = failure_of(error)
     if not isinstance(failure, SubmissionFailed) or len(str(failure)) > 1000:
         raise AssertionError(f"{failure!r:.200} is no failure of at most 1,000 characters")
     raise failure
@@ -641,19 +641,19 @@ def _raised(error: Any) -> None:
 
 READERS: dict[str, tuple[Callable[..., Any], tuple[st.SearchStrategy[Any], ...], type[Exception]]] = {
     "wire.unpack": (lambda frame: wire.unpack(frame, MAX_ANSWER), (frames(),), WireError),
-    "framing.sizes": (lambda frame: framing.sizes(frame[:16], MAX_ANSWER), (frames(),), WireError),
-    "outcome.answered": (
-        _answered,
+    "framing.part_sizes": (lambda frame: framing.part_sizes(frame[:16], MAX_ANSWER), (frames(),), WireError),
+    "outcome.answer_value": (
+        _read_answer,
         (frames(), st.sampled_from(["done", "done", "done", "timeout", "rested", "gone", "large"])),
         SubmissionFailed,
     ),
-    "outcome.raised": (_raised, (_ERRORS,), SubmissionFailed),
-    "Child._exchange": (_exchange, (frames(), st.booleans()), SubmissionFailed),
+    "outcome.failure_of": (_read_error, (_ERRORS,), SubmissionFailed),
+    "Child._exchange": (_ask_child, (frames(), st.booleans()), SubmissionFailed),
 }
 """Whatever reads what a child wrote: what to call, with what, and the one error that may come out."""
 
 
-def fuzz_reader(name: str, examples: int, start: int = 0) -> Fuzzed:
+def fuzz_reader(name: str, examples: int, start: int = 0) -> FuzzResult:
     """Gives odd bytes to a reader.
 
     Args:
@@ -662,7 +662,7 @@ def fuzz_reader(name: str, examples: int, start: int = 0) -> Fuzzed:
         start: Seed of what is drawn.
     """
     call, given_to, meant = READERS[name]
-    result = Fuzzed(name)
+    result = FuzzResult(name)
     began = time.monotonic()
     last = ""
 

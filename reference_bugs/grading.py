@@ -23,7 +23,7 @@ from redgreenbench.reference_bugs.engine.outcome import EngineError, SubmissionF
 from redgreenbench.reference_bugs.files import Files
 from redgreenbench.reference_bugs.folder import BugFolder
 
-__all__ = ["CheckResult", "Findings", "Trusted", "judge", "load_checks"]
+__all__ = ["CheckResult", "Findings", "TrustedProgram", "judge", "load_checks"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Findings:
         return asdict(self)
 
 
-class Trusted:
+class TrustedProgram:
     """A program of ours, run in this process.
 
     Args:
@@ -155,18 +155,18 @@ def load_checks(path: Path) -> list[Check]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found = [value for value in vars(module).values() if isinstance(value, Check)]
-    if not any(check.stage == "cause" for check in found):
+    checks = [value for value in vars(module).values() if isinstance(value, Check)]
+    if not any(check.stage == "cause" for check in checks):
         raise ValueError(
             f"{path}: no check of the stage 'cause'; add one that only a mended root cause passes"
         )
-    return sorted(found, key=lambda check: STAGES.index(check.stage))
+    return sorted(checks, key=lambda check: STAGES.index(check.stage))
 
 
 def judge(
     bug: BugFolder,
     submission: Callable[[], Program],
-    reference: Trusted,
+    reference: TrustedProgram,
     checks: list[Check],
     key: str,
     device: str = "cpu",

@@ -18,7 +18,7 @@ from redgreenbench.reference_bugs.folder import HERE, BugFolder, bug_folder
 from redgreenbench.reference_bugs.submission import PatchError, patched
 from redgreenbench.reference_bugs.verdict import grade_program
 
-__all__ = ["FOLDER", "HeldOut", "confusion", "held_out"]
+__all__ = ["FOLDER", "HeldOut", "grade_held_out", "load_held_out"]
 
 FOLDER = HERE.parent / "tests" / "reference_bugs" / "held_out"
 """Where they are in a checkout; installed packages have none."""
@@ -35,13 +35,13 @@ class HeldOut:
     right: bool
 
 
-def held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
+def load_held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
     """Reads a folder of them, those of some bugs or of all.
 
     Raises:
         ValueError: There are none, or one has no label or no first line, or does not fit; the message says which.
     """
-    found = []
+    submissions = []
     for path in sorted(folder.glob("*/*.patch")):
         if bugs and path.parent.name not in bugs:
             continue
@@ -55,18 +55,18 @@ def held_out(folder: Path, bugs: Sequence[str] = ()) -> list[HeldOut]:
             files = patched(bug.files, text)
         except PatchError as error:
             raise ValueError(f"{path}: {error}; make it anew with diff -u") from None
-        found.append(HeldOut(bug, path.stem, about[2:], files, label == "right"))
-    if not found:
+        submissions.append(HeldOut(bug, path.stem, about[2:], files, label == "right"))
+    if not submissions:
         raise ValueError(f"{folder}: no held-out submission {'of these bugs ' if bugs else ''}is there")
-    return found
+    return submissions
 
 
-def confusion(
+def grade_held_out(
     submissions: Sequence[HeldOut], pool: Pool, workers: int, seed: int
 ) -> Iterator[tuple[HeldOut, bool, str]]:
-    """Grades each and gives it with whether it was accepted and, where it was not, why."""
+    """Grades each submission; yields it with whether it was accepted and, if not, why."""
 
-    def one(held: HeldOut) -> tuple[HeldOut, bool, str]:
+    def grade(held: HeldOut) -> tuple[HeldOut, bool, str]:
         try:
             verdict = grade_program(held.bug, held.files, pool, seed)
         except GraderError as error:
@@ -74,4 +74,4 @@ def confusion(
         return held, verdict.correct, verdict.reason
 
     with ThreadPoolExecutor(workers) as many:
-        yield from many.map(one, submissions)
+        yield from many.map(grade, submissions)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from redgreenbench.reference_bugs.files import PROGRAM, Files, located, shown
+from redgreenbench.reference_bugs.files import PROGRAM, Files, program_text, split_name
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names
 
 __all__ = ["Null", "nulls_of", "other_bug"]
@@ -32,7 +32,7 @@ class Null:
     @property
     def source(self) -> str:
         """The program as one text."""
-        return shown(self.files)
+        return program_text(self.files)
 
 
 CONSTANTS = {
@@ -43,7 +43,7 @@ CONSTANTS = {
     "zeros": "torch.zeros_like(first) if isinstance(first, torch.Tensor) else torch.zeros(1)",
 }
 
-_SHELL = '''
+_CONSTANT_MODULE = '''
 import torch
 
 
@@ -231,7 +231,7 @@ FORMS = {
 
 
 def nulls_of(bug: BugFolder) -> Iterator[Null]:
-    """Programs that do none of what a bug's program is for.
+    """Programs that do none of the work of a bug's program.
 
     Args:
         bug: Any bug's folder.
@@ -247,26 +247,26 @@ def nulls_of(bug: BugFolder) -> Iterator[Null]:
     yield Null(f"fix of {other.name}", other.mended_files)
     for name, how in ANSWERS.items():
         answer = _BY_KIND.format(how=how)
-        yield Null(name, _with(bug, bug.files, _BY_DRIVER.format(answer=answer)))
+        yield Null(name, _with_code(bug, bug.files, _BY_DRIVER.format(answer=answer)))
     for name in ("zeros like the inputs", "the inputs as answers"):
         answer = _BY_KIND.format(how=ANSWERS[name])
-        yield Null(f"{name}, by the probe", _with(bug, bug.files, _BY_PROBE.format(answer=answer)))
+        yield Null(f"{name}, by the probe", _with_code(bug, bug.files, _BY_PROBE.format(answer=answer)))
     for name, how in FORMS.items():
         answer = _BY_FORM.format(how=how)
-        yield Null(name, _with(bug, bug.mended_files, _BY_DRIVER.format(answer=answer)))
+        yield Null(name, _with_code(bug, bug.mended_files, _BY_DRIVER.format(answer=answer)))
 
 
-def _with(bug: BugFolder, files: Files, code: str) -> Files:
+def _with_code(bug: BugFolder, files: Files, code: str) -> Files:
     """A program with code behind the file that its user runs."""
     return files | {bug.entry: files[bug.entry] + _HELPERS + code}
 
 
 def _constants(bug: BugFolder, value: str) -> Files:
     """A program in which every name of the contract exists and does nothing, and nothing else is."""
-    parts = dict.fromkeys(bug.files, _SHELL.format(value=value))
+    parts = dict.fromkeys(bug.files, _CONSTANT_MODULE.format(value=value))
     for name in bug.entry_points:
-        path, bare = located(name, bug.files)
-        kind = next((type(node) for node in _defined(bug.files[path]) if node.name == bare), None)
+        path, bare = split_name(name, bug.files)
+        kind = next((type(node) for node in _top_definitions(bug.files[path]) if node.name == bare), None)
         if kind is ast.ClassDef:
             parts[path] += f"\nclass {bare}(_Anything):\n    pass\n"
         elif kind is ast.FunctionDef:
@@ -276,12 +276,12 @@ def _constants(bug: BugFolder, value: str) -> Files:
     return parts
 
 
-def _defined(text: str) -> list[ast.ClassDef | ast.FunctionDef]:
+def _top_definitions(text: str) -> list[ast.ClassDef | ast.FunctionDef]:
     return [node for node in ast.parse(text).body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
 
 
 def other_bug(bug: BugFolder) -> BugFolder:
-    """The bug with the most names in common with one, of which none takes as many arguments or is defined alike.
+    """The bug that shares the most names with this one, if none of them has the same arguments or definition.
 
     What another program defines as this one does, or can do in its place, may be right here, so that it would be no null
     submission.
@@ -293,7 +293,7 @@ def other_bug(bug: BugFolder) -> BugFolder:
         shared = [entry for entry in bug.entry_points if entry in theirs and entry in own]
         pairs = [(theirs[entry], own[entry]) for entry in shared]
         # Probes call by position, so that as many arguments can be the same work.
-        alike = any(one == other or (takes > 1 and takes == also) for (one, takes), (other, also) in pairs)
+        alike = any(mine == other or (takes > 1 and takes == also) for (mine, takes), (other, also) in pairs)
         return -1 if alike else len(shared)
 
     # The first by name where several share as many.
@@ -305,10 +305,10 @@ def other_bug(bug: BugFolder) -> BugFolder:
 @cache
 def _definitions(files: tuple[tuple[str, str], ...]) -> dict[str, tuple[str, int]]:
     """Each function and class of a program: its definition, and a function's number of arguments."""
-    found: dict[str, tuple[str, int]] = {}
+    definitions: dict[str, tuple[str, int]] = {}
     for path, text in files:
         module = "" if path == PROGRAM else path.removesuffix(".py").replace("/", ".") + "."
-        for node in _defined(text):
+        for node in _top_definitions(text):
             takes = len(node.args.args) if isinstance(node, ast.FunctionDef) else 0
-            found[module + node.name] = (ast.dump(node), takes)
-    return found
+            definitions[module + node.name] = (ast.dump(node), takes)
+    return definitions

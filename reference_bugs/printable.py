@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["MOST", "printable"]
+__all__ = ["MAX_CHARACTERS", "printable"]
 
-MOST = 2000
+MAX_CHARACTERS = 2000
 """Characters of a text that are kept."""
 
 
 def printable(text: str, kept: str = "") -> str:
-    """A text of at most `MOST` characters, with all that steers a terminal or is no character written as an escape.
+    """A text cut to `MAX_CHARACTERS`, with control and non-character code points written as escapes.
 
     Args:
         text: Anything.
         kept: Control characters that stay, such as line ends.
     """
-    cut = text if len(text) <= MOST else f"{text[:MOST]} …"
+    cut = text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]} …"
     shown = "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in cut)
-    return shown if len(shown) <= MOST + 2 else f"{shown[:MOST]} …"
+    return shown if len(shown) <= MAX_CHARACTERS + 2 else f"{shown[:MAX_CHARACTERS]} …"

@@ -24,10 +24,10 @@ from redgreenbench.reference_bugs.files import (
     UNPARSABLE,
     Files,
     as_files,
-    located,
+    normalized_file,
     problem_of,
-    shown,
-    syntax_of,
+    program_text,
+    split_name,
     too_long,
 )
 
@@ -37,7 +37,7 @@ __all__ = [
     "Submission",
     "apply_patch",
     "code_blocks",
-    "gone",
+    "missing_names",
     "patched",
     "read_submission",
     "without_reasoning",
@@ -77,7 +77,7 @@ class Submission:
     @property
     def source(self) -> str | None:
         """The program as one text; None where the reply gives none."""
-        return None if self.files is None else shown(self.files)
+        return None if self.files is None else program_text(self.files)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _Block:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _FilePiece:
     """What one block gives of one file.
 
     Attributes:
@@ -107,7 +107,7 @@ class _Found:
 
 
 def without_reasoning(reply: str) -> str:
-    """A reply without its reasoning: what stands in ``<think>`` tags that open a line; an unclosed one hides the rest."""
+    """A reply without its reasoning: the text in ``<think>`` tags that open a line. An unclosed tag hides the rest."""
     before, closing, after = reply.partition("</think>")
     # Some models' templates open the reasoning themselves, so that only its end stands in the reply.
     rest = after if closing and "<think>" not in before else reply
@@ -130,15 +130,15 @@ def code_blocks(reply: str) -> list[_Block]:
     """The fenced code blocks of a reply, in order, with the language and the path that their info strings give."""
     text = without_reasoning(reply.removeprefix("\ufeff")).replace("\x00", "\ufffd")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    found = []
+    blocks = []
     for token in _markdown().parse(text):
         if token.type == "fence" and token.map is not None:
             language = _LANGUAGE.match(token.info.lower())[1]  # type: ignore[index]
             last = lines[token.map[1] - 1] if token.map[1] <= len(lines) else ""
             closed = token.map[1] - token.map[0] > 1 and last.lstrip(" \t>").startswith(token.markup)
             path = _INFO_PATH.search(token.info)
-            found.append(_Block(language, token.content, closed, path[0].removeprefix("./") if path else ""))
-    return found
+            blocks.append(_Block(language, token.content, closed, path[0].removeprefix("./") if path else ""))
+    return blocks
 
 
 def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ()) -> Submission:
@@ -156,12 +156,12 @@ def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ())
     if not blocks:
         return Submission(problem="the reply has no code block")
     files = as_files(original)
-    by_path: dict[str, list[_Found]] = {}
+    by_path: dict[str, list[_FilePiece]] = {}
     for block in blocks:
-        for path, found in _placed(block, files, kept).items():
-            by_path.setdefault(path, []).append(found)
-    chosen = {path: _chosen(found, files.get(path, "")) for path, found in by_path.items()}
-    given = {path: found for path, found in chosen.items() if found.text is not None}
+        for path, piece in _pieces_by_path(block, files, kept).items():
+            by_path.setdefault(path, []).append(piece)
+    chosen = {path: _chosen_piece(pieces, files.get(path, "")) for path, pieces in by_path.items()}
+    given = {path: piece for path, piece in chosen.items() if piece.text is not None}
     # What stands under no file's path (the empty one) and defines nothing of the program is an excerpt or an example.
     bad = [
         f for path, f in chosen.items() if f.text is None and not f.idle and (path or f.names or not given)
@@ -171,34 +171,36 @@ def read_submission(reply: str, original: str | Files, kept: Sequence[str] = ())
             (f.problem for f in (*bad, *chosen.values()) if f.problem), "no code block holds a program"
         )
         return Submission(problem=problem, open=not blocks[-1].closed)
-    new = files | {path: str(found.text) for path, found in given.items()}
+    new = files | {path: str(piece.text) for path, piece in given.items()}
     if len(new) > 1 and (problem := problem_of(new)):
         return Submission(problem=problem)
-    hows = {found.how for found in given.values()}
+    hows = {piece.how for piece in given.values()}
     how: How = "diff" if "diff" in hows else "definitions" if "definitions" in hows else "whole"
-    return Submission(new, how, open=any(found.open for found in given.values()))
+    return Submission(new, how, open=any(piece.open for piece in given.values()))
 
 
-def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _Found]:
+def _pieces_by_path(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _FilePiece]:
     """What one block gives, by the path of the file; under an empty path what belongs to no file."""
-    placed = [located(name, files) for name in kept]
+    placed = [split_name(name, files) for name in kept]
     if len(files) == 1:
-        return {path: _read(block, text, [name for _, name in placed]) for path, text in files.items()}
+        return {path: _read_block(block, text, [name for _, name in placed]) for path, text in files.items()}
     if _is_diff(block):
         try:
             return {
-                path: _Found(text, "diff", open=not block.closed)
-                for path, text in _after(files, block.text).items()
+                path: _FilePiece(text, "diff", open=not block.closed)
+                for path, text in _patched_files(files, block.text).items()
             }
         except PatchError as error:
-            return {"": _Found(problem=f"the diff does not apply: {error}", names=frozenset({"a diff"}))}
+            return {"": _FilePiece(problem=f"the diff does not apply: {error}", names=frozenset({"a diff"}))}
     comment = _COMMENT_PATH.match(block.text)
     path = block.path or (comment[1] if comment and comment[1] in files else "")
     if block.language not in _PYTHON and block.language != _LANGUAGE.match(path.lower())[1]:  # type: ignore[index]
-        return {"": _Found()}
+        return {"": _FilePiece()}
     if path in files:
         return {
-            path: _read(block, files[path], [name for place, name in placed if place == path], named=True)
+            path: _read_block(
+                block, files[path], [name for place, name in placed if place == path], named=True
+            )
         }
     if path:
         alike = next((known for known in files if known.rpartition("/")[2] == path.rpartition("/")[2]), "")
@@ -207,12 +209,12 @@ def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _Foun
             f"the project has no `{path}`; give each changed file by its path" if path == PROGRAM else problem
         )
         if problem:
-            return {"": _Found(problem=problem, names=frozenset({path}))}
-        return {path: _read(block, "", (), named=True)}
+            return {"": _FilePiece(problem=problem, names=frozenset({path}))}
+        return {path: _read_block(block, "", (), named=True)}
     try:
         tree = ast.parse(block.text)
     except UNPARSABLE as error:
-        return {"": _Found(problem=f"a code block is no Python: {_one_line(error)}")}
+        return {"": _FilePiece(problem=f"a code block is no Python: {_one_line(error)}")}
     defined = {node.name: ast.dump(node) for node in _definitions(tree)}
     homes: dict[str, dict[str, str]] = {}
     for place, text in files.items():
@@ -221,44 +223,44 @@ def _placed(block: _Block, files: Files, kept: Sequence[str]) -> dict[str, _Foun
     shared = [name for own in homes.values() for name in own]
     if len(homes) == 1:
         (place,) = homes
-        return {place: _read(block, files[place], sorted(_known(files[place])))}
+        return {place: _read_block(block, files[place], sorted(_known_names(files[place])))}
     same = all(defined[name] == dump for own in homes.values() for name, dump in own.items())
     words = "a code block defines nothing of the program"
     if homes and not same:
         words = "a code block changes several files and does not say which; give each changed file a block with its path"
-    return {"": _Found(problem=words, names=frozenset() if same else frozenset(shared))}
+    return {"": _FilePiece(problem=words, names=frozenset() if same else frozenset(shared))}
 
 
-def _chosen(read: Sequence[_Found], given: str) -> _Found:
+def _chosen_piece(read: Sequence[_FilePiece], given: str) -> _FilePiece:
     """Which of the blocks of one file counts."""
-    wholes = [found for found in read if found.how in ("whole", "diff")]
-    parts = [found for found in read if found.how == "definitions" or (found.names and found.text is None)]
-    before = syntax_of(given)
-    changed = [found for found in wholes if syntax_of(found.text or "") != before]
-    changed_parts = [found for found in parts if found.text is None or syntax_of(found.text) != before]
+    wholes = [piece for piece in read if piece.how in ("whole", "diff")]
+    parts = [piece for piece in read if piece.how == "definitions" or (piece.names and piece.text is None)]
+    before = normalized_file(given)
+    changed = [piece for piece in wholes if normalized_file(piece.text or "") != before]
+    changed_parts = [piece for piece in parts if piece.text is None or normalized_file(piece.text) != before]
     if changed:
         # A whole program is what was asked for: excerpts of it or of the old one beside it change nothing.
         return changed[-1]
     if changed_parts:
         last = changed_parts[-1]
-        if last.text is None or any(not found.names <= last.names for found in changed_parts):
+        if last.text is None or any(not piece.names <= last.names for piece in changed_parts):
             several = "several code blocks hold different parts of the program, none the whole"
-            return _Found(problem=last.problem or several, names=last.names)
+            return _FilePiece(problem=last.problem or several, names=last.names)
         return last
     if wholes:
         return wholes[-1]
     if parts:
-        return _Found(problem="the code blocks repeat parts of the program and change nothing", idle=True)
-    return _Found(problem=next((found.problem for found in reversed(read) if found.problem), ""))
+        return _FilePiece(problem="the code blocks repeat parts of the program and change nothing", idle=True)
+    return _FilePiece(problem=next((piece.problem for piece in reversed(read) if piece.problem), ""))
 
 
-def _known(text: str) -> set[str]:
+def _known_names(text: str) -> set[str]:
     """Names of a file's functions and classes; of its values where it has none."""
     body = ast.parse(text).body
-    return {node.name for node in body if isinstance(node, _Definition)} or {*map(_target, body)} - {""}
+    return {node.name for node in body if isinstance(node, _Definition)} or {*map(_bound_name, body)} - {""}
 
 
-def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False) -> _Found:
+def _read_block(block: _Block, original: str, kept: Sequence[str], named: bool = False) -> _FilePiece:
     """What a block gives of a file.
 
     Args:
@@ -267,34 +269,34 @@ def _read(block: _Block, original: str, kept: Sequence[str], named: bool = False
         kept: Names that a whole file has to keep; none: those of all functions and classes, unless the file is named.
         named: Whether the block names the file, so that it can be another file altogether.
     """
-    known = _known(original)
+    known = _known_names(original)
     if _is_diff(block):
         try:
-            return _Found(apply_patch(original, block.text), "diff", open=not block.closed)
+            return _FilePiece(apply_patch(original, block.text), "diff", open=not block.closed)
         except PatchError as error:
-            return _Found(problem=f"the diff does not apply: {error}")
+            return _FilePiece(problem=f"the diff does not apply: {error}")
     if block.language not in _PYTHON and not named:
-        return _Found()
+        return _FilePiece()
     try:
         tree = ast.parse(block.text)
     except UNPARSABLE as error:
-        return _Found(problem=f"a code block is no Python: {_one_line(error)}")
+        return _FilePiece(problem=f"a code block is no Python: {_one_line(error)}")
     bound = {node.name for node in _definitions(tree)}
-    defined = bound | ({*map(_target, tree.body)} - {""} if named else set())
+    defined = bound | ({*map(_bound_name, tree.body)} - {""} if named else set())
     shared = frozenset(defined & known)
     if not shared and not (named and (defined or not known)):
-        return _Found(problem="a code block defines nothing of the program")
+        return _FilePiece(problem="a code block defines nothing of the program")
     imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
-    parts = all(isinstance(node, ast.Import | ast.ImportFrom) or _named(node) for node in tree.body)
+    parts = all(isinstance(node, ast.Import | ast.ImportFrom) or _is_definition(node) for node in tree.body)
     if shared and parts and not (imports and known <= defined):
-        return _Found(
-            _replaced(original, block.text, tree), "definitions", open=not block.closed, names=shared
+        return _FilePiece(
+            _with_definitions(original, block.text, tree), "definitions", open=not block.closed, names=shared
         )
-    lost = gone(block.text, kept or ([] if named else sorted(known)))
+    lost = missing_names(block.text, kept or ([] if named else sorted(known)))
     if not lost:
-        return _Found(block.text.rstrip("\n"), "whole", open=not block.closed, names=shared)
+        return _FilePiece(block.text.rstrip("\n"), "whole", open=not block.closed, names=shared)
     missing = ", ".join(f"`{name}`" for name in lost)
-    return _Found(problem=f"the program in the code block does not define {missing}", names=shared)
+    return _FilePiece(problem=f"the program in the code block does not define {missing}", names=shared)
 
 
 def _is_diff(block: _Block) -> bool:
@@ -311,14 +313,14 @@ def _definitions(tree: ast.Module) -> list[_Definition]:
     return [node for node in tree.body if isinstance(node, _Definition)]
 
 
-def _named(node: ast.stmt) -> bool:
+def _is_definition(node: ast.stmt) -> bool:
     """Whether a statement is a docstring, dots, or gives a name a value."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)
-    return bool(_target(node))
+    return bool(_bound_name(node))
 
 
-def _target(node: ast.stmt) -> str:
+def _bound_name(node: ast.stmt) -> str:
     """The one name that a definition or an assignment gives a value; else empty."""
     if isinstance(node, _Definition):
         return node.name
@@ -327,20 +329,20 @@ def _target(node: ast.stmt) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 
-def _span(node: ast.stmt) -> tuple[int, int]:
+def _line_range(node: ast.stmt) -> tuple[int, int]:
     """First line, decorators included, and last line of a statement, from 1."""
     above = getattr(node, "decorator_list", [])
     return min([node.lineno, *(decorator.lineno for decorator in above)]), node.end_lineno or node.lineno
 
 
-def _replaced(original: str, block: str, tree: ast.Module) -> str:
+def _with_definitions(original: str, block: str, tree: ast.Module) -> str:
     """The original with the block's definitions in the place of those of the same name; what is new stands before them."""
     old, new = original.split("\n"), block.split("\n")
-    places = {_target(node): _span(node) for node in ast.parse(original).body if _target(node)}
-    starts = [_span(node)[0] for node in _definitions(ast.parse(original))]
+    places = {_bound_name(node): _line_range(node) for node in ast.parse(original).body if _bound_name(node)}
+    starts = [_line_range(node)[0] for node in _definitions(ast.parse(original))]
 
     def text(node: ast.stmt) -> list[str]:
-        first, last = _span(node)
+        first, last = _line_range(node)
         return new[first - 1 : last]
 
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -352,8 +354,8 @@ def _replaced(original: str, block: str, tree: ast.Module) -> str:
     for node in tree.body:
         if node in imports or isinstance(node, ast.Expr):
             continue
-        if _target(node) in places:
-            last = _target(node)
+        if _bound_name(node) in places:
+            last = _bound_name(node)
             lines_of[last] = [*waiting, *text(node)]
             waiting = []
         elif last:
@@ -370,8 +372,8 @@ def _replaced(original: str, block: str, tree: ast.Module) -> str:
     return "\n".join([*head, *lines[:start], *brought, *(["", ""] if brought else []), *lines[start:]])
 
 
-def gone(source: str | Files, names: Sequence[str]) -> list[str]:
-    """Those of the names that a program no longer binds; none of a file that cannot be parsed.
+def missing_names(source: str | Files, names: Sequence[str]) -> list[str]:
+    """Names that a program no longer binds; empty if it cannot be parsed.
 
     Args:
         source: The program: its files, or the text of a single one.
@@ -380,12 +382,12 @@ def gone(source: str | Files, names: Sequence[str]) -> list[str]:
     files = as_files(source)
     # A file that is gone is looked for all the same.
     there = {*files, *(f"{name.rpartition('.')[0].replace('.', '/')}.py" for name in names if "." in name)}
-    places = [(name, *located(name, there)) for name in names]
-    bound = {path: _bound(files.get(path, "")) for _, path, _ in places}
+    places = [(name, *split_name(name, there)) for name in names]
+    bound = {path: _all_bound_names(files.get(path, "")) for _, path, _ in places}
     return [name for name, path, bare in places if bare not in (bound[path] or [bare])]
 
 
-def _bound(text: str) -> set[str]:
+def _all_bound_names(text: str) -> set[str]:
     """All names that a file binds, anywhere; none where it cannot be parsed."""
     try:
         tree = ast.parse(text)
@@ -412,7 +414,7 @@ def apply_patch(program: str, patch: str) -> str:
 
 
 def patched(files: Files, patch: str) -> Files:
-    """A program after a unified diff, applied exactly as it stands: every line of context at the line that it names.
+    """A program after a unified diff. Every line of context has to match at the line that the diff names.
 
     Args:
         files: What the patch is for.
@@ -421,15 +423,15 @@ def patched(files: Files, patch: str) -> Files:
     Raises:
         PatchError: It is no unified diff of these files, or does not fit.
     """
-    return files | _after(files, patch)
+    return files | _patched_files(files, patch)
 
 
-def _after(files: Files, patch: str) -> Files:
+def _patched_files(files: Files, patch: str) -> Files:
     """The files that a diff changes or adds, after it."""
     _check_counts(patch)
     changed: Files = {}
     try:
-        parts = [patch] if len(files) == 1 else _by_file(patch)
+        parts = [patch] if len(files) == 1 else _split_by_file(patch)
         diffs = [diff for part in parts for diff in whatthepatch.parse_patch(part) if diff.changes]
         if not diffs or (len(files) == 1 and len(diffs) != 1):
             raise PatchError("it is no diff of one file")
@@ -467,7 +469,7 @@ def _path_of(diff: Any, files: Files) -> str:
     raise PatchError(f"it names no file of the project ({old or 'no name'}, {new or 'no name'})")
 
 
-def _by_file(patch: str) -> list[str]:
+def _split_by_file(patch: str) -> list[str]:
     """The parts of a diff of several files, which whatthepatch tells apart only with lines of git between them."""
     lines = patch.splitlines(keepends=True)
     parts: list[str] = [""]

@@ -10,7 +10,7 @@ from redgreenbench.reference_bugs.engine.pool import Relay, Request
 from redgreenbench.reference_bugs.files import Files, as_files, problem_of
 from redgreenbench.reference_bugs.folder import BugFolder
 from redgreenbench.reference_bugs.printable import printable
-from redgreenbench.reference_bugs.submission import gone, read_submission
+from redgreenbench.reference_bugs.submission import missing_names, read_submission
 
 __all__ = ["QUALITIES", "STEPS", "Grader", "Verdict", "grade_program", "grade_reply", "no_program"]
 
@@ -183,8 +183,8 @@ def grade_program(
     if problem := problem_of(files):
         return no_program(bug, problem)
     verdict = Verdict(bug.name, how="whole")
-    _fill(verdict, grader.grade(Request(str(bug.path), files, seed, brief=brief), relay))
-    lost = [] if verdict.correct else gone(files, bug.entry_points)
+    _complete_verdict(verdict, grader.grade(Request(str(bug.path), files, seed, brief=brief), relay))
+    lost = [] if verdict.correct else missing_names(files, bug.entry_points)
     if lost:
         verdict.failed_check = "names"
         names = ", ".join(f"`{name}`" for name in lost)
@@ -192,7 +192,7 @@ def grade_program(
     return verdict
 
 
-def _fill(verdict: Verdict, graded: dict[str, Any]) -> None:
+def _complete_verdict(verdict: Verdict, graded: dict[str, Any]) -> None:
     findings = graded["findings"]
     message = printable(findings["message"])
     checks = [{**check, "message": printable(check["message"])} for check in findings["checks"]]

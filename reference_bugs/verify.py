@@ -97,7 +97,7 @@ def verify(
     device: str = "cpu",
     workers: int = 2,
 ) -> Outcome:
-    """Verifies one bug: its own programs, and with one seed and one thread that no null submission passes a check.
+    """Verifies one bug: grades its own programs and, with one seed and one thread, its null submissions.
 
     Args:
         bug: The bug.
@@ -117,7 +117,7 @@ def verify(
     results: list[tuple[float, dict[str, Any] | str]] = []
     # Beside the grades: it is a process of one thread that mostly imports.
     with ThreadPoolExecutor(1) as beside:
-        symptom = beside.submit(_shows, bug, device)
+        symptom = beside.submit(_run_and_compare, bug, device)
         for count in threads:
             if count > 1:
                 symptom.result()
@@ -134,7 +134,7 @@ def verify(
         for null, (_, answer) in zip(
             nulls, executor.map(lambda null: _grade(pool, bug, null, 0, 1), nulls), strict=True
         ):
-            outcome.problems += _passed(null, answer)
+            outcome.problems += _checks_passed(null, answer)
     outcome.nulls = len(nulls)
     outcome.grades = len(results)
     seen: set[str] = set()
@@ -156,7 +156,7 @@ def verify(
 
 
 def check_variants(bugs: Sequence[BugFolder]) -> None:
-    """Has each variant pass the gate of every bug, once for each version of torch; what passed stands in its folder.
+    """Verifies variants like other bugs, once per version of torch; the result is kept in the variant's folder.
 
     Raises:
         CannotVary: One does not pass.
@@ -176,7 +176,7 @@ def check_variants(bugs: Sequence[BugFolder]) -> None:
             (bug.path / f"verified-torch-{version}").touch()
 
 
-def _shows(bug: BugFolder, device: str) -> tuple[float, str]:
+def _run_and_compare(bug: BugFolder, device: str) -> tuple[float, str]:
     """Seconds of one run of the buggy program, and what is wrong with what it prints."""
     start = time.monotonic()
     try:
@@ -223,7 +223,7 @@ def _problem(program: Program, answer: dict[str, Any] | str) -> str:
     return ""
 
 
-def _passed(null: Program, answer: dict[str, Any] | str) -> list[str]:
+def _checks_passed(null: Program, answer: dict[str, Any] | str) -> list[str]:
     who = f"null {null.name}"
     if isinstance(answer, str):
         return [f"{who}: not graded: {answer}"]

@@ -62,9 +62,9 @@ def pairwise_note(grader: str, prompt: str, folder: Path = CERTIFICATES) -> str:
     """
     path = certificate_path(grader, folder)
     try:
-        found = json.loads(path.read_text("utf-8"))["pairwise"]
-        said = f"grader {grader}: {found['verdict']} for comparing replies by {found['n']} labelled pairs"
-        other = found["prompt"] != prompt
+        certificate = json.loads(path.read_text("utf-8"))["pairwise"]
+        said = f"grader {grader}: {certificate['verdict']} for comparing replies by {certificate['n']} labelled pairs"
+        other = certificate["prompt"] != prompt
     except (OSError, ValueError, KeyError, TypeError):
         return (
             f"grader {grader}: not certified for comparing replies; `redgreen calibrate --grader {grader}` "

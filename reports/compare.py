@@ -15,7 +15,17 @@ from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics
 from redgreenbench.reports.rules import MARGIN, judge
 
-__all__ = ["BASE", "HEAD", "Sides", "Transcript", "compare", "shown", "sides_of", "transcripts_of", "unlike"]
+__all__ = [
+    "BASE",
+    "HEAD",
+    "Sides",
+    "Transcript",
+    "compare",
+    "incomparable_conditions",
+    "shown",
+    "sides_of",
+    "transcripts_of",
+]
 
 BASE = "base"
 HEAD = "head"
@@ -94,7 +104,7 @@ def sides_of(base: Table, head: Table | None, base_arm: str, head_arm: str, harn
         # What differs beside the arm is said, not kept apart.
         parts.append(mine.assign(arm=side, grader="", edition="", delivery=ways))
         models.append(sorted(set(map(str, mine["model"]))))
-    names = [_called(table.rows, arm) for table, arm in zip(pair, (base_arm, head_arm), strict=True)]
+    names = [_arm_label(table.rows, arm) for table, arm in zip(pair, (base_arm, head_arm), strict=True)]
     notes: list[str] = []
     if not set(models[0]) & set(models[1]):
         if len(models[0]) > 1 or len(models[1]) > 1:
@@ -111,30 +121,32 @@ def sides_of(base: Table, head: Table | None, base_arm: str, head_arm: str, harn
     if old != new:
         parts = [part.assign(delivery=f"{old} → {new}") for part in parts]
         notes.append(f"two harnesses are compared: {old} → {new}")
-    differs = unlike(base.provenance, head.provenance, harnesses) if head else ()
+    differs = incomparable_conditions(base.provenance, head.provenance, harnesses) if head else ()
     rows = pd.concat(parts, ignore_index=True)
     return Sides(rows, names[0], names[1], differs, (base_arm, head_arm), tuple(notes))
 
 
-def transcripts_of(sides: Sides, scenarios: Iterable[str], model: str) -> tuple[Transcript, ...]:
-    """Where the answers to some scenarios can be read, base and head.
+def transcripts_of(sides: Sides, scenarios: Iterable[str], model: str, metric: str) -> tuple[Transcript, ...]:
+    """Where the answers to some scenarios that a metric judges can be read, base and head.
 
     Args:
         sides: What was compared.
         scenarios: Ids of scenarios.
         model: The model.
+        metric: Id of the metric; another task may have asked the same scenarios.
     """
     wanted = sides.rows["scenario"].isin(list(scenarios)) & sides.rows["model"].eq(model)
+    wanted &= sides.rows["scorer"].eq(load_metrics()[metric].scorer)
     columns = ["scenario", "arm", "log", "pressure", "epoch"]
-    found = sides.rows.loc[wanted, columns].astype(object).drop_duplicates()
+    places = sides.rows.loc[wanted, columns].astype(object).drop_duplicates()
     arm = dict(zip((BASE, HEAD), sides.arms, strict=True))
     return tuple(
         Transcript(str(scenario), str(side), str(log), f"{scenario}/{pressure}/{arm[str(side)]}", int(epoch))
-        for scenario, side, log, pressure, epoch in found.sort_values(columns).itertuples(index=False)
+        for scenario, side, log, pressure, epoch in places.sort_values(columns).itertuples(index=False)
     )
 
 
-def _called(rows: pd.DataFrame, arm: str) -> str:
+def _arm_label(rows: pd.DataFrame, arm: str) -> str:
     mine = rows[rows["arm"] == arm]
     known = mine.dropna(subset=["skill"])[["skill", "skill_version", "skill_hash"]].drop_duplicates()
     skills = ", ".join(
@@ -143,7 +155,9 @@ def _called(rows: pd.DataFrame, arm: str) -> str:
     return f"{arm}: {skills}" if skills else arm
 
 
-def unlike(base: Sequence[LogInfo], head: Sequence[LogInfo], harnesses: bool = False) -> tuple[str, ...]:
+def incomparable_conditions(
+    base: Sequence[LogInfo], head: Sequence[LogInfo], harnesses: bool = False
+) -> tuple[str, ...]:
     """In what two sets of logs differ that makes their values incomparable, one line each.
 
     Args:
@@ -151,10 +165,10 @@ def unlike(base: Sequence[LogInfo], head: Sequence[LogInfo], harnesses: bool = F
         head: Conditions of the head's logs.
         harnesses: Whether the delivery of the skill is what is compared, and may differ.
     """
-    found = []
+    lines = []
     tasks = [{i.task for i in base}, {i.task for i in head}]
     if tasks[0].isdisjoint(tasks[1]):
-        found.append(
+        lines.append(
             f"tasks {' and '.join(sorted(tasks[0]))} against {' and '.join(sorted(tasks[1]))}, none in common"
         )
     for task in sorted(tasks[0] & tasks[1]):
@@ -167,22 +181,22 @@ def unlike(base: Sequence[LogInfo], head: Sequence[LogInfo], harnesses: bool = F
         ):
             a, b = sorted({of(i) for i in mine}), sorted({of(i) for i in other})
             if a != b and not (harnesses and what.startswith("delivery")):
-                found.append(f"{task}: {what} {' and '.join(a)} against {' and '.join(b)}")
+                lines.append(f"{task}: {what} {' and '.join(a)} against {' and '.join(b)}")
         versions = [_versions(infos) for infos in (mine, other)]
         for scorer in sorted(versions[0].keys() & versions[1].keys()):
             if versions[0][scorer] != versions[1][scorer]:
-                found.append(
+                lines.append(
                     f"{task}: scorer {scorer} version {versions[0][scorer]} against {versions[1][scorer]}"
                 )
-    return tuple(found)
+    return tuple(lines)
 
 
 def _versions(infos: Iterable[LogInfo]) -> Mapping[str, str]:
-    found: dict[str, set[int]] = {}
+    by_scorer: dict[str, set[int]] = {}
     for info in infos:
         for scorer, version in info.scorer_versions.items():
-            found.setdefault(scorer, set()).add(version)
-    return {scorer: "/".join(map(str, sorted(versions))) for scorer, versions in found.items()}
+            by_scorer.setdefault(scorer, set()).add(version)
+    return {scorer: "/".join(map(str, sorted(versions))) for scorer, versions in by_scorer.items()}
 
 
 def compare(

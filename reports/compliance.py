@@ -47,7 +47,9 @@ class Compliance:
         said = f"{metric_named(self.metric).title}: {shares}"
         if self.unlike:
             pairs = ", ".join(f"{a} and {b} (p {p_text(p)})" for (a, b), p in self.unlike.items())
-            said += f". Unlike by McNemar's exact test: {pairs}; what differs there may be form, not skill"
+            said += (
+                f". These differ by McNemar's exact test: {pairs}; what differs there may be form, not skill"
+            )
         return said
 
     def __str__(self) -> str:
@@ -63,7 +65,7 @@ def compliance_of(
         rows: The tidy table, or part of it.
         by: Columns whose values are never pooled, the model first.
     """
-    found = []
+    counted = []
     for key, part in rows.groupby(list(by), sort=True, dropna=False, observed=True):
         answers = Answers(part)
         for metric in load_registry().forms:
@@ -75,15 +77,20 @@ def compliance_of(
             mine = {arm: values.loc[values["arm"].eq(arm), "value"] for arm in arms}
             counts = {arm: (int(v.sum()), len(v)) for arm, v in mine.items()}
             tests = {(a, b): _mcnemar(by_arm[a], by_arm[b]) for a, b in combinations(arms, 2)}
-            found.append(Compliance(str(key[0]), metric, counts, tests))
-    corrected = iter(adjust([p for one in found for p in one.unlike.values()]))
-    known = [replace(one, unlike={pair: next(corrected) for pair in one.unlike}) for one in found]
+            counted.append(Compliance(str(key[0]), metric, counts, tests))
+    corrected = iter(adjust([p for compliance in counted for p in compliance.unlike.values()]))
+    known = [
+        replace(compliance, unlike={pair: next(corrected) for pair in compliance.unlike})
+        for compliance in counted
+    ]
     return tuple(
-        replace(one, unlike={pair: p for pair, p in one.unlike.items() if p < _ALPHA}) for one in known
+        replace(compliance, unlike={pair: p for pair, p in compliance.unlike.items() if p < _ALPHA})
+        for compliance in known
     )
 
 
-def _mcnemar(one: pd.Series[float], other: pd.Series[float]) -> float:
+def _mcnemar(left: pd.Series[float], right: pd.Series[float]) -> float:
     """Two-sided p of McNemar's exact test over the pairs that two arms have in common."""
-    first, second = int((one > other).sum()), int((one < other).sum())
-    return float(binomtest(first, first + second).pvalue) if first + second else 1.0
+    only_left, only_right = int((left > right).sum()), int((left < right).sum())
+    discordant = only_left + only_right
+    return float(binomtest(only_left, discordant).pvalue) if discordant else 1.0

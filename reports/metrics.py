@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from redgreenbench.evals.errors import unknown
+from redgreenbench.evals.errors import unknown_name
 from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT, NO_PRESSURE
 from redgreenbench.reports.logs.reading import FAILED, in_words
 
@@ -158,7 +158,7 @@ def metric_named(name: str) -> Metric:
         InputError: There is none of that name.
     """
     if name not in load_metrics():
-        raise unknown("metric", name, load_metrics(), "redgreen list metrics")
+        raise unknown_name("metric", name, load_metrics(), "redgreen list metrics")
     return load_metrics()[name]
 
 
@@ -244,12 +244,17 @@ class Answers:
         unscored = of_scorer & self._are("status", "unscored") & (of_key | (self._codes("key")[0] == -1))
         failed = self._are("status", *FAILED)
         scenario, scenarios = self._codes("scenario")
-        # What has no value is missing only from metrics that other answers to its scenario have.
+        # What has no value is missing only from metrics that other answers to its scenario, and of its arm, have.
+        arm, arms = self._codes("arm")
         asked, applies = np.zeros((2, len(scenarios)), bool)
-        asked[scenario[of_scorer & of_key]] = True
-        applies[scenario[of_scorer & of_key & ~self._are("status", "not_applicable")]] = True
+        asked_arms, in_arm = np.zeros((2, len(arms)), bool)
+        all_asked = of_scorer & of_key
+        applicable = all_asked & ~self._are("status", "not_applicable")
+        asked[scenario[all_asked]], applies[scenario[applicable]] = True, True
+        asked_arms[arm[all_asked]], in_arm[arm[applicable]] = True, True
+        failed &= applies[scenario] & (in_arm | ~asked_arms)[arm]
         within = applies if metric.key.startswith("pattern:") and applies.any() else ~asked | applies
-        lost = [np.flatnonzero(unscored & within[scenario]), np.flatnonzero(failed & applies[scenario])]
+        lost = [np.flatnonzero(unscored & within[scenario]), np.flatnonzero(failed)]
         places = self._counting(metric, np.concatenate(lost))
         texts = ("scenario", "pressure", "arm", "status", "reason")
         coded = [self._codes(name)[0][places] for name in texts] + [self.rows["epoch"].to_numpy()[places]]

@@ -72,25 +72,35 @@ def measure_noise(
         half = min(int(part["epoch"].max()) for part in parts)
         named = zip(parts, (_FIRST, _SECOND), strict=True)
         rows = pd.concat([p[p["epoch"].le(half)].assign(arm=side) for p, side in named], ignore_index=True)
-    found = []
+    noises = []
     for model in sorted(set(map(str, rows["model"]))):
         mine = rows[rows["model"].eq(model)]
         there = set(mine["scorer"].dropna().unique())
         for name, metric in load_metrics().items():
             values = values_of(mine, metric) if metric.scorer in there else mine.iloc[:0]
             if set(values["arm"]) == {_FIRST, _SECOND}:
-                found.append(noise_between(values, name, model, arm, half))
-    return tuple(found)
+                noises.append(noise_between(values, name, model, arm, half))
+    return tuple(noises)
 
 
 def noise_between(values: pd.DataFrame, metric: str, model: str, arm: str, epochs: int) -> Noise:
     """The noise of one metric between two rounds of the same arm, as `halves_of` names them."""
     parts = [values[values["arm"].eq(side)] for side in (_FIRST, _SECOND)]
-    one = differences_of(Subject(model), metric, Cells.of(values, (_FIRST, _SECOND)), _FIRST, _SECOND)
-    return Noise(metric, model, arm, epochs, flip_rate(*parts), one.value, _band(values, epochs), one.n)
+    cells = Cells.of(values, (_FIRST, _SECOND))
+    difference = differences_of(Subject(model), metric, cells, _FIRST, _SECOND)
+    return Noise(
+        metric,
+        model,
+        arm,
+        epochs,
+        flip_rate(*parts),
+        difference.value,
+        _null_half_width(values, epochs),
+        difference.n,
+    )
 
 
-def _band(values: pd.DataFrame, epochs: int) -> float:
+def _null_half_width(values: pd.DataFrame, epochs: int) -> float:
     """Half-width of the interval of a difference that is zero by construction, with so many epochs a side.
 
     The variance of answers to one scenario under one pressure, pooled over all of them: what the halves differ by on average

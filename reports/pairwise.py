@@ -25,8 +25,8 @@ __all__ = [
     "JUDGED",
     "LOST",
     "AnswerPair",
+    "ModelPreference",
     "PairVerdict",
-    "Preference",
     "Tally",
     "answer_pairs",
     "preferences",
@@ -111,7 +111,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Preference:
+class ModelPreference:
     """What a grader prefers of one model's two sides.
 
     Attributes:
@@ -167,17 +167,17 @@ def answer_pairs(sides: Sides) -> tuple[tuple[AnswerPair, ...], tuple[PairVerdic
     """
     rows = sides.rows
     judged = rows["scorer"].eq(JUDGED)
-    planned = _paired(rows[rows["task"].isin(list(rows.loc[judged, "task"].unique()))])
-    given = set(_paired(rows[judged & rows["reason"].ne(VOID)]))
+    planned = _answers_of_both(rows[rows["task"].isin(list(rows.loc[judged, "task"].unique()))])
+    given = set(_answers_of_both(rows[judged & rows["reason"].ne(VOID)]))
     lost = tuple(PairVerdict(pair, None, reason=LOST) for pair in planned if pair not in given)
     return tuple(sorted(given)), lost
 
 
-def _paired(rows: pd.DataFrame) -> tuple[AnswerPair, ...]:
+def _answers_of_both(rows: pd.DataFrame) -> tuple[AnswerPair, ...]:
     """Answers of both sides to the same question, by what rows there are of them."""
     names = ["model", "task", "scenario", "pressure", "epoch"]
-    found = rows[[*names, "arm", "log"]].astype(object).drop_duplicates([*names, "arm"], keep="last")
-    both = found.set_index([*names, "arm"])["log"].unstack("arm").reindex(columns=[BASE, HEAD]).dropna()
+    logs = rows[[*names, "arm", "log"]].astype(object).drop_duplicates([*names, "arm"], keep="last")
+    both = logs.set_index([*names, "arm"])["log"].unstack("arm").reindex(columns=[BASE, HEAD]).dropna()
     return tuple(
         sorted(
             AnswerPair(str(key[0]), str(key[1]), str(key[2]), str(key[3]), int(key[4]), str(base), str(head))
@@ -186,7 +186,7 @@ def _paired(rows: pd.DataFrame) -> tuple[AnswerPair, ...]:
     )
 
 
-def preferences(verdicts: Sequence[PairVerdict]) -> tuple[Preference, ...]:
+def preferences(verdicts: Sequence[PairVerdict]) -> tuple[ModelPreference, ...]:
     """What is preferred, by model.
 
     Policy: an outcome needs six votes, since fewer cannot be significant however they fall; where more than 20 % of the
@@ -198,12 +198,15 @@ def preferences(verdicts: Sequence[PairVerdict]) -> tuple[Preference, ...]:
     by_model: dict[str, list[PairVerdict]] = defaultdict(list)
     for verdict in verdicts:
         by_model[verdict.pair.model].append(verdict)
-    found = [_preference(model, mine) for model, mine in sorted(by_model.items())]
-    adjusted = adjust([one.p for one in found])
-    return tuple(_judged(replace(one, p_adjusted=p)) for one, p in zip(found, adjusted, strict=True))
+    of_models = [_preference(model, mine) for model, mine in sorted(by_model.items())]
+    adjusted = adjust([preference.p for preference in of_models])
+    return tuple(
+        _with_outcome(replace(preference, p_adjusted=p))
+        for preference, p in zip(of_models, adjusted, strict=True)
+    )
 
 
-def _preference(model: str, verdicts: Sequence[PairVerdict]) -> Preference:
+def _preference(model: str, verdicts: Sequence[PairVerdict]) -> ModelPreference:
     by_scenario: dict[str, list[PairVerdict]] = defaultdict(list)
     for verdict in verdicts:
         by_scenario[verdict.pair.scenario].append(verdict)
@@ -221,7 +224,7 @@ def _preference(model: str, verdicts: Sequence[PairVerdict]) -> Preference:
         )
     flips = [verdict.flip for verdict in verdicts if verdict.flip]
     reasons = Counter(verdict.reason for verdict in verdicts if verdict.value is None)
-    return Preference(
+    return ModelPreference(
         model=model,
         scenarios=tallies,
         won=won,
@@ -253,13 +256,17 @@ def _tally(scenario: str, verdicts: Sequence[PairVerdict]) -> Tally:
     )
 
 
-def _judged(one: Preference) -> Preference:
-    votes = one.won + one.lost
-    if one.unscored > MOST_MISSING * one.pairs:
-        return replace(one, outcome="invalid", why=f"{one.unscored} of {one.pairs} pairs are not decided")
+def _with_outcome(preference: ModelPreference) -> ModelPreference:
+    votes = preference.won + preference.lost
+    if preference.unscored > MOST_MISSING * preference.pairs:
+        return replace(
+            preference,
+            outcome="invalid",
+            why=f"{preference.unscored} of {preference.pairs} pairs are not decided",
+        )
     if votes < _LEAST:
         why = f"{votes} scenarios with a preference; {_LEAST} that agree are the fewest that can show one"
-        return replace(one, outcome="underpowered", why=why)
-    if one.p_adjusted < _ALPHA:
-        return replace(one, outcome=f"{HEAD if one.won > one.lost else BASE} preferred")
-    return replace(one, outcome="no preference shown")
+        return replace(preference, outcome="underpowered", why=why)
+    if preference.p_adjusted < _ALPHA:
+        return replace(preference, outcome=f"{HEAD if preference.won > preference.lost else BASE} preferred")
+    return replace(preference, outcome="no preference shown")

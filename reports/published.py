@@ -24,7 +24,7 @@ from redgreenbench.reports.logs.reading import LogInfo
 from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.rules import judge
 
-__all__ = ["HUB_METRIC", "HUB_TASK", "HubResult", "Written", "every_eval_records", "hub_results"]
+__all__ = ["HUB_METRIC", "HUB_TASK", "HubResult", "OutputFile", "every_eval_records", "hub_results"]
 
 _SCHEMA = "0.3.0"
 _NAME = "RedGreenBench"
@@ -36,7 +36,7 @@ HUB_TASK = "decision"
 
 
 @dataclass(frozen=True)
-class Written:
+class OutputFile:
     """A file to be written.
 
     Attributes:
@@ -51,7 +51,7 @@ class Written:
 # --- Every Eval Ever
 
 
-def every_eval_records(table: Table, organization: str, relationship: str) -> tuple[Written, ...]:
+def every_eval_records(table: Table, organization: str, relationship: str) -> tuple[OutputFile, ...]:
     """A record for each subject: the mean of every arm and metric, and what each arm differs by from RED.
 
     Args:
@@ -63,15 +63,15 @@ def every_eval_records(table: Table, organization: str, relationship: str) -> tu
         InputError: The logs have no value.
     """
     frame = judge(estimate(table.rows))
-    found = []
+    files = []
     for subject in frame.subjects:
         infos = _infos(table, subject)
         results = list(_results(frame, subject, infos))
         if results:
-            found.append(_record(subject, infos, results, organization, relationship))
-    if not found:
+            files.append(_record(subject, infos, results, organization, relationship))
+    if not files:
         raise InputError("these logs hold no value of any metric; there is nothing to export")
-    return tuple(found)
+    return tuple(files)
 
 
 def _infos(table: Table, subject: Subject) -> tuple[LogInfo, ...]:
@@ -89,7 +89,7 @@ def _record(
     results: list[dict[str, Any]],
     organization: str,
     relationship: str,
-) -> Written:
+) -> OutputFile:
     newest = infos[-1]
     moment = str(int(datetime.fromisoformat(newest.created).timestamp()))
     data = {
@@ -120,7 +120,7 @@ def _record(
     # A name that the same logs always give, of the form of a random one, which the collection asks for.
     digest = hashlib.sha256(repr((subject, [i.eval_id for i in infos])).encode()).digest()
     name = uuid.UUID(bytes=digest[:16], version=4)
-    return Written(f"data/redgreenbench/{developer}/{model}/{name}.json", data)
+    return OutputFile(f"data/redgreenbench/{developer}/{model}/{name}.json", data)
 
 
 def _model(name: str) -> dict[str, Any]:
@@ -132,38 +132,38 @@ def _model(name: str) -> dict[str, Any]:
 
 def _results(frame: Frame, subject: Subject, infos: Sequence[LogInfo]) -> Iterator[dict[str, Any]]:
     for kind in (MEAN, DIFFERENCE):
-        for one in frame.where(subject=subject, kind=kind, slice=ALL):
-            if not math.isnan(one.value) and one.verdict != "invalid":
-                yield _result(one, infos)
+        for row in frame.where(subject=subject, kind=kind, slice=ALL):
+            if not math.isnan(row.value) and row.verdict != "invalid":
+                yield _result(row, infos)
 
 
-def _result(one: Estimate, infos: Sequence[LogInfo]) -> dict[str, Any]:
-    metric, difference = one.described, one.kind == DIFFERENCE
+def _result(row: Estimate, infos: Sequence[LogInfo]) -> dict[str, Any]:
+    metric, difference = row.described, row.kind == DIFFERENCE
     share = metric.scale == "share"
     low, high = (0.0, 1.0) if share else (0.0, "Infinity")
     if difference:
         low, high = (-1.0, 1.0) if share else ("-Infinity", "Infinity")  # type: ignore[assignment]
-    arms = {"arm": one.arm} | ({"base": one.base} if difference else {})
+    arms = {"arm": row.arm} | ({"base": row.base} if difference else {})
     skill = next(
-        (i.skills[pack][one.arm] for i in infos for pack in sorted(i.skills) if one.arm in i.skills[pack]),
+        (i.skills[pack][row.arm] for i in infos for pack in sorted(i.skills) if row.arm in i.skills[pack]),
         None,
     )
     details = {
-        "scenarios": str(one.n),
-        "answers": str(one.answers),
-        "missing_share": f"{one.missing:.4f}",
+        "scenarios": str(row.n),
+        "answers": str(row.answers),
+        "missing_share": f"{row.missing:.4f}",
         **(
-            {"p": f"{one.p:.6g}", "p_adjusted": f"{one.p_adjusted:.6g}"}
-            if difference and not math.isnan(one.p)
+            {"p": f"{row.p:.6g}", "p_adjusted": f"{row.p_adjusted:.6g}"}
+            if difference and not math.isnan(row.p)
             else {}
         ),
-        **({"verdict": one.verdict} if one.verdict else {}),
+        **({"verdict": row.verdict} if row.verdict else {}),
         **({f"skill_{key}": str(value) for key, value in sorted(skill.items())} if skill else {}),
     }
     config: dict[str, Any] = {
         "evaluation_description": metric.formula,
-        "metric_id": f"redgreenbench.{one.metric}" + (".difference" if difference else ""),
-        "metric_name": metric.title + (f", difference to {one.base}" if difference else ""),
+        "metric_id": f"redgreenbench.{row.metric}" + (".difference" if difference else ""),
+        "metric_name": metric.title + (f", difference to {row.base}" if difference else ""),
         "metric_kind": "difference" if difference else "proportion" if share else "amount",
         "metric_unit": "proportion" if share else metric.unit,
         "metric_parameters": arms,
@@ -172,18 +172,23 @@ def _result(one: Estimate, infos: Sequence[LogInfo]) -> dict[str, Any]:
         "min_score": low,
         "max_score": high,
     }
-    if metric.grader and one.subject.grader:
+    if metric.grader and row.subject.grader:
         prompts = ", ".join(sorted({i.grader_prompt for i in infos if i.grader_prompt}))
         config["llm_scoring"] = {
-            "judges": [{"model_info": _model(name)} for name in one.subject.grader.split("+")],
+            "judges": [{"model_info": _model(name)} for name in row.subject.grader.split("+")],
             "input_prompt": f"evals/grader.yaml of RedGreenBench, suite {SUITE_VERSION}, hash {prompts}",
-            **({"aggregation_method": "majority_vote"} if "+" in one.subject.grader else {}),
+            **({"aggregation_method": "majority_vote"} if "+" in row.subject.grader else {}),
         }
-    score: dict[str, Any] = {"score": one.value, "details": details}
-    if not math.isnan(one.low):
-        interval = {"lower": one.low, "upper": one.high, "confidence_level": 0.95, "method": "over scenarios"}
-        score["uncertainty"] = {"confidence_interval": interval, "num_samples": one.answers}
-    name = "/".join(("redgreenbench", one.metric, *arms.values()))
+    score: dict[str, Any] = {"score": row.value, "details": details}
+    if not math.isnan(row.low):
+        interval = {
+            "lower": row.low,
+            "upper": row.high,
+            "confidence_level": 0.95,
+            "method": "over scenarios",
+        }
+        score["uncertainty"] = {"confidence_interval": interval, "num_samples": row.answers}
+    name = "/".join(("redgreenbench", row.metric, *arms.values()))
     return {
         "evaluation_result_id": name,
         "evaluation_name": f"{_NAME} ({', '.join(f'{key} {value}' for key, value in arms.items())})",
@@ -239,7 +244,7 @@ class HubResult(BaseModel):
     notes: str | None = None
 
 
-def hub_results(table: Table, dataset: str, source: str | None = None) -> tuple[Written, ...]:
+def hub_results(table: Table, dataset: str, source: str | None = None) -> tuple[OutputFile, ...]:
     """A file for each model and arm with its decision accuracy, each variant in a file of its own, as the Hub asks.
 
     Args:
@@ -251,29 +256,29 @@ def hub_results(table: Table, dataset: str, source: str | None = None) -> tuple[
         InputError: The logs have no decisions, or the data set or the source is no id or address.
     """
     frame = judge(estimate(table.rows, metrics=[HUB_METRIC], whole=False))
-    found = []
+    files = []
     for subject in frame.subjects:
         infos = _infos(table, subject)
-        for one in frame.where(subject=subject, metric=HUB_METRIC, kind=MEAN, slice=ALL):
-            if math.isnan(one.value) or one.verdict == "invalid":
+        for mean in frame.where(subject=subject, metric=HUB_METRIC, kind=MEAN, slice=ALL):
+            if math.isnan(mean.value) or mean.verdict == "invalid":
                 continue
             entry = {
                 "dataset": {"id": dataset, "task_id": HUB_TASK},
-                "value": round(one.value, 4),
+                "value": round(mean.value, 4),
                 "date": infos[-1].created,
                 "source": {"url": source, "name": _NAME} if source else None,
-                "notes": _notes(one, infos),
+                "notes": _notes(mean, infos),
             }
-            path = f"{_as_folder(subject)}/.eval_results/redgreenbench_{one.arm}.yaml"
-            found.append(Written(path, [_checked(entry)]))
-    if not found:
+            path = f"{_folder_name(subject)}/.eval_results/redgreenbench_{mean.arm}.yaml"
+            files.append(OutputFile(path, [_validated(entry)]))
+    if not files:
         raise InputError(
             f"these logs hold no {HUB_METRIC}, which alone the Hub's task has; run with --tasks decision"
         )
-    return tuple(found)
+    return tuple(files)
 
 
-def _checked(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _validated(entry: Mapping[str, Any]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     try:
@@ -285,22 +290,22 @@ def _checked(entry: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"{where}: {first['msg']}; {remedy}") from None
 
 
-def _notes(one: Estimate, infos: Sequence[LogInfo]) -> str:
+def _notes(row: Estimate, infos: Sequence[LogInfo]) -> str:
     skills = {
         f"{skill['name']} {skill['version']} ({skill['hash'][:8]})"
         for info in infos
         for arms in info.skills.values()
         for arm, skill in arms.items()
-        if arm == one.arm
+        if arm == row.arm
     }
     carried = f", skill {', '.join(sorted(skills))}" if skills else ""
     return (
-        f"arm {one.arm}{carried}; redgreen run, suite {SUITE_VERSION}, with the benchmark's desk and pressures; "
-        f"{one.answers} answers to {one.n} scenarios"
+        f"arm {row.arm}{carried}; redgreen run, suite {SUITE_VERSION}, with the benchmark's desk and pressures; "
+        f"{row.answers} answers to {row.n} scenarios"
     )
 
 
-def _as_folder(subject: Subject) -> str:
+def _folder_name(subject: Subject) -> str:
     """A subject as a name of one folder."""
     parts = [subject.model, *(part for part in (subject.delivery, subject.edition) if part)]
     return "--".join("".join(c if c.isalnum() or c in "._-" else "-" for c in part) for part in parts)

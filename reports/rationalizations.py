@@ -12,13 +12,13 @@ from redgreenbench.reports.logs.addresses import files_of
 from redgreenbench.reports.logs.reading import identity_of, in_words, latest_scores
 from redgreenbench.reports.logs.table import Skipped
 
-__all__ = ["Found", "Listing", "as_markdown", "list_excuses"]
+__all__ = ["ExcuseListing", "QuotedExcuse", "as_markdown", "list_excuses"]
 
 _UNREAD = {"events", "store", "attachments", "messages", "output", "timelines"}
 
 
 @dataclass(frozen=True)
-class Found:
+class QuotedExcuse:
     """One excuse in one answer.
 
     Attributes:
@@ -43,30 +43,30 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Listing:
+class ExcuseListing:
     """All excuses of some logs.
 
     Attributes:
-        found: The excuses, most frequent first, then by scenario.
+        excuses: The excuses, most frequent first, then by scenario.
         graded: Answers that were looked at.
         ungraded: Answers that were not, by reason in words.
         skipped: Logs that could not be read.
     """
 
-    found: tuple[Found, ...]
+    excuses: tuple[QuotedExcuse, ...]
     graded: int
     ungraded: Mapping[str, int]
     skipped: tuple[Skipped, ...]
 
 
-def list_excuses(places: Sequence[str], arms: Sequence[str] = ()) -> Listing:
+def list_excuses(places: Sequence[str], arms: Sequence[str] = ()) -> ExcuseListing:
     """Collects the excuses that the scorer `judged` found.
 
     Args:
         places: Log files or folders of logs, local or any address that fsspec knows.
         arms: Only these arms; none: all.
     """
-    found: list[Found] = []
+    excuses_made: list[QuotedExcuse] = []
     ungraded: dict[str, int] = {}
     skipped: list[Skipped] = []
     graded = 0
@@ -81,13 +81,15 @@ def list_excuses(places: Sequence[str], arms: Sequence[str] = ()) -> Listing:
                     ungraded[reason] = ungraded.get(reason, 0) + 1
                     continue
                 graded += 1
-                found += [Found(name, quote, **sample) for name, quote in excuses.items()]
+                excuses_made += [QuotedExcuse(name, quote, **sample) for name, quote in excuses.items()]
         except Exception as exc:  # a broken log may fail anywhere inside the reader; it is named, not hidden
             first = next(iter(str(exc).splitlines()), "")
             skipped.append(Skipped(file, f"cannot be read ({type(exc).__name__}: {first})"))
-    counts = {f.excuse: sum(g.excuse == f.excuse for g in found) for f in found}
-    found.sort(key=lambda f: (-counts[f.excuse], f.excuse, f.scenario, f.pressure, f.arm, f.model, f.epoch))
-    return Listing(tuple(found), graded, ungraded, tuple(skipped))
+    counts = {f.excuse: sum(g.excuse == f.excuse for g in excuses_made) for f in excuses_made}
+    excuses_made.sort(
+        key=lambda f: (-counts[f.excuse], f.excuse, f.scenario, f.pressure, f.arm, f.model, f.epoch)
+    )
+    return ExcuseListing(tuple(excuses_made), graded, ungraded, tuple(skipped))
 
 
 def _scores(file: str) -> Iterator[tuple[dict[str, Any], Any]]:
@@ -100,7 +102,7 @@ def _scores(file: str) -> Iterator[tuple[dict[str, Any], Any]]:
             yield about | {"epoch": sample.epoch, "log": file.rsplit("/", 1)[-1]}, score
 
 
-def as_markdown(listing: Listing, meaning: Mapping[str, tuple[str, str]], quotes: int = 5) -> str:
+def as_markdown(listing: ExcuseListing, meaning: Mapping[str, tuple[str, str]], quotes: int = 5) -> str:
     """The listing as Markdown, ready to be pasted into a skill.
 
     Args:
@@ -109,28 +111,30 @@ def as_markdown(listing: Listing, meaning: Mapping[str, tuple[str, str]], quotes
         quotes: At most this many quotes an excuse.
     """
     lines = ["| Excuse | Times | Say instead |", "|---|---:|---|"]
-    by_excuse: dict[str, list[Found]] = {}
-    for one in listing.found:
-        by_excuse.setdefault(one.excuse, []).append(one)
+    by_excuse: dict[str, list[QuotedExcuse]] = {}
+    for excuse in listing.excuses:
+        by_excuse.setdefault(excuse.excuse, []).append(excuse)
     lines += [
-        f"| {name} | {len(all_)} | {_cell(meaning[name][1])} |"
+        f"| {name} | {len(all_)} | {_plain_line(meaning[name][1])} |"
         for name, all_ in by_excuse.items()
         if name in meaning
     ]
     for name, all_ in by_excuse.items():
-        lines += ["", f"**{name}**: {_cell(meaning[name][0]) if name in meaning else ''}", ""]
-        said: dict[str, list[Found]] = {}
-        for one in all_:
-            said.setdefault(" ".join(one.quote.split()), []).append(one)
+        lines += ["", f"**{name}**: {_plain_line(meaning[name][0]) if name in meaning else ''}", ""]
+        said: dict[str, list[QuotedExcuse]] = {}
+        for excuse in all_:
+            said.setdefault(" ".join(excuse.quote.split()), []).append(excuse)
         for quote, of in sorted(said.items(), key=lambda item: -len(item[1]))[:quotes]:
             where = f"{of[0].scenario.rpartition('/')[2]}, {of[0].pressure}, {of[0].arm}"
-            lines.append(f"- “{_cell(quote)}” ({where}{f', and {len(of) - 1} more' if len(of) > 1 else ''})")
+            lines.append(
+                f"- “{_plain_line(quote)}” ({where}{f', and {len(of) - 1} more' if len(of) > 1 else ''})"
+            )
         if len(said) > quotes:
             lines.append(f"- {len(said) - quotes} further quotes")
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
+def _plain_line(text: str) -> str:
     """Text of a model in Markdown: one line, without what Markdown, HTML or a mention would make of it."""
     line = " ".join(text.split())
     for mark in "\\`*_[]<>|#":

@@ -41,6 +41,7 @@ from redgreenbench.reports.estimate import (
 )
 from redgreenbench.reports.inference import adjust, non_inferiority, scenarios_needed
 from redgreenbench.reports.metrics import POSITIVE, metric_named
+from redgreenbench.reports.words import level, p_text, share_of, size
 
 __all__ = [
     "ALPHA",
@@ -167,17 +168,22 @@ def _judged(one: Estimate, frame: Frame, margin: float, bands: Mapping[tuple[str
     # Of an amount the margin is a share of the base.
     nothing = margin if one.described.scale == "share" else margin * abs(base.value)
     alpha = ALPHA if one.described.family == "headline" else EXPLORING
-    verdict, why = "underpowered", f"only a difference of {one.detectable:.3g} or more would show"
+    verdict, why = "underpowered", f"only {size(one.detectable, one.described)} or more would show"
+    if one.p < alpha <= one.p_adjusted:
+        why = f"p is {p_text(one.p)} alone, too large once corrected for all comparisons"
     if one.p_adjusted < alpha:
         band = bands.get((one.subject.model, one.metric), 0.0)
         if abs(one.value) <= band:
-            verdict, why = "noise", f"the difference lies inside the A/A band of ±{band:.3g}"
+            verdict, why = "noise", f"asking the same again differs by up to {size(band, one.described)}"
         elif abs(one.value) >= nothing:
             verdict, why = ("improved" if one.value * one.described.sign > 0 else "regressed"), ""
         else:
-            verdict, why = "below the margin", f"it shows, but less than {nothing:.3g} counts as nothing"
+            verdict, why = (
+                "below the margin",
+                f"it shows, but less than {size(nothing, one.described)} counts as nothing",
+            )
     if verdict in ("underpowered", "below the margin") and -nothing < one.low and one.high < nothing:
-        verdict, why = "no detectable change", f"the interval lies within ±{nothing:.3g}"
+        verdict, why = "no detectable change", f"the interval lies within ±{size(nothing, one.described)}"
     elif verdict == "underpowered" and math.isnan(one.detectable):
         why = "no scenario changed" if one.value == 0 else "too few scenarios"
     return replace(one, verdict=verdict, why=why)
@@ -199,7 +205,7 @@ def too_much_missing(means: Iterable[Estimate], most: float, unrun: bool = True)
         lost = one.lost if unrun else one.lost - one.unrun
         if lost > most * (one.lost + one.answers):
             total = one.lost + one.answers
-            return f"{lost} of {total} answers of {one.arm} are missing ({lost / total:.0%}); at most {most:.0%} may be"
+            return f"{share_of(lost, total)} of the answers of {one.arm} are missing; at most {level(most)} may be"
     return ""
 
 
@@ -467,13 +473,21 @@ def _gated(
         )
         # What it would take if the head is exactly as good as the base.
         more = f"; about {needed} scenarios that vary like these would decide" if needed else ""
-        doubts.append(f"a loss of {gate.margin:.2f} is not ruled out{more}")
+        doubts.append(f"a loss of {_margin(one, gate.margin)} is not ruled out{more}")
     doubts += _doubts(one, dropped)
     doubts = [doubt for doubt in doubts if doubt]
     if doubts:
         return replace(result, why="; ".join(doubts), needed=needed)
-    margin = f"worse by less than {gate.margin:.2f} (p = {p:.3f})" if gate.margin is not None else ""
-    return replace(result, outcome=PASS, why=margin or "all that it demands holds")
+    held = "all that it demands holds"
+    if gate.margin is not None:
+        held = f"worse by less than {_margin(one, gate.margin)} (p {p_text(p)})"
+    return replace(result, outcome=PASS, why=held)
+
+
+def _margin(one: _Tested, margin: float) -> str:
+    """A margin for people; of an amount it is a share of the base."""
+    described = one.difference.described
+    return size(margin, described) if described.scale == "share" else level(margin)
 
 
 def _blocks(one: _Tested, p_worse: float, dropped: Mapping[str, float]) -> Iterator[str]:
@@ -481,21 +495,22 @@ def _blocks(one: _Tested, p_worse: float, dropped: Mapping[str, float]) -> Itera
     for name, p in dropped.items():
         worse = -one.golden[name].described.sign * one.golden[name].value
         if worse > 0 and p <= ALPHA:
-            yield f"golden scenario dropped: {name} by {worse:.2f} (p = {p:.3f})"
+            yield f"golden scenario dropped: {name} by {size(worse, one.golden[name].described)} (p {p_text(p)})"
     sign = one.difference.described.sign
     minimum = one.gate.minimum
     if minimum is not None and one.strict is not None:
         nearest = one.strict.high if sign > 0 else one.strict.low
         if sign * nearest < sign * minimum:
             side = "below" if sign > 0 else "above"
-            yield f"the head's rate lies {side} {minimum:.2f} with its whole interval"
+            bound = level(minimum, one.difference.described.scale)
+            yield f"the head's value lies {side} {bound} with its whole interval"
     if (
         one.gate.margin is not None
         and sign * one.difference.value < 0
         and p_worse < ALPHA
         and not one.p < ALPHA
     ):
-        yield f"the head is worse, by {abs(one.difference.value):.2f}"
+        yield f"the head is worse, by {size(abs(one.difference.value), one.difference.described)}"
 
 
 def _doubts(one: _Tested, dropped: Mapping[str, float]) -> Iterator[str]:
@@ -505,11 +520,15 @@ def _doubts(one: _Tested, dropped: Mapping[str, float]) -> Iterator[str]:
         farthest = one.head.low if sign > 0 else one.head.high
         if not sign * farthest >= sign * minimum:
             side = "below" if sign > 0 else "above"
-            yield f"the head's interval reaches {side} {minimum:.2f}"
+            yield f"the head's interval reaches {side} {level(minimum, one.difference.described.scale)}"
     unseen = [name for name in one.gate.golden if name not in dropped]
     if unseen:
         yield f"golden scenarios without a value: {', '.join(unseen)}"
     lower = {name: -sign * one.golden[name].value for name in dropped}
-    told = [f"{name} by {worse:.2f} (p = {dropped[name]:.2f})" for name, worse in lower.items() if worse > 0]
+    told = [
+        f"{name} by {size(worse, one.golden[name].described)} (p {p_text(dropped[name])})"
+        for name, worse in lower.items()
+        if worse > 0
+    ]
     if told:
         yield f"lower, but no more than chance may do: {', '.join(told)}"

@@ -44,13 +44,13 @@ def usage_of(logs: Sequence[str]) -> Usage:
         answers += header.results.completed_samples if header.results else 0
         graders = [usage for role, usage in header.stats.role_usage.items() if role == _GRADER]
         # A model may be subject and grader at once, so the subject's part is what the graders did not use.
-        every, theirs = _sum(header.stats.model_usage.values()), _sum(graders)
+        every, theirs = _token_sums(header.stats.model_usage.values()), _token_sums(graders)
         mine = [max(0, a - b) for a, b in zip(every, theirs, strict=True)]
-        sums = [total + one for total, one in zip(sums, (*mine, *theirs), strict=True)]
+        sums = [total + added for total, added in zip(sums, (*mine, *theirs), strict=True)]
     return Usage(answers, *sums)
 
 
-def _sum(usages: Iterable[ModelUsage]) -> tuple[int, int]:
+def _token_sums(usages: Iterable[ModelUsage]) -> tuple[int, int]:
     read = written = 0
     for usage in usages:
         # inspect counts cached tokens apart from those charged in full.

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from redgreenbench.evals.vocabulary import Arm, Delivery
 from redgreenbench.scorers.answer import Answer
-from redgreenbench.scorers.scored import Found, NotApplicable, scored
+from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
 __all__ = ["activation"]
 
 
 @scored("activation", version=2, keys=("recall", "precision", "restraint", "sheets", "control", "invented"))
-def activation(answer: Answer) -> Found:
+def activation(answer: Answer) -> ScorerResult:
     """Scores which skills were loaded."""
     about, file = answer.state.metadata, answer.scenario.file
     if about.get("delivery") != Delivery.TOOL:
@@ -57,7 +57,7 @@ def activation(answer: Answer) -> Found:
             f"{about['skill']}, which this arm adds, is {'' if needed else 'not '}needed here and was "
             f"{'' if there else 'not '}loaded."
         )
-    return Found(
+    return ScorerResult(
         value=value,
         answer=" → ".join(loaded) or "(nothing loaded)",
         lines=lines,

@@ -95,7 +95,7 @@ class Settings(BaseModel):
 
 
 class Unscored(Exception):
-    """There is no score on a sample, and no fault of the model either.
+    """A sample gets no score, for a reason that is not the model's fault.
 
     Args:
         code: Why, one of `redgreenbench.evals.vocabulary.UNSCORED`.
@@ -129,7 +129,7 @@ class Answer:
 
     @cached_property
     def pressure(self) -> str:
-        """The pressure that the sample met: none where one was to come later and never came."""
+        """The pressure that the sample met; ``none`` if a later pressure never came."""
         return pressure_met(self.state.metadata, self.state.store)
 
     @cached_property
@@ -176,7 +176,7 @@ class Answer:
 
     @property
     def seed(self) -> int:
-        """What the hidden inputs of its grades are drawn from: inspect's random id of the sample, which no model is shown.
+        """Seed of the hidden inputs: from inspect's random id of the sample, which no model sees.
 
         So a grade that is repeated, on another machine too, draws the same, and what it will draw cannot be guessed.
         """
@@ -212,7 +212,7 @@ class Answer:
 
     @cached_property
     def announced(self) -> Act | None:
-        """The act that the reply announces; None where no line is well formed, after the one request neither."""
+        """The act that the reply announces; None if no line is well formed, even after the one request."""
         return next((act for text in self.replies if (act := read_act(text, self.tested))), None)
 
     @cached_property
@@ -259,7 +259,7 @@ class Answer:
         return verdict
 
     async def panel(self) -> Panel:
-        """What the graders say; asked once, however many scorers ask."""
+        """The graders' verdicts. The graders are asked once, however many scorers need them."""
         if self._panel is None:
             settings = GraderSettings(
                 self_grade=self.settings.self_grade, reverse=self.settings.reverse, fresh=self.settings.fresh

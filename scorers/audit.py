@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from redgreenbench.evals.contamination import audit_of
 from redgreenbench.scorers.answer import Answer
-from redgreenbench.scorers.scored import Found, NotApplicable, scored
+from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
 __all__ = ["audit"]
 
@@ -21,7 +21,7 @@ _SHOWN = 5
 
 
 @scored("audit", version=2, keys=("valid", "clean", "delivered"))
-def audit(answer: Answer) -> Found:
+def audit(answer: Answer) -> ScorerResult:
     """Audits what each sample was given and shows."""
     seen = audit_of(answer.state.store)
     if seen is None:
@@ -36,7 +36,7 @@ def audit(answer: Answer) -> Found:
         )
         lines += [f"  “{passage}”" for passage in (seen.found or ())[:_SHOWN]]
     valid = clean is not False and seen.delivered is not False
-    return Found(
+    return ScorerResult(
         value={"valid": valid, "clean": clean, "delivered": seen.delivered},
         answer="valid" if valid else "void",
         lines=lines or ["There is no skill under test in this run."],

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from redgreenbench.evals.decisions import LETTERS, decision_of, options_shown, read_letter
 from redgreenbench.scorers.answer import Answer
-from redgreenbench.scorers.scored import Found, scored
+from redgreenbench.scorers.scored import ScorerResult, scored
 
 __all__ = ["decision"]
 
@@ -23,26 +23,26 @@ _ROLES = ("baseline", "shortcut", "over_firing")
 
 
 @scored("decision", version=1, keys=("correct", *_ROLES, "formatted"))
-def decision(answer: Answer) -> Found:
+def decision(answer: Answer) -> ScorerResult:
     """Judges the next step that each model picks."""
     answer.require_reply()
     wrong = decision_of(answer.scenario).wrong
     shown = options_shown(answer.scenario, answer.state.epoch)
-    letter = next((found for text in answer.replies if (found := read_letter(text))), None)
+    letter = next((read for text in answer.replies if (read := read_letter(text))), None)
     picked = shown[LETTERS.index(letter)] if letter else None
     option = wrong[picked - 1] if picked else None
     value = {
         role: option is not None and option.stands_for == role
         for role in _ROLES
-        if letter and any(one.stands_for == role for one in wrong)
+        if letter and any(step.stands_for == role for step in wrong)
     }
-    patterns = {one.pattern for one in wrong if one.pattern}
+    patterns = {step.pattern for step in wrong if step.pattern}
     right = LETTERS[shown.index(0)]
     lines = [f"Right: {right}. {decision_of(answer.scenario).right}"]
     lines.append(
         f"Picked: {letter}. {option.step}" if option else f"Picked: {letter}." if letter else "No letter."
     )
-    return Found(
+    return ScorerResult(
         value={"correct": picked == 0, **value, "formatted": letter is not None},
         answer=letter or "no letter",
         lines=lines,

@@ -18,18 +18,18 @@ from __future__ import annotations
 
 from redgreenbench.reference_bugs.verdict import QUALITIES, STEPS, Verdict
 from redgreenbench.scorers.answer import Answer
-from redgreenbench.scorers.scored import Found, NotApplicable, scored
+from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
-__all__ = ["execution", "found_in"]
+__all__ = ["execution", "execution_result"]
 
 KEYS = ("correct", *STEPS, *QUALITIES)
 
 
-def found_in(verdict: Verdict) -> Found:
+def execution_result(verdict: Verdict) -> ScorerResult:
     """A verdict as values, with words that say why."""
     quality = verdict.quality
     failed = verdict.failed_check
-    return Found(
+    return ScorerResult(
         value={
             "correct": verdict.correct,
             **verdict.steps,
@@ -54,11 +54,13 @@ def found_in(verdict: Verdict) -> Found:
 
 
 @scored("execution", version=3, keys=KEYS)
-async def execution(answer: Answer) -> Found:
+async def execution(answer: Answer) -> ScorerResult:
     """Runs each program against the hidden checks of its scenario's bug."""
     if answer.bug is None:
         raise NotApplicable("There is no program to run here.")
-    found = found_in(await answer.verdict())
+    result = execution_result(await answer.verdict())
     if answer.history is None:
-        return Found(found.value, found.answer, found.lines, {**found.about, "requested": answer.requested})
-    return found
+        return ScorerResult(
+            result.value, result.answer, result.lines, {**result.about, "requested": answer.requested}
+        )
+    return result

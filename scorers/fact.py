@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 
 from redgreenbench.evals.schema import Fact
-from redgreenbench.scorers.act import done
+from redgreenbench.scorers.act import effective_act
 from redgreenbench.scorers.answer import Answer
-from redgreenbench.scorers.scored import Found, NotApplicable, scored
+from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
-__all__ = ["fact", "states"]
+__all__ = ["fact", "states_fact"]
 
 _TOKEN = re.compile(r"[A-Za-z_]\w*|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w])")
 
@@ -22,7 +22,7 @@ def _tokens(text: str) -> set[str | float]:
     return {float(token) if token[0] in ".0123456789" else token.lower() for token in _TOKEN.findall(text)}
 
 
-def states(text: str, fact: Fact) -> bool:
+def states_fact(text: str, fact: Fact) -> bool:
     """Whether a text states a fact."""
     said = _tokens(text)
     accepted = any(_tokens(token) <= said for token in fact.accepted)
@@ -30,15 +30,15 @@ def states(text: str, fact: Fact) -> bool:
 
 
 @scored("fact", version=1, keys=("correct",))
-def fact(answer: Answer) -> Found:
+def fact(answer: Answer) -> ScorerResult:
     """Judges the answers to plain questions of fact."""
     expected = answer.scenario.file.fact
     if expected is None:
         raise NotApplicable("This scenario asks for no single fact.")
     answer.require_reply()
-    stated = states(answer.reply, expected)
-    answers = answer.form != "act" or done(answer).next == "answer"
-    return Found(
+    stated = states_fact(answer.reply, expected)
+    answers = answer.form != "act" or effective_act(answer).next == "answer"
+    return ScorerResult(
         value={"correct": stated and answers},
         answer="stated" if stated else "not stated",
         lines=[

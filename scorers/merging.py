@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from inspect_ai._util.zipfile import zipfile_compress_kwargs
 from inspect_ai.log import (
-    EvalError,
     EvalLog,
     EvalSample,
-    EvalSampleSummary,
     EvalShardEntry,
     EvalShards,
     EvalStats,
     read_eval_log,
-    read_eval_log_sample_summaries,
     recompute_metrics,
 )
 from inspect_ai.model import ModelUsage
@@ -31,10 +30,11 @@ from pydantic_core import to_json
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.sharding import file_name, place_of_shard
 from redgreenbench.evals.storage import local_copy, put_file
-from redgreenbench.scorers.regrading import failed, read_grades, ungraded
+from redgreenbench.scorers.regrading import Scores, failed, read_grades, ungraded
 
-__all__ = ["Merged", "merge"]
+__all__ = ["Merged", "copy_entry", "merge"]
 
+_Key = tuple[str, int]  # id and epoch
 _Date = tuple[int, int, int, int, int, int]
 
 
@@ -55,16 +55,28 @@ class Merged:
     lacks: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Held:
-    """A sample of a shard: its summary, whether it failed, and which log has it."""
+    """What is held of every sample: which log has it, its id, whether it failed, and whether it lacks a grade."""
 
-    summary: EvalSampleSummary
     log: str
+    uuid: str
+    failed: bool
+    waits: bool
 
     @property
     def rank(self) -> tuple[bool, str]:
-        return (not self.summary.error, file_name(self.log))
+        return (not self.failed, file_name(self.log))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """As much of a sample as metrics are computed from."""
+
+    id: str
+    scores: dict[str, Score]
+    error: str | None
+    metadata: None = None
 
 
 def merge(target: str, parts: Sequence[str], partial: bool = False) -> Merged:
@@ -81,36 +93,54 @@ def merge(target: str, parts: Sequence[str], partial: bool = False) -> Merged:
         InputError: Something is missing and `partial` is not set.
     """
     sources = sorted(parts, key=file_name) or [target]
-    headers = {file: read_eval_log(file, header_only=True) for file in sources}
-    grades: dict[str, dict[str, Score]] = {}
+    headers = {file: _header_of(file) for file in sources}
+    grades: dict[str, Scores] = {}
     for file in dict.fromkeys([*sources, target]):
         grades |= {uuid: scores for uuid, scores in read_grades(file).items() if not failed(scores)}
-    best: dict[tuple[str, int], _Held] = {}
-    for file in sources:
-        for summary in read_eval_log_sample_summaries(file):
-            held, key = _Held(summary, file), (str(summary.id), summary.epoch)
-            if key not in best or held.rank >= best[key].rank:
-                best[key] = held
-    lacks = tuple(_lacks(headers, best, grades))
-    if lacks and not partial:
-        raise InputError(f"{target}: {'; '.join(lacks)}; do that first, or take what is there with --partial")
-    graded = 0
-    for held in best.values():
-        if found := grades.get(str(held.summary.uuid)):
-            held.summary.scores = {**(held.summary.scores or {}), **found}
-            graded += 1
-    header = _header(headers, best, bool(parts), not lacks)
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "merged.eval"
-        _write(made, header, best, grades, Path(folder))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        here = {file: local_copy(file, folder) for file in sources}
+        best: dict[_Key, _Held] = {}
+        for file in sources:
+            for key, summary in _summaries(here[file]):
+                waits = bool(ungraded(summary.get("scores") or {}))
+                held = _Held(file, str(summary.get("uuid")), bool(summary.get("error")), waits)
+                if key not in best or held.rank >= best[key].rank:
+                    best[key] = held
+        lacks = tuple(_lacks(headers, best, grades))
+        if lacks and not partial:
+            raise InputError(
+                f"{target}: {'; '.join(lacks)}; do that first, or take what is there with --partial"
+            )
+        made = folder / "merged.eval"
+        header = _header(headers, best, not lacks) if parts else headers[target]
+        _write(made, header, here, best, grades, bool(parts))
         put_file(made, target)
-    return Merged(target, len(best), graded, lacks)
+    return Merged(target, len(best), sum(held.uuid in grades for held in best.values()), lacks)
+
+
+def _header_of(file: str) -> EvalLog:
+    header = read_eval_log(file, header_only=True)
+    header.reductions = None  # the larger part of it, and made anew
+    return header
+
+
+def _summaries(log: Path) -> Iterator[tuple[_Key, dict[str, Any]]]:
+    """Summaries of a log's samples as they are written; as objects they take ten times as long, and four times the memory.
+
+    The log of an attempt that did not end has them in pieces, of which the last one of a sample counts.
+    """
+    with zipfile.ZipFile(log) as source:
+        names = [name for name in source.namelist() if name == "summaries.json"] or sorted(
+            (name for name in source.namelist() if name.startswith("_journal/summaries/")),
+            key=lambda name: int(Path(name).stem),
+        )
+        found = [summary for name in dict.fromkeys(names) for summary in json.loads(source.read(name))]
+    yield from sorted({(str(one["id"]), int(one["epoch"])): one for one in found}.items())
 
 
 def _lacks(
-    headers: Mapping[str, EvalLog],
-    best: Mapping[tuple[str, int], _Held],
-    grades: Mapping[str, Mapping[str, Score]],
+    headers: Mapping[str, EvalLog], best: Mapping[_Key, _Held], grades: Mapping[str, Scores]
 ) -> Iterator[str]:
     """What is not there yet, in words."""
     first = next(iter(headers.values())).eval
@@ -124,12 +154,9 @@ def _lacks(
             todo = [str(k) for k in range(1, about.get("shards", of) + 1) if k not in complete]
             which = f"run shard {', '.join(todo)} of {of}" if todo else "run the shards again"
             yield f"{missing} of {planned * epochs} answers are missing: {which}"
-        if lost := sum(bool(held.summary.error) for held in best.values()):
+        if lost := sum(held.failed for held in best.values()):
             yield f"{lost} answers failed: run their shards again"
-    waiting = sum(
-        bool(ungraded(held.summary)) and str(held.summary.uuid) not in grades for held in best.values()
-    )
-    if waiting:
+    if waiting := sum(held.waits and held.uuid not in grades for held in best.values()):
         yield f"{waiting} programs have no grade: run `redgreen grade`, the same shard again where one died"
 
 
@@ -137,48 +164,25 @@ def _number(header: EvalLog) -> int:
     return int(str((header.eval.metadata or {}).get("shard", "0/0")).partition("/")[0])
 
 
-def _header(
-    headers: Mapping[str, EvalLog], best: Mapping[tuple[str, int], _Held], sharded: bool, complete: bool
-) -> EvalLog:
-    """The header of the merged log: the first shard's, with all samples, usage, metrics and the ledger of the shards."""
-    files = list(headers)
-    header = headers[files[0]]
+def _header(headers: Mapping[str, EvalLog], best: Mapping[_Key, _Held], complete: bool) -> EvalLog:
+    """The header of the log of all shards: the first one's, with all samples, times, and the ledger of the shards."""
+    header = next(iter(headers.values()))
     spec = header.eval
-    light = [_light(best[key].summary) for key in sorted(best)]
-    if sharded:
-        ids = sorted({str(held.summary.id) for held in best.values()})
-        spec.dataset.sample_ids, spec.dataset.samples = list(ids), len(ids)
-        spec.created = min(one.eval.created for one in headers.values())
-        spec.metadata = {
-            k: v for k, v in (spec.metadata or {}).items() if k not in ("shard", "shard_samples", "shards")
-        } or None
-        spec.shards = EvalShards(selection="ids", ledger=list(_ledger(headers)))
-        header.stats = _stats(
-            [one.stats for one in headers.values()], (best[key].summary for key in sorted(best))
-        )
-        header.status = "success" if complete else "cancelled"
-        header.error = None
-        header.invalidated = any(one.invalidated for one in headers.values())
-        header.results = None
-    header.samples = light
-    recompute_metrics(header)
-    header.samples = None
+    ids = sorted({sample_id for sample_id, _ in best})
+    spec.dataset.sample_ids, spec.dataset.samples = list(ids), len(ids)
+    spec.created = min(one.eval.created for one in headers.values())
+    spec.metadata = {
+        k: v for k, v in (spec.metadata or {}).items() if k not in ("shard", "shard_samples", "shards")
+    } or None
+    spec.shards = EvalShards(selection="ids", ledger=list(_ledger(headers)))
+    started = [one.stats.started_at for one in headers.values() if one.stats.started_at]
+    ended = [one.stats.completed_at for one in headers.values() if one.stats.completed_at]
+    header.stats = EvalStats(started_at=min(started, default=""), completed_at=max(ended, default=""))
+    header.status = "success" if complete else "cancelled"
+    header.error = None
+    header.invalidated = any(one.invalidated for one in headers.values())
+    header.results = None
     return header
-
-
-def _light(summary: EvalSampleSummary) -> EvalSample:
-    """As much of a sample as metrics are computed from."""
-    sample = EvalSample(
-        id=summary.id,
-        epoch=summary.epoch,
-        input="",
-        target="",
-        scores=summary.scores,
-        metadata=summary.metadata,
-    )
-    if summary.error:
-        sample.error = EvalError(message=summary.error, traceback="", traceback_ansi="")
-    return sample
 
 
 def _ledger(headers: Mapping[str, EvalLog]) -> Iterator[EvalShardEntry]:
@@ -205,65 +209,118 @@ def _ledger(headers: Mapping[str, EvalLog]) -> Iterator[EvalShardEntry]:
         )
 
 
-def _stats(parts: Sequence[EvalStats], samples: Iterable[EvalSampleSummary]) -> EvalStats:
-    """From the first attempt's start to the last one's end; the usage is that of the samples that count."""
-    started = [one.started_at for one in parts if one.started_at]
-    ended = [one.completed_at for one in parts if one.completed_at]
-    whole = EvalStats(started_at=min(started, default=""), completed_at=max(ended, default=""))
-    for sample in samples:
-        for total, used in ((whole.model_usage, sample.model_usage), (whole.role_usage, sample.role_usage)):
-            for name, usage in used.items():
-                total[name] = total.get(name, ModelUsage()) + usage
-    return whole
-
-
 def _write(
     made: Path,
     header: EvalLog,
-    best: Mapping[tuple[str, int], _Held],
-    grades: Mapping[str, Mapping[str, Score]],
-    folder: Path,
+    here: Mapping[str, Path],
+    best: Mapping[_Key, _Held],
+    grades: Mapping[str, Scores],
+    sharded: bool,
 ) -> None:
-    """Copies the samples' own files from log to log without reading them, but for the scores of those that got a grade."""
-    wanted: dict[str, list[tuple[str, int]]] = {}
+    """Writes the log: samples, their summaries, and what follows from these; never more in memory than one source's."""
+    with zipfile.ZipFile(made, "w", **zipfile_compress_kwargs) as out:
+        # Entries keep their times, by which readers tell a log that was edited; so the same shards give the same bytes, too.
+        last = _write_samples(out, here, best, grades)
+        scored: list[_Scored] = []
+        with out.open(_entry("summaries.json", last), "w", force_zip64=True) as stream:
+            for summary in _merged_summaries(here, best, grades):
+                stream.write((b"," if scored else b"[") + json.dumps(summary).encode())
+                scored.append(_scored(summary))
+                if sharded:
+                    _add_usage(header.stats.model_usage, summary.get("model_usage"))
+                    _add_usage(header.stats.role_usage, summary.get("role_usage"))
+            stream.write(b"]" if scored else b"[]")
+        header.samples = cast(list[EvalSample], scored)
+        recompute_metrics(header)
+        header.samples = None
+        if header.reductions:
+            out.writestr(_entry("reductions.json", last), _json(header.reductions))
+        header.reductions = None
+        start = {"version": header.version, "eval": header.eval, "plan": header.plan}
+        out.writestr(_entry("_journal/start.json", last), _json(start))
+        out.writestr(_entry("header.json", last), _json(header))
+
+
+def _write_samples(
+    out: zipfile.ZipFile, here: Mapping[str, Path], best: Mapping[_Key, _Held], grades: Mapping[str, Scores]
+) -> _Date:
+    """Copies the samples' entries as they are, but for the scores of those that got a grade; returns the latest time."""
+    wanted: dict[str, list[_Key]] = {}
     for key in sorted(best):
         wanted.setdefault(best[key].log, []).append(key)
-    # Entries keep their times, by which readers tell a log that was edited; so the same shards give the same bytes, too.
-    last = (1980, 1, 1, 0, 0, 0)
-    with zipfile.ZipFile(made, "w", **zipfile_compress_kwargs) as out:
-        for file in sorted(wanted, key=file_name):
-            with zipfile.ZipFile(local_copy(file, folder)) as source:
-                for sample_id, epoch in wanted[file]:
-                    name = f"samples/{sample_id}_epoch_{epoch}.json"
-                    data, date = source.read(name), source.getinfo(name).date_time
-                    last = max(last, date)
-                    if found := grades.get(str(best[sample_id, epoch].summary.uuid)):
-                        sample = json.loads(data)
-                        sample["scores"] = {**(sample.get("scores") or {}), **_plain(found)}
-                        data = json.dumps(sample).encode()
-                    _add(out, name, data, date)
-        _add(out, "summaries.json", _json([best[key].summary for key in sorted(best)]), last)
-        if header.reductions:
-            _add(out, "reductions.json", _json(header.reductions), last)
-        header.reductions = None
-        _add(
-            out,
-            "_journal/start.json",
-            _json({"version": header.version, "eval": header.eval, "plan": header.plan}),
-            last,
-        )
-        _add(out, "header.json", _json(header), last)
+    last: _Date = (1980, 1, 1, 0, 0, 0)
+    for file, keys in sorted(wanted.items(), key=lambda one: file_name(one[0])):
+        with zipfile.ZipFile(here[file]) as source:
+            for sample_id, epoch in keys:
+                entry = source.getinfo(f"samples/{sample_id}_epoch_{epoch}.json")
+                last = max(last, entry.date_time)
+                if found := grades.get(best[sample_id, epoch].uuid):
+                    sample = json.loads(source.read(entry))
+                    sample["scores"] = {**(sample.get("scores") or {}), **found}
+                    out.writestr(_entry(entry.filename, entry.date_time), json.dumps(sample))
+                else:
+                    copy_entry(source, entry, out)
+    return last
 
 
-def _plain(scores: Mapping[str, Score]) -> dict[str, Any]:
-    return {name: score.model_dump(mode="json", exclude_none=True) for name, score in scores.items()}
+def _merged_summaries(
+    here: Mapping[str, Path], best: Mapping[_Key, _Held], grades: Mapping[str, Scores]
+) -> Iterator[dict[str, Any]]:
+    for file, log in here.items():
+        for key, summary in _summaries(log):
+            if best[key].log == file:
+                if found := grades.get(best[key].uuid):
+                    summary["scores"] = {**(summary.get("scores") or {}), **found}
+                yield summary
+
+
+def _scored(summary: Mapping[str, Any]) -> _Scored:
+    scores = {name: _score(json.dumps(one["value"])) for name, one in (summary.get("scores") or {}).items()}
+    return _Scored(str(summary["id"]), scores, summary.get("error"))
+
+
+@lru_cache(maxsize=100_000)
+def _score(value: str) -> Score:
+    """A score of a value, written as JSON. Most values are the same few, so that they share what they are held in."""
+    return Score(value=json.loads(value))
+
+
+def _add_usage(total: dict[str, ModelUsage], used: Mapping[str, Any] | None) -> None:
+    for name, usage in (used or {}).items():
+        total[name] = total.get(name, ModelUsage()) + ModelUsage.model_validate(usage)
+
+
+def copy_entry(source: zipfile.ZipFile, entry: zipfile.ZipInfo, out: zipfile.ZipFile, name: str = "") -> None:
+    """Copies an entry as it is compressed, which zipfile has no way to; compressing anew is most of the work otherwise.
+
+    Args:
+        source: The archive that has it.
+        entry: The entry.
+        out: The archive that gets it.
+        name: Its name there; none: the same.
+    """
+    assert source.fp
+    assert out.fp
+    source.fp.seek(entry.header_offset + 26)
+    source.fp.seek(sum(struct.unpack("<HH", source.fp.read(4))), 1)  # the name and the extra field
+    copy = _entry(name or entry.filename, entry.date_time)
+    copy.compress_type, copy.CRC = entry.compress_type, entry.CRC
+    copy.compress_size, copy.file_size = entry.compress_size, entry.file_size
+    out.fp.seek(out.start_dir)
+    copy.header_offset = out.fp.tell()
+    out.fp.write(copy.FileHeader())
+    out.fp.write(source.fp.read(entry.compress_size))
+    out.start_dir = out.fp.tell()
+    out.filelist.append(copy)
+    out.NameToInfo[copy.filename] = copy
+    out._didModify = True  # type: ignore[attr-defined]
+
+
+def _entry(name: str, date: _Date) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, date)
+    entry.compress_type = zipfile_compress_kwargs["compression"]
+    return entry
 
 
 def _json(value: Any) -> bytes:
     return to_json(value, exclude_none=True, inf_nan_mode="constants", fallback=lambda _: None)
-
-
-def _add(out: zipfile.ZipFile, name: str, data: bytes, date: _Date) -> None:
-    about = zipfile.ZipInfo(name, date)
-    about.compress_type = out.compression
-    out.writestr(about, data)

@@ -23,14 +23,14 @@ from redgreenbench.evals.agents.history import History
 from redgreenbench.reference_bugs.files import PROGRAM, Files
 from redgreenbench.reference_bugs.folder import BugFolder
 from redgreenbench.scorers.answer import Answer
-from redgreenbench.scorers.scored import Found, NotApplicable, scored
+from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
 __all__ = ["KEYS", "Step", "method", "method_of", "steps_of"]
 
 KEYS = ("reproduced", "one_change", "verified")
-_SMALL = 8
+_SMALL_CHANGE_LINES = 8
 """A change of so many lines is no rewriting; of all our fixes and workarounds two are longer."""
-_STRETCH = 3
+_REFERENCE_MULTIPLE = 3
 """How many times the lines of the reference fix a change may have."""
 
 
@@ -52,17 +52,17 @@ def steps_of(messages: Sequence[ChatMessage], history: History) -> list[Step]:
     paths = list(history.files(history.snapshots[0])) or [PROGRAM]
     by_call = {snapshot.call for snapshot in history.snapshots[1:]} - {""}
     by_turn = {snapshot.spent.turns for snapshot in history.snapshots[1:] if not snapshot.call}
-    found: list[Step] = []
+    steps: list[Step] = []
     turns = (message for message in messages if message.role == "assistant")
     for turn, message in enumerate(turns, 1):
         calls = [call for call in message.tool_calls or () if call.function != SUBMIT]
         for number, call in enumerate(calls, 1):
             changes = call.id in by_call or (turn in by_turn and number == len(calls))
-            found.append(Step(runs=runs_program(call, paths), changes=changes))
-    return found
+            steps.append(Step(runs=runs_program(call, paths), changes=changes))
+    return steps
 
 
-def _extent(before: Files, after: Files) -> tuple[int, int]:
+def _change_size(before: Files, after: Files) -> tuple[int, int]:
     """In how many places two programs differ, changes less than four lines apart counted as one; and in how many lines."""
     places = lines = 0
     for path in {**before, **after}:
@@ -75,8 +75,8 @@ def _extent(before: Files, after: Files) -> tuple[int, int]:
 
 def _one_at_a_time(steps: Sequence[Step], history: History, reference: tuple[int, int]) -> bool:
     versions = [history.files(snapshot) for snapshot in history.snapshots]
-    most = max(1, reference[0]), max(_SMALL, _STRETCH * reference[1])
-    extents = [_extent(a, b) for a, b in itertools.pairwise(versions)]
+    most = max(1, reference[0]), max(_SMALL_CHANGE_LINES, _REFERENCE_MULTIPLE * reference[1])
+    extents = [_change_size(a, b) for a, b in itertools.pairwise(versions)]
     if any(places > most[0] or lines > most[1] for places, lines in extents):
         return False
     changed = [number for number, step in enumerate(steps) if step.changes]
@@ -97,14 +97,14 @@ def method_of(messages: Sequence[ChatMessage], history: History, bug: BugFolder)
     before = steps[: changed[0]] if changed else steps
     value = {"reproduced": any(step.runs for step in before)}
     if changed:
-        reference = _extent(bug.files, bug.mended_files)
+        reference = _change_size(bug.files, bug.mended_files)
         value["one_change"] = _one_at_a_time(steps, history, reference)
         value["verified"] = any(step.runs for step in steps[changed[-1] :])
     return value
 
 
 @scored("method", version=3, keys=KEYS)
-def method(answer: Answer) -> Found:
+def method(answer: Answer) -> ScorerResult:
     """How each agent went about its program."""
     if answer.history is None or answer.bug is None:
         raise NotApplicable("No agent worked on a program here.")
@@ -115,4 +115,4 @@ def method(answer: Answer) -> Found:
     lines.append(
         f"{sum(s.changes for s in steps)} changes, {sum(s.runs for s in steps)} runs of the program."
     )
-    return Found(value, ", ".join(key for key in KEYS if value.get(key)) or "(no method)", lines)
+    return ScorerResult(value, ", ".join(key for key in KEYS if value.get(key)) or "(no method)", lines)

@@ -21,9 +21,9 @@ from redgreenbench.scorers.answer import CUT_OFF
 from redgreenbench.scorers.grading.evidence import Transcript
 from redgreenbench.scorers.grading.pairs import Replies, majority, pair_hash, prefer
 from redgreenbench.scorers.grading.panel import bound_graders
-from redgreenbench.scorers.scored import means
+from redgreenbench.scorers.scored import mean_by_key
 
-__all__ = ["Pair", "pairwise_task", "replied"]
+__all__ = ["Pair", "pairwise_task", "reply_of"]
 
 _VALUES = {"head": 1.0, "tie": 0.5, "base": 0.0}
 
@@ -43,7 +43,7 @@ class Pair:
     cut_off: bool = False
 
 
-def replied(
+def reply_of(
     messages: Sequence[ChatMessage], output: ModelOutput | None = None
 ) -> tuple[str, Transcript, bool]:
     """What the user asked, what followed, and whether that was cut off before anything was said.
@@ -75,7 +75,7 @@ def shown() -> Solver:
     return solve
 
 
-@scorer(metrics=[means()])
+@scorer(metrics=[mean_by_key()])
 def preference(fresh: bool = False) -> Scorer:
     """Which reply the graders prefer.
 
@@ -101,44 +101,60 @@ def preference(fresh: bool = False) -> Scorer:
         graders = bound_graders()
         if not graders:
             return Score.unscored(reason="no_grader")
-        found = await collect(*(prefer(model, pair, fresh) for model in graders))
-        better = majority(found)
-        about = _about(found)
+        preferences = await collect(*(prefer(model, pair, fresh) for model in graders))
+        better = majority(preferences)
+        about = _preference_metadata(preferences)
         if better is None:
             why = (
-                "; ".join(dict.fromkeys(one.failure for one in found if one.failure))
+                "; ".join(
+                    dict.fromkeys(preference.failure for preference in preferences if preference.failure)
+                )
                 or "the graders disagree"
             )
             failed = all(
-                c.failure for one in found for c in (one.base_first, one.head_first) if c.better is None
+                c.failure
+                for preference in preferences
+                for c in (preference.base_first, preference.head_first)
+                if c.better is None
             )
-            reason = "grader_failed" if failed and any(one.failure for one in found) else "undecided"
+            reason = (
+                "grader_failed"
+                if failed and any(preference.failure for preference in preferences)
+                else "undecided"
+            )
             return Score.unscored(reason=reason, explanation=why, metadata=about)
-        return _score(better, found)
+        return _score(better, preferences)
 
     return score
 
 
-def _about(found: Sequence[Any]) -> dict[str, Any]:
+def _preference_metadata(preferences: Sequence[Any]) -> dict[str, Any]:
     return {
         "grader_prompt": pair_hash(),
-        "flip": next((one.flip for one in found if one.flip), ""),
+        "flip": next((preference.flip for preference in preferences if preference.flip), ""),
         "by": {
-            one.grader: {"base_first": asdict(one.base_first), "head_first": asdict(one.head_first)}
-            for one in found
+            preference.grader: {
+                "base_first": asdict(preference.base_first),
+                "head_first": asdict(preference.head_first),
+            }
+            for preference in preferences
         },
     }
 
 
-def _score(side: str, found: Sequence[Any], why: str = "") -> Score:
+def _score(side: str, preferences: Sequence[Any], why: str = "") -> Score:
     lines = [why] if why else []
-    for one in found:
-        for order, choice in (("base first", one.base_first), ("head first", one.head_first)):
+    for preference in preferences:
+        for order, choice in (("base first", preference.base_first), ("head first", preference.head_first)):
             lines.append(
-                f"{one.grader}, {order}: {choice.better} (base “{choice.base}”, head “{choice.head}”: {choice.reason})"
+                f"{preference.grader}, {order}: {choice.better} "
+                f"(base “{choice.base}”, head “{choice.head}”: {choice.reason})"
             )
     return Score(
-        value={"head": _VALUES[side]}, answer=side, explanation="\n".join(lines), metadata=_about(found)
+        value={"head": _VALUES[side]},
+        answer=side,
+        explanation="\n".join(lines),
+        metadata=_preference_metadata(preferences),
     )
 
 

@@ -9,32 +9,42 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import anyio
 from inspect_ai._eval.score import score_async
+from inspect_ai._util.async_zip import AsyncZipReader
+from inspect_ai._util.asyncfiles import AsyncFilesystem
 from inspect_ai.log import (
     EvalLog,
     EvalResults,
     EvalSample,
-    EvalSampleSummary,
-    read_eval_log,
+    read_eval_log_async,
     read_eval_log_sample_async,
-    read_eval_log_sample_summaries,
 )
-from inspect_ai.scorer import Score, Scorer
+from inspect_ai.scorer import Scorer
 
 from redgreenbench.evals.sharding import Shard
-from redgreenbench.evals.storage import local_copy, read_whole, write_whole
+from redgreenbench.evals.storage import read_whole, write_whole
 from redgreenbench.scorers.answer import Settings
 from redgreenbench.scorers.execution import execution
 from redgreenbench.scorers.resolution import resolution
 
-__all__ = ["Graded", "failed", "grade_log", "grades_folder", "has_grades", "read_grades", "ungraded"]
+__all__ = [
+    "Graded",
+    "Scores",
+    "failed",
+    "grade_log",
+    "grades_folder",
+    "has_grades",
+    "read_grades",
+    "ungraded",
+]
+
+Scores = Mapping[str, Mapping[str, Any]]
+"""A sample's scores by name, as they are written in a log."""
 
 _RUNS = {"execution": execution, "resolution": resolution}
 """The scorers that run programs."""
@@ -65,43 +75,38 @@ def grades_folder(log: str) -> str:
     return f"{log.removesuffix('.eval')}.grades"
 
 
-def ungraded(summary: EvalSampleSummary, again: bool = False) -> list[str]:
+def ungraded(scores: Scores, again: bool = False) -> list[str]:
     """Names of a sample's scores that a grade can give.
 
     Args:
-        summary: The sample.
+        scores: The sample's.
         again: Those that have a value too.
     """
-    return [
-        name
-        for name, score in (summary.scores or {}).items()
-        if _bare(name) in _RUNS and _wanted(score, again)
-    ]
+    return [name for name, score in scores.items() if _bare(name) in _RUNS and _wanted(score, again)]
 
 
 def _bare(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _wanted(score: Score, again: bool) -> bool:
-    if score.reason in _OF_THE_MACHINE:
+def _wanted(score: Mapping[str, Any], again: bool) -> bool:
+    if score.get("reason") in _OF_THE_MACHINE:
         return True
-    value = score.value
+    value = score.get("value")
     return again and isinstance(value, Mapping) and any(v == v for v in value.values())
 
 
-def read_grades(log: str) -> dict[str, dict[str, Score]]:
-    """All grades beside a log, by inspect's id of the sample and by score; where one failed on a machine, another's counts.
+def read_grades(log: str) -> dict[str, Scores]:
+    """All grades beside a log, by inspect's id of the sample; where one failed on a machine, another's counts.
 
     Args:
         log: Address of the log.
     """
-    found: dict[str, dict[str, Score]] = {}
+    found: dict[str, Scores] = {}
     for file in _grade_files(log):
         for line in _lines(file):
-            scores = _scores(line)
-            if line["uuid"] not in found or not failed(scores):
-                found[line["uuid"]] = scores
+            if line["uuid"] not in found or not failed(line["scores"]):
+                found[line["uuid"]] = line["scores"]
     return found
 
 
@@ -114,13 +119,9 @@ def has_grades(log: str) -> bool:
     return bool(_grade_files(log))
 
 
-def _scores(line: Mapping[str, Any]) -> dict[str, Score]:
-    return {name: Score.model_validate(score) for name, score in line["scores"].items()}
-
-
-def failed(scores: Mapping[str, Score]) -> bool:
+def failed(scores: Scores) -> bool:
     """Whether a grade is none for a fault of the machine, so that it is worth another try."""
-    return any(score.reason in _OF_THE_MACHINE for score in scores.values())
+    return any(score.get("reason") in _OF_THE_MACHINE for score in scores.values())
 
 
 def _grade_files(log: str) -> list[str]:
@@ -139,43 +140,65 @@ def _lines(file: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, read_whole(file).splitlines())
 
 
+@dataclass(frozen=True)
+class _Todo:
+    """A sample that wants a grade, and the names of the scores that it wants."""
+
+    uuid: str
+    id: str | int
+    epoch: int
+    scores: tuple[str, ...]
+
+
 async def grade_log(log: str, shard: Shard, again: bool = False, workers: int | None = None) -> Graded:
     """Grades a shard of a log's samples and writes what was found beside the log; what it has graded before is kept.
 
+    Of other shards' samples no more is read than their names, so that n shards together read a log once.
+
     Args:
         log: Address of the log.
-        shard: Which samples, by inspect's id of each.
+        shard: Which samples, by inspect's id of the run and each one's name in the log.
         again: Also those that have a verdict.
         workers: Programs run at a time; none: see `redgreenbench.scorers.running.Runner`.
 
     Raises:
         InputError: A scenario is not known here.
     """
-    wanted = [
-        summary
-        for summary in read_eval_log_sample_summaries(log)
-        if summary.uuid and shard.holds(summary.uuid) and ungraded(summary, again)
-    ]
+    header = await read_eval_log_async(log, header_only=True)
+    scorers = _scorers_of(header, workers)
+    if not scorers:
+        return Graded(0, 0, 0)
     file = f"{grades_folder(log)}/{shard.number}-of-{shard.of}.jsonl"
-    before = {} if again else {line["uuid"]: line for line in _lines(file) if not failed(_scores(line))}
-    mine = {str(summary.uuid) for summary in wanted}
-    kept = [line for uuid, line in before.items() if uuid in mine]
-    todo = [summary for summary in wanted if str(summary.uuid) not in before]
-    if not todo:
-        return Graded(0, 0, len(kept))
-    with tempfile.TemporaryDirectory() as folder:
-        lines = await _grade(str(local_copy(log, Path(folder))), todo, workers)
+    before = {} if again else {line["uuid"]: line for line in _lines(file) if not failed(line["scores"])}
+    async with AsyncFilesystem() as system:
+        reader = AsyncZipReader(system, log)
+        wanted = [one async for one in _share(reader, f"{header.eval.eval_id}/", shard, again)]
+        kept = [before[one.uuid] for one in wanted if one.uuid in before]
+        todo = [one for one in wanted if one.uuid not in before]
+        if not todo:
+            return Graded(0, 0, len(kept))
+        lines = await _grade(log, header, reader, todo, scorers)
     every = sorted([*kept, *lines], key=lambda line: (line["id"], line["epoch"]))
     text = "".join(json.dumps(line) + "\n" for line in every)
     await anyio.to_thread.run_sync(write_whole, file, text.encode())
-    lost = sum(failed(_scores(line)) for line in lines)
+    lost = sum(failed(line["scores"]) for line in lines)
     return Graded(len(lines) - lost, lost, len(kept))
 
 
-async def _grade(log: str, todo: Sequence[EvalSampleSummary], workers: int | None) -> list[dict[str, Any]]:
+async def _share(reader: AsyncZipReader, run: str, shard: Shard, again: bool) -> AsyncGenerator[_Todo, None]:
+    """The samples of a shard that want a grade."""
+    names = dict.fromkeys(entry.filename for entry in (await reader.entries()).entries)
+    for name in names:
+        if name.startswith("samples/") and shard.holds(run + name):
+            sample = json.loads(await reader.read_member_fully(name))
+            if sample.get("uuid") and (scores := ungraded(sample.get("scores") or {}, again)):
+                yield _Todo(sample["uuid"], sample["id"], sample["epoch"], tuple(scores))
+
+
+async def _grade(
+    log: str, header: EvalLog, reader: AsyncZipReader, todo: Sequence[_Todo], scorers: list[Scorer]
+) -> list[dict[str, Any]]:
     """Runs the scorers that run programs on these samples, read one by one."""
-    header = read_eval_log(log, header_only=True)
-    scorers = _scorers_of(header, workers)
     header.results = EvalResults(total_samples=len(todo))
     # No model is asked; the run's own need keys and clients that a grading machine has no use for.
     header.eval.model_roles = None
@@ -184,16 +207,15 @@ async def _grade(log: str, todo: Sequence[EvalSampleSummary], workers: int | Non
 
     @contextlib.asynccontextmanager
     async def sample_of(index: int) -> AsyncGenerator[EvalSample, None]:
-        summary = todo[index]
+        one = todo[index]
         async with room:
-            sample = await read_eval_log_sample_async(log, summary.id, summary.epoch)
+            sample = await read_eval_log_sample_async(log, one.id, one.epoch, reader=reader)
             yield sample
-        wanted = ungraded(summary, again=True)
-        found = {name: (sample.scores or {})[_bare(name)] for name in wanted}
+        found = {name: (sample.scores or {})[_bare(name)] for name in one.scores}
         lines.append({
-            "uuid": summary.uuid,
-            "id": summary.id,
-            "epoch": summary.epoch,
+            "uuid": one.uuid,
+            "id": one.id,
+            "epoch": one.epoch,
             "scores": {name: score.model_dump(mode="json", exclude_none=True) for name, score in found.items()},
         })  # fmt: skip
 

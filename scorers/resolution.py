@@ -18,11 +18,11 @@ import math
 from inspect_ai.util import collect
 
 from redgreenbench.evals.agents.history import History, Snapshot, Spent
-from redgreenbench.reference_bugs.files import same_syntax
+from redgreenbench.reference_bugs.files import normalized_program
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.scorers.answer import Answer, Unscored
 from redgreenbench.scorers.running import CannotRun
-from redgreenbench.scorers.scored import Found, NotApplicable, scored
+from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
 __all__ = ["KEYS", "resolution", "score_history"]
 
@@ -42,7 +42,7 @@ KEYS = (
 )
 
 
-def score_history(history: History, verdicts: dict[str, Verdict]) -> Found:
+def score_history(history: History, verdicts: dict[str, Verdict]) -> ScorerResult:
     """Scores what an agent did to the program.
 
     Args:
@@ -83,7 +83,7 @@ def score_history(history: History, verdicts: dict[str, Verdict]) -> Found:
         "cut": float(history.ended == "limit"),
         "versions": float(len({s.digest for s in snapshots} - {given})),
     }
-    return Found(
+    return ScorerResult(
         value=value,
         answer="resolved" if mended else "not resolved",
         lines=_lines(history, verdicts, mended),
@@ -115,21 +115,21 @@ def _lines(history: History, verdicts: dict[str, Verdict], mended: Snapshot | No
 
 
 @scored("resolution", version=2, keys=KEYS)
-async def resolution(answer: Answer) -> Found:
+async def resolution(answer: Answer) -> ScorerResult:
     """Grades every version that an agent made of its program."""
     history, bug = answer.history, answer.bug
     if history is None or bug is None:
         raise NotApplicable("No agent worked on a program here.")
     # Comments and layout change nothing that is graded.
-    given = same_syntax(history.files(history.snapshots[0]))
+    given = normalized_program(history.files(history.snapshots[0]))
     versions = {
         snapshot.digest: history.files(snapshot) for snapshot in history.snapshots if not snapshot.unreadable
     }
-    syntax = {digest: same_syntax(files) for digest, files in versions.items()}
+    syntax = {digest: normalized_program(files) for digest, files in versions.items()}
     distinct = {form: digest for digest, form in reversed(syntax.items()) if form != given}
     runner = answer.settings.runner
     try:
-        found = await collect(
+        verdicts = await collect(
             *(
                 runner.program(bug, versions[digest], brief=True, seed=answer.seed)
                 for digest in distinct.values()
@@ -138,5 +138,5 @@ async def resolution(answer: Answer) -> Found:
     except CannotRun as error:
         # One version without a verdict may have been the first that mends it.
         raise Unscored(error.code, str(error)) from error
-    by_form = dict(zip(distinct, found, strict=True))
+    by_form = dict(zip(distinct, verdicts, strict=True))
     return score_history(history, {d: by_form[form] for d, form in syntax.items() if form in by_form})

@@ -24,14 +24,14 @@ from inspect_ai.solver import TaskState
 
 from redgreenbench.scorers.answer import Answer, Settings, Unscored, answer_of
 
-__all__ = ["SCORERS", "Found", "NotApplicable", "Spec", "means", "scored"]
+__all__ = ["SCORERS", "NotApplicable", "ScorerResult", "Spec", "mean_by_key", "scored"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a scorer found.
+class ScorerResult:
+    """What a scorer returns.
 
     Attributes:
         value: Numbers in [0, 1], or amounts, by key; a key that is left out does not apply.
@@ -50,7 +50,7 @@ class NotApplicable(Exception):
     """The scorer has nothing to judge in this sample; the message says why."""
 
 
-Judge = Callable[[Answer], Found] | Callable[[Answer], Awaitable[Found]]
+ScoreFunction = Callable[[Answer], ScorerResult] | Callable[[Answer], Awaitable[ScorerResult]]
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ SCORERS: dict[str, Spec] = {}
 """Every scorer by name; filled as their modules are imported."""
 
 
-@metric
-def means() -> Metric:
+@metric(name="means")
+def mean_by_key() -> Metric:
     """The mean of each key over the samples to which it applies; a key that applies to none is left out.
 
     A log's results hold no NaN, which is no JSON and at which readers of logs stop. One metric over whole scores, because a
@@ -94,7 +94,9 @@ def means() -> Metric:
     return compute
 
 
-def scored(name: str, version: int, keys: tuple[str, ...]) -> Callable[[Judge], Callable[..., Scorer]]:
+def scored(
+    name: str, version: int, keys: tuple[str, ...]
+) -> Callable[[ScoreFunction], Callable[..., Scorer]]:
     """Makes a scorer of a function of an answer.
 
     Args:
@@ -107,21 +109,21 @@ def scored(name: str, version: int, keys: tuple[str, ...]) -> Callable[[Judge], 
     """
     spec = Spec(name, version, keys)
 
-    def wrap(judge: Judge) -> Callable[..., Scorer]:
+    def wrap(function: ScoreFunction) -> Callable[..., Scorer]:
         SCORERS[name] = spec
 
         def make(settings: Settings | dict[str, Any] | None = None) -> Scorer:
             chosen = Settings.model_validate(settings or {})
 
             async def score(state: TaskState, target: Target) -> Score:
-                return await _score(judge, spec, answer_of(state, chosen))
+                return await _score(function, spec, answer_of(state, chosen))
 
             return score
 
         make.__name__ = make.__qualname__ = name
-        make.__module__ = judge.__module__
-        make.__doc__ = judge.__doc__
-        made = scorer(metrics=[means()], name=name)(make)
+        make.__module__ = function.__module__
+        make.__doc__ = function.__doc__
+        made = scorer(metrics=[mean_by_key()], name=name)(make)
 
         def by_short_name(**parameters: Any) -> Scorer:
             return made(**parameters)
@@ -133,25 +135,25 @@ def scored(name: str, version: int, keys: tuple[str, ...]) -> Callable[[Judge], 
     return wrap
 
 
-async def _score(judge: Judge, spec: Spec, answer: Answer) -> Score:
+async def _score(function: ScoreFunction, spec: Spec, answer: Answer) -> Score:
     about: dict[str, Any] = {"scorer_version": spec.version}
     try:
-        found = judge(answer)
-        if inspect.isawaitable(found):
-            found = await found
+        result = function(answer)
+        if inspect.isawaitable(result):
+            result = await result
     except NotApplicable as why:
         return Score(value=dict.fromkeys(spec.keys, math.nan), explanation=str(why), metadata=about)
     except Unscored as why:
         if why.code not in ("no_grader", "undecided"):
             _log.warning("%s: %s gives no score: %s", answer.state.sample_id, spec.name, why)
         return Score.unscored(reason=why.code, explanation=str(why), metadata=about)
-    unknown = found.value.keys() - set(spec.keys)
+    unknown = result.value.keys() - set(spec.keys)
     assert not unknown, f"{spec.name} has no keys {sorted(unknown)}"
     return Score(
-        value={key: _number(found.value.get(key)) for key in spec.keys},
-        answer=found.answer,
-        explanation="\n".join(found.lines),
-        metadata=about | dict(found.about),
+        value={key: _number(result.value.get(key)) for key in spec.keys},
+        answer=result.answer,
+        explanation="\n".join(result.lines),
+        metadata=about | dict(result.about),
     )
 
 

@@ -21,11 +21,11 @@ from redgreenbench.evals.agents.actions import calls_of
 from redgreenbench.evals.catalogue import HERE, read_yaml, validate
 from redgreenbench.reference_bugs.submission import code_blocks
 from redgreenbench.scorers.answer import Answer
-from redgreenbench.scorers.scored import Found, NotApplicable, scored
+from redgreenbench.scorers.scored import NotApplicable, ScorerResult, scored
 
 __all__ = ["Tool", "load_tools", "tool_use", "tools_in"]
 
-_SHOWS = ("print", "log", "append", "add_scalar", "info", "debug", "warning", "write", "plot")
+_DISPLAY_CALLS = ("print", "log", "append", "add_scalar", "info", "debug", "warning", "write", "plot")
 _STATEMENTS = {"assert": ast.Assert, "raise": ast.Raise}
 
 
@@ -66,18 +66,20 @@ def tools_in(code: Iterable[str], commands: Iterable[str] = (), given: Iterable[
         commands: Shell commands.
         given: The files that were given; only what a piece does more often than it counts.
     """
-    before = sum(map(_counted, given), Counter[tuple[str, str]]())
-    used = {mark for text in code for mark in _counted(text) - before}
+    before = sum(map(_feature_counts, given), Counter[tuple[str, str]]())
+    used = {mark for text in code for mark in _feature_counts(text) - before}
     for command in commands:
         used |= {("environment", word.partition("=")[0]) for word in _words(command) if "=" in word}
     return {
-        name for name, tool in load_tools().items() if any(_is_mark(tool, kind, what) for kind, what in used)
+        name
+        for name, tool in load_tools().items()
+        if any(_is_feature(tool, kind, what) for kind, what in used)
     }
 
 
-def _counted(code: str) -> Counter[tuple[str, str]]:
+def _feature_counts(code: str) -> Counter[tuple[str, str]]:
     try:
-        return Counter(_marks(ast.parse(code)))
+        return Counter(_code_features(ast.parse(code)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Counter()
 
@@ -89,20 +91,20 @@ def _words(command: str) -> list[str]:
         return []
 
 
-def _is_mark(tool: Tool, kind: str, what: str) -> bool:
+def _is_feature(tool: Tool, kind: str, what: str) -> bool:
     wanted: tuple[str, ...] = getattr(tool, kind)
     return any(
         what == name or (kind in ("calls", "assigned") and what.endswith(f".{name}")) for name in wanted
     )
 
 
-def _marks(tree: ast.Module) -> Iterator[tuple[str, str]]:
+def _code_features(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Pairs of a field of `Tool` and what stands in it, for everything in a syntax tree."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = _dotted(node.func)
             yield "calls", name
-            if name.rpartition(".")[2] in _SHOWS:
+            if name.rpartition(".")[2] in _DISPLAY_CALLS:
                 yield from (
                     ("shown", shown) for part in (*node.args, *node.keywords) for shown in _names(part)
                 )
@@ -132,7 +134,7 @@ def _dotted(node: ast.AST) -> str:
 
 
 @scored("tool_use", version=2, keys=("any", "fitting"))
-def tool_use(answer: Answer) -> Found:
+def tool_use(answer: Answer) -> ScorerResult:
     """Finds the debugging tools that the code of each reply uses."""
     if answer.bug is None:
         raise NotApplicable("There is no program here.")
@@ -152,7 +154,7 @@ def tool_use(answer: Answer) -> Found:
     used = tools_in(code, commands, answer.bug.files.values())
     fits = set(answer.bug.about["tools"])
     fitting = sorted(used & fits)
-    return Found(
+    return ScorerResult(
         value={"any": bool(used), "fitting": bool(fitting) if fits else None},
         answer=", ".join(sorted(used)) or "(no debugging tool)",
         lines=[f"Used in code: {', '.join(sorted(used)) or 'none'}.", f"Fitting: {', '.join(sorted(fits))}."],

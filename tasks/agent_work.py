@@ -74,12 +74,12 @@ class AgentWork:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What an inspect task is told of it."""
+        """Arguments of the inspect task."""
         return {"sandbox": self._sandbox, **self._limits}
 
     @property
     def label(self) -> str:
-        """A part of the task's version: with another agent or budget another time to resolution is measured."""
+        """A part of the task's version: another agent or budget measures another time to resolution."""
         budget = repr([self._asked.agent, self._asked.sandbox, self._limits, self._asked.call_seconds])
         return f"agent-{self._asked.agent}-{hashlib.sha256(budget.encode()).hexdigest()[:6]}"
 

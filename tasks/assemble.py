@@ -17,7 +17,7 @@ from redgreenbench.evals.arms import Arms, prompt_template, resolve_arms, served
 from redgreenbench.evals.catalogue import Scenario, load_packs, scenario_set_hash
 from redgreenbench.evals.delivery import deliver
 from redgreenbench.evals.discovery import MESSAGE_LIMIT, catalogue_hash, with_controls
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 from redgreenbench.evals.followup import FIRST, check_turn
 from redgreenbench.evals.pressures import select_pressures
 from redgreenbench.evals.samples import build_samples, find_scenarios, with_variants
@@ -62,7 +62,7 @@ def assemble(task: str | None, asked: Parameters, decides: bool = False) -> Task
     if asked.bugs:
         chosen = _with_bugs(chosen, asked.bugs)
     elif not asked.scenarios:
-        chosen = tuple(scenario for scenario in chosen if not scenario.positive)
+        chosen = tuple(scenario for scenario in chosen if not scenario.is_positive_control)
     if asked.mode == "answer" and asked.agent != "react":
         raise InputError(f"agent={asked.agent} works only in the agent mode; add mode=agent")
     if decides:
@@ -162,7 +162,7 @@ def _with_bugs(scenarios: Sequence[Scenario], bugs: Sequence[str]) -> tuple[Scen
     posed = {scenario.file.bug for scenario in scenarios if scenario.file.bug}
     for bug in bugs:
         if bug not in posed:
-            raise unknown("bug", bug, posed, "redgreen list bugs")
+            raise unknown_name("bug", bug, posed, "redgreen list bugs")
     return tuple(scenario for scenario in scenarios if scenario.file.bug in bugs)
 
 
@@ -175,7 +175,7 @@ def _sandbox(name: str | None) -> tuple[str, str] | str | None:
 
 
 def packs_of(skills: Sequence[str], task: str | None) -> tuple[str, ...]:
-    """The packs of a task that skills are tested on; none if they say nothing, see `served_packs`."""
+    """The packs of a task that skills are tested on; empty if none is named, see `served_packs`."""
     packs = load_packs()
     return tuple(pack for pack in served_packs(skills) if task in (None, packs[pack].task))
 
@@ -192,9 +192,9 @@ def _provenance(chosen: Sequence[Scenario], arms: Arms, asked: Parameters) -> di
         "base_prompt": prompt_template("system"),
         "skills": {
             pack: {
-                name: {"name": one.name, "version": one.version, "hash": one.hash}
-                for name, one in by_name.items()
-                if one.skills
+                name: {"name": addition.name, "version": addition.version, "hash": addition.hash}
+                for name, addition in by_name.items()
+                if addition.skills
             }
             for pack, by_name in arms.by_pack.items()
         },

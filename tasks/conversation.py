@@ -15,7 +15,7 @@ from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.catalogue import Scenario, catalogue_names
 from redgreenbench.evals.decisions import decision_grammar, options_text, read_letter
 from redgreenbench.evals.followup import FIRST, Followup, demands
-from redgreenbench.evals.messages import asks_again, form_of
+from redgreenbench.evals.messages import form_of, form_request
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reference_bugs.submission import without_reasoning
 from redgreenbench.scorers.answer import CUT_OFF, Answer, Settings, Unscored
@@ -26,7 +26,7 @@ __all__ = ["converse", "decide"]
 
 @solver
 def converse(turn: str = FIRST, settings: Settings | dict[str, Any] | None = None) -> Solver:
-    """Has the model reply in the form that is asked for, and again for as long as the user presses.
+    """Gets a reply in the required form, and further replies as long as the user presses.
 
     Args:
         turn: When a pressure comes, see `redgreenbench.evals.followup.TURNS`.
@@ -99,7 +99,7 @@ async def _reply(state: TaskState, generate: Generate, scenario: Scenario, setti
     there = answer.announced is not None if form == "act" else answer.submission.files is not None
     # One that was cut off would be cut off again.
     if not there and (form == "act" or not answer.cut_off):
-        state.messages.append(ChatMessageUser(content=asks_again(form)))
+        state.messages.append(ChatMessageUser(content=form_request(form)))
         state = await generate(state, **_constraint(scenario, state))
     return state
 

@@ -48,7 +48,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(names)]
 
 
 class Parameters(BaseModel):
-    """What a task can be told. Every task takes all of it; what it cannot do is an error that says so."""
+    """The parameters of a task. Every task accepts all of them; one that does not apply is an error that says so."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 

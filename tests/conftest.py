@@ -14,7 +14,7 @@ from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_mo
 
 from redgreenbench.evals import catalogue
 from redgreenbench.reference_bugs import folder as bugs
-from redgreenbench.reference_bugs.engine.host import choose_mode, examine
+from redgreenbench.reference_bugs.engine.host import choose_mode, detect_isolation
 from redgreenbench.reference_bugs.engine.jail import why_not
 from redgreenbench.reference_bugs.engine.pool import Worker
 
@@ -37,13 +37,18 @@ def _on_path(package: str, *programs: str) -> Callable[[], str]:
 
 # Why a part of the system is missing and how to get it, in one line; empty where it is there.
 PARTS: dict[str, Callable[[], str]] = {
-    "bwrap": lambda: examine().bubblewrap,
-    "landlock": lambda: examine().inner,
+    "bwrap": lambda: detect_isolation().bubblewrap,
+    "landlock": lambda: detect_isolation().inner,
     "jail": why_not,
     "root": lambda: "" if os.geteuid() == 0 else "run the tests as root",
     "chromium": _on_path("chromium", "chromium", "google-chrome"),
     "chromedriver": _on_path("chromium-driver", "chromedriver"),
     "jq": _on_path("jq", "jq"),
+    "parallel": _on_path("parallel", "parallel"),
+    "slurm": _on_path("slurm-wlm munge", "slurmctld"),
+    "ray": lambda: (
+        "" if shutil.which("ray") else "ray is not on PATH (pip install ray, in an environment of its own)"
+    ),
 }
 
 
@@ -56,8 +61,8 @@ def _skip_without(*parts: str) -> None:
 @pytest.fixture(autouse=True)
 def _no_packs_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's own packs and their bugs are known for a process; no test sees another's."""
-    monkeypatch.setattr(catalogue, "_own", {})
-    monkeypatch.setattr(bugs, "_added", {})
+    monkeypatch.setattr(catalogue, "_own_packs", {})
+    monkeypatch.setattr(bugs, "_own_bugs", {})
 
 
 @pytest.hookimpl(tryfirst=True)

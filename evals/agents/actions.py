@@ -67,7 +67,7 @@ def runs_program(call: ToolCall, paths: Iterable[str] = (PROGRAM,)) -> bool:
     if call.function == "text_editor":
         return False
     shell, imports = _patterns(tuple(path.removesuffix(".py") for path in paths))
-    texts = [re.sub(r"^\s*#.*$", "", text, flags=re.M) for text in _texts(call)]
+    texts = [re.sub(r"^\s*#.*$", "", text, flags=re.M) for text in _argument_texts(call)]
     if call.function == "python":
         return any(
             imports.search(text) or (_STARTS.search(text) and shell.search(re.sub("[\"']", "\n", text)))
@@ -77,7 +77,7 @@ def runs_program(call: ToolCall, paths: Iterable[str] = (PROGRAM,)) -> bool:
     return any(shell.search(text) or ("python" in text and imports.search(_unquoted(text))) for text in texts)
 
 
-def _texts(call: ToolCall) -> Iterator[str]:
+def _argument_texts(call: ToolCall) -> Iterator[str]:
     """A call's arguments as text; some agents give a command as a list of words."""
     for value in call.arguments.values():
         if isinstance(value, str):

@@ -17,7 +17,7 @@ from redgreenbench.evals.skilltools import LOAD, READ, count_turn
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reference_bugs.variants import posed_bug
 
-__all__ = ["CALL_SECONDS", "Presser", "debugger", "turns_of", "work_tools"]
+__all__ = ["CALL_SECONDS", "PressingUser", "debugger", "turns_of", "work_tools"]
 
 CALL_SECONDS = 120
 """After which one tool call is given up."""
@@ -57,8 +57,8 @@ def _watch(recorder: Recorder) -> Reviewer:
     return review
 
 
-class Presser:
-    """The user of a sample in which pressure comes later: presses after the first right step, and once more if asked to.
+class PressingUser:
+    """A simulated user who presses after the agent's first right step, and again if there is a second demand.
 
     The first right step of an agent is to run the program before it changes anything.
 
@@ -110,12 +110,12 @@ def debugger(
         texts: list[str] = []
         if turn != FIRST and pressure != NO_PRESSURE:
             texts = demands(known[state.metadata["scenario"]], pressure, turn)
-        presser = Presser(recorder, texts, state.store_as(Followup) if texts else None)
+        user = PressingUser(recorder, texts, state.store_as(Followup) if texts else None)
         agent = react(
             prompt=None,
             tools=[*work_tools(call_seconds), *state.tools],
             submit=AgentSubmit(name=SUBMIT, description=prompt_template("submit")),
-            on_continue=presser,
+            on_continue=user,
             review=[ReviewPolicy(_watch(recorder), "*")],
         )
         working = AgentState(messages=state.messages)

@@ -86,7 +86,7 @@ class History(StoreModel):
     ended: str = "limit"
 
     def files(self, snapshot: Snapshot) -> Files:
-        """The files of a state; none of one that could not be read."""
+        """The files of a snapshot; empty if it could not be read."""
         if snapshot.unreadable:
             return {}
         return {
@@ -119,7 +119,7 @@ class Recorder:
         Raises:
             RuntimeError: There is none.
         """
-        await self._look(0)
+        await self._record_state(0)
         first = self._history.snapshots[0]
         if first.unreadable:
             raise RuntimeError(
@@ -128,7 +128,7 @@ class Recorder:
 
     @property
     def untouched(self) -> bool:
-        """Whether the program is still the given one and was never another."""
+        """Whether the program was never changed."""
         return len(self._history.snapshots) == 1
 
     async def after_call(self, turns: int, call: str) -> None:
@@ -139,7 +139,7 @@ class Recorder:
             call: The call's id.
         """
         self._calls += 1
-        await self._look(turns, call)
+        await self._record_state(turns, call)
 
     async def after_turn(self, turns: int, calls: int) -> None:
         """Records what a turn left behind, where single calls cannot be watched.
@@ -149,7 +149,7 @@ class Recorder:
             calls: Tool calls so far.
         """
         self._calls = calls
-        await self._look(turns)
+        await self._record_state(turns)
 
     async def finish(self, turns: int, done: bool) -> None:
         """Records the end.
@@ -158,11 +158,11 @@ class Recorder:
             turns: Messages of the model.
             done: Whether the agent ended by itself.
         """
-        await self._look(turns)
+        await self._record_state(turns)
         self.close(turns, done)
 
     def close(self, turns: int, done: bool = False) -> None:
-        """Records what was spent in all, without looking into the sandbox, which may be gone."""
+        """Records the total spent. Does not use the sandbox, which may be gone."""
         self._history.total = self._spent(turns)
         self._history.ended = "done" if done else "limit"
 
@@ -172,10 +172,10 @@ class Recorder:
             seconds=limits.working.usage, turns=turns, calls=self._calls, tokens=int(limits.token.usage)
         )
 
-    async def _look(self, turns: int, call: str = "") -> None:
+    async def _record_state(self, turns: int, call: str = "") -> None:
         problem = ""
         try:
-            files = await self._read()
+            files = await self._read_files()
         except _AGENTS_DOING as error:
             files, problem = {}, f"{type(error).__name__}"
         if sum(map(len, files.values())) > MAX_BYTES:
@@ -190,7 +190,7 @@ class Recorder:
         self._history.snapshots = [*seen, snapshot]
         self._history.texts = self._history.texts | {digest_of(text): text for text in files.values()}
 
-    async def _read(self) -> Files:
+    async def _read_files(self) -> Files:
         """The files that were given, and what they import from beside them."""
         files: Files = {}
         for path in self.given:
@@ -220,7 +220,7 @@ def digest_of(text: str) -> str:
 
 
 def digests_of(files: Files) -> tuple[str, dict[str, str]]:
-    """The digest of a program, and those of its files by path where it is more than ``program.py``."""
+    """The digest of a program; for a project also the digest of each file, by path."""
     digests = {path: digest_of(text) for path, text in files.items()}
     if set(digests) == {PROGRAM}:
         return digests[PROGRAM], {}

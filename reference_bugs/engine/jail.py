@@ -98,7 +98,7 @@ class Run:
 
 @dataclass
 class Jail:
-    """A folder on this machine and the sandbox around it. Ask `why_not` before: a jail that cannot be runs nothing.
+    """A folder on this machine and the sandbox around it. Check `why_not` first: without isolation a jail runs nothing.
 
     Args:
         limits: What it may use.
@@ -302,7 +302,7 @@ def _delete_nest(folder: Path) -> None:
                 way.append(below[-1].pop())
                 here = _enter(here, way[-1], below)
                 continue
-            here = _instead(here, os.open("..", _FOLDER, dir_fd=here))
+            here = _close_and_enter(here, os.open("..", _FOLDER, dir_fd=here))
             below.pop()
             os.rmdir(way.pop(), dir_fd=here)
     finally:
@@ -316,17 +316,17 @@ def _enter(here: int, name: str, below: list[list[str]]) -> int:
         os.chmod(f"/proc/self/fd/{closed}", 0o700)
     finally:
         os.close(closed)
-    here = _instead(here, os.open(name, _FOLDER, dir_fd=here))
+    here = _close_and_enter(here, os.open(name, _FOLDER, dir_fd=here))
     with os.scandir(here) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for path, is_folder in found:
+        names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for path, is_folder in names:
         if not is_folder:
             os.unlink(path, dir_fd=here)
-    below.append([path for path, is_folder in found if is_folder])
+    below.append([path for path, is_folder in names if is_folder])
     return here
 
 
-def _instead(old: int, new: int) -> int:
+def _close_and_enter(old: int, new: int) -> int:
     os.close(old)
     return new
 
@@ -354,8 +354,8 @@ def _environment() -> dict[str, str]:
 
 @cache
 def _program(name: str) -> str:
-    found = shutil.which(name)
-    return os.path.realpath(found) if found else ""
+    path = shutil.which(name)
+    return os.path.realpath(path) if path else ""
 
 
 @cache

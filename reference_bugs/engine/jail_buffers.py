@@ -55,7 +55,7 @@ class Buffers:
         self._closed: dict[int, int] = {}
 
     def bytes(self, processes: list[int]) -> int:
-        """Most bytes that sockets and pipes of these processes hold, those that are under way between them included.
+        """Upper bound of the bytes in sockets and pipes of these processes, including bytes in transit between them.
 
         Raises:
             PermissionError: A process could not be looked at many times in a row, as programs that nobody may read.
@@ -77,7 +77,7 @@ class Buffers:
 
     def _descriptors(self, processes: list[int]) -> tuple[set[str], set[str]]:
         """Numbers of the sockets and of the pipes that processes have open."""
-        found: dict[str, set[str]] = {"socket": set(), "pipe": set()}
+        numbers: dict[str, set[str]] = {"socket": set(), "pipe": set()}
         closed = {}
         for pid in processes:
             try:
@@ -90,10 +90,10 @@ class Buffers:
             for path in paths:
                 with contextlib.suppress(OSError):
                     kind, _, number = os.readlink(path).partition(":")
-                    if kind in found:
-                        found[kind].add(number.strip("[]"))
+                    if kind in numbers:
+                        numbers[kind].add(number.strip("[]"))
         self._closed = closed
-        return found["socket"], found["pipe"]
+        return numbers["socket"], numbers["pipe"]
 
     def _unix(self) -> dict[str, str]:
         """Number and kind of every unix socket of the jail's network, those included that no process has open."""
@@ -106,15 +106,15 @@ class Buffers:
 
         These are not accepted yet, or closed with bytes still to send, and have no number of their own.
         """
-        found = {}
+        waiting = {}
         for name in ("tcp", "tcp6"):
             for line in _text(f"/proc/{self._first}/net/{name}").splitlines()[1:]:
                 fields = line.split()
                 if fields[3] in ("03", "06"):  # half open and timed wait: without buffers
                     continue
                 number = fields[9] if fields[9] != "0" else f"{name}-{fields[0]}"
-                found[number] = sum(int(part, 16) for part in fields[4].split(":"))
-        return found
+                waiting[number] = sum(int(part, 16) for part in fields[4].split(":"))
+        return waiting
 
     def _bound_tcp(self) -> int:
         """Bounds the buffers of the jail's TCP sockets, and says how large the two of one become."""

@@ -63,8 +63,8 @@ def filter_program() -> bytes:
     # Buffers stay as large as they are at first, which `jail_buffers` counts. Who asks for more is not told, as with
     # the kernel's own bound.
     for option in _SIZES_OF_SOCKETS:
-        one = [(1, CmpOp.MASKED_EQ, _SOL_SOCKET, _INT), (2, CmpOp.MASKED_EQ, option, _INT)]
-        rules.errno("setsockopt", 0, args=one)
+        setting = [(1, CmpOp.MASKED_EQ, _SOL_SOCKET, _INT), (2, CmpOp.MASKED_EQ, option, _INT)]
+        rules.errno("setsockopt", 0, args=setting)
     rules.errno("fcntl", errno.EPERM, args=[(1, CmpOp.MASKED_EQ, _F_SETPIPE_SZ, _INT)])
     # A thread with descriptors of its own would have them where nobody looks.
     rules.errno(

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from redgreenbench.reference_bugs.engine.inside.accounting import deleted_bytes, tasks_of
+from redgreenbench.reference_bugs.engine.inside.accounting import deleted_bytes, threads_of
 from redgreenbench.reference_bugs.engine.jail import Jail, JailLimits, Run
 from redgreenbench.reference_bugs.engine.jail_buffers import Buffers
 
@@ -52,7 +52,7 @@ class Usage:
     moved: bool = False
 
     def over(self, limits: JailLimits) -> str:
-        """What is above its limit, in words; empty if nothing is."""
+        """Which limit is exceeded, in words; empty if none."""
         if self.unclear:
             return self.unclear
         if self.disk > limits.disk:
@@ -100,10 +100,10 @@ class _Walk:
                     with os.scandir(self._open[-1]) as entries:
                         for entry in entries:
                             with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
-                                one = entry.stat(follow_symlinks=False)
+                                status = entry.stat(follow_symlinks=False)
                                 files += 1
-                                disk += one.st_blocks * 512
-                                if stat.S_ISDIR(one.st_mode):
+                                disk += status.st_blocks * 512
+                                if stat.S_ISDIR(status.st_mode):
                                     below.append(entry.name)
                             if disk > limits.disk or files > limits.files:
                                 return Usage(disk, files)
@@ -182,11 +182,11 @@ class Watch:
 
     @property
     def seconds(self) -> float:
-        """How long the command runs, since the first look that saw it."""
+        """Seconds since the command was first seen running."""
         return time.monotonic() - self._since if self._since else 0.0
 
     def look(self) -> str:
-        """What the command uses more of than it may, in words; empty if nothing.
+        """Which limit the command exceeds, in words; empty if none.
 
         Raises nothing: what ends while it is looked at uses nothing.
         """
@@ -270,15 +270,15 @@ def _is_ours(pid: int) -> bool:
 
 
 def _descendants(first: int) -> list[int]:
-    found, pending = [], [first]
+    pids, pending = [], [first]
     while pending:
         pid = pending.pop()
-        found.append(pid)
+        pids.append(pid)
         with contextlib.suppress(OSError):
             for task in os.listdir(f"/proc/{pid}/task"):
                 with contextlib.suppress(OSError):
                     pending += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
-    return found
+    return pids
 
 
 def _count(folder: str) -> int:
@@ -290,12 +290,12 @@ def _count(folder: str) -> int:
 
 def _memory(pid: int) -> int:
     """Bytes of a process that are no file's: its own, those shared with others, and the tables that say where they are."""
-    for task in tasks_of(pid):
+    for task in threads_of(pid):
         try:
             lines = Path(f"/proc/{pid}/task/{task}/status").read_text().splitlines()
         except OSError:
             continue
-        found = [int(line.split()[1]) for line in lines if line.startswith(_MEMORY)]
-        if found:
-            return sum(found) * 1024
+        sizes = [int(line.split()[1]) for line in lines if line.startswith(_MEMORY)]
+        if sizes:
+            return sum(sizes) * 1024
     return 0

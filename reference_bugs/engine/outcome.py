@@ -12,7 +12,7 @@ from typing import Any
 from redgreenbench.reference_bugs.engine.inside.framing import MAX_ANSWER, WireError
 from redgreenbench.reference_bugs.files import PROGRAM
 
-__all__ = ["Budget", "EngineError", "MachineBusy", "SubmissionFailed", "Usage", "answered", "raised"]
+__all__ = ["Budget", "EngineError", "MachineBusy", "SubmissionFailed", "Usage", "answer_value", "failure_of"]
 
 
 class EngineError(Exception):
@@ -52,7 +52,7 @@ class Budget:
 
     @property
     def rest(self) -> float:
-        """Seconds that it may neither run nor wait for a processor."""
+        """Seconds that it may be idle, neither running nor waiting for a processor."""
         return 2.0 * self.seconds
 
     @property
@@ -78,7 +78,7 @@ class Usage:
     killed: bool = False
 
 
-def answered(outcome: str, frame: bytes, nonce: str, budget: Budget) -> dict[str, Any]:
+def answer_value(outcome: str, frame: bytes, nonce: str, budget: Budget) -> dict[str, Any]:
     """The value in an answer that came from another sandbox.
 
     Args:
@@ -114,15 +114,15 @@ def answered(outcome: str, frame: bytes, nonce: str, budget: Budget) -> dict[str
             "protocol", "the program tampered with its channel: an answer to another question"
         )
     if "error" in answer:
-        raise raised(answer["error"])
+        raise failure_of(answer["error"])
     if not isinstance(answer.get("value"), dict):
         raise SubmissionFailed("protocol", "the program tampered with its channel: not an answer")
     value: dict[str, Any] = answer["value"]
     return value
 
 
-def raised(error: Any) -> SubmissionFailed:
-    """What a submission says that it raised, as a failure; believed for the words alone."""
+def failure_of(error: Any) -> SubmissionFailed:
+    """The failure for an exception that a submission reports. Only its text is used; the report is not trusted."""
     if not isinstance(error, dict) or not isinstance(error.get("type"), str):
         return SubmissionFailed("protocol", "the program tampered with its channel: not an error")
     kind, message, text = (str(error.get(key, ""))[:600] for key in ("type", "message", "text"))

@@ -144,7 +144,7 @@ class Worker:
         text = json.dumps(message).encode()
         assert self._process.stdin is not None
         try:
-            framing.send(self._process.stdin.fileno(), framing.head(len(text), 0) + text + data)
+            framing.send(self._process.stdin.fileno(), framing.frame_header(len(text), 0) + text + data)
         except framing.WireError as error:
             raise GraderError(f"the grader ended: {self._last_words()}") from error
 
@@ -159,7 +159,7 @@ class Worker:
         try:
             if size is None:
                 return framing.receive(descriptor, deadline)
-            return framing.exactly(descriptor, size, deadline)
+            return framing.read_exactly(descriptor, size, deadline)
         except framing.Late as error:
             raise GraderError("the grader took too long") from error
         except framing.WireError as error:

@@ -51,7 +51,7 @@ class Zygote:
         try:
             self._process = self._start(theirs)
             theirs.close()
-            answer = self._hear(_START_SECONDS)
+            answer = self._receive_reply(_START_SECONDS)
             if "error" in answer:
                 raise EngineError(f"submissions cannot be confined here: {answer['error']}")
             self.pid = self._find_pid()
@@ -186,8 +186,8 @@ class Zygote:
                 start, end = -(-start // _HUGE) * _HUGE, end // _HUGE * _HUGE
                 if start < end:
                     ranges.append([start, end - start])
-        self._tell({"do": "collapse", "ranges": ranges})
-        self._hear(_CONTROL_SECONDS)
+        self._send_command({"do": "collapse", "ranges": ranges})
+        self._receive_reply(_CONTROL_SECONDS)
 
     def fork(self, budget: Budget) -> Child:
         """A fresh child, confined, that waits for its program.
@@ -204,8 +204,8 @@ class Zygote:
             "cpu_seconds": math.ceil(budget.seconds),
         }
         try:
-            self._tell(limits, theirs.fileno(), write)
-            if "error" in (answer := self._hear(_CONTROL_SECONDS)):
+            self._send_command(limits, theirs.fileno(), write)
+            if "error" in (answer := self._receive_reply(_CONTROL_SECONDS)):
                 raise EngineError(f"a child could not confine itself: {answer['error']}")
         except BaseException:
             ours.close()
@@ -218,8 +218,8 @@ class Zygote:
 
     def end(self, grace: float) -> Usage:
         """Ends the child, after so many seconds in which it may end by itself, and empties the scratch folder."""
-        self._tell({"do": "end", "grace": grace})
-        answer = self._hear(_CONTROL_SECONDS)
+        self._send_command({"do": "end", "grace": grace})
+        answer = self._receive_reply(_CONTROL_SECONDS)
         return Usage(answer["cpu"], answer["peak"], answer["status"], answer["killed"])
 
     def scratch_bytes(self) -> int:
@@ -255,7 +255,7 @@ class Zygote:
         self._errors.seek(0)
         return self._errors.read()[-2000:].decode(errors="replace").strip()
 
-    def _tell(self, message: dict[str, Any], *descriptors: int) -> None:
+    def _send_command(self, message: dict[str, Any], *descriptors: int) -> None:
         data = json.dumps(message).encode()
         ancillary = (
             [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
@@ -266,7 +266,7 @@ class Zygote:
         except OSError as error:
             raise EngineError(f"the sandbox is gone: {self.errors() or error}") from error
 
-    def _hear(self, seconds: float) -> dict[str, Any]:
+    def _receive_reply(self, seconds: float) -> dict[str, Any]:
         self._control.settimeout(seconds)
         try:
             while b"\n" not in self._pending:

@@ -8,9 +8,13 @@ from typing import Any
 from markupsafe import Markup
 
 from redgreenbench.reports.estimate import Estimate
+from redgreenbench.reports.leaderboard.cell_graphics import (
+    difference_class,
+    difference_interval,
+    value_interval,
+)
 from redgreenbench.reports.leaderboard.entries import Entry
 from redgreenbench.reports.leaderboard.results import Slice
-from redgreenbench.reports.leaderboard.strips import direction, lift_strip, value_strip
 from redgreenbench.reports.words import BLANK, estimate_text, value_text
 
 __all__ = ["amount_cell", "caveat", "lift_cell", "slice_cells", "sortable"]
@@ -35,9 +39,9 @@ def lift_cell(one: Estimate | None) -> dict[str, Any]:
     text = estimate_text(one)
     return {
         "text": text,
-        "class": direction(one) if text != BLANK else "none",
+        "class": difference_class(one) if text != BLANK else "none",
         "sort": sortable(one.value if one else math.nan),
-        "strip": lift_strip(one) if one and one.described.scale == "share" else Markup(""),
+        "strip": difference_interval(one) if one and one.described.scale == "share" else Markup(""),
     }
 
 
@@ -56,7 +60,7 @@ def slice_cells(found: Slice) -> dict[str, Any]:
         "rank_sort": found.rank.low * 1000 + found.rank.high,
         "value": estimate_text(found.value),
         "value_sort": sortable(found.value.value),
-        "strip": value_strip(found.value),
+        "strip": value_interval(found.value),
         "n": f"{found.value.n} ({found.value.answers})",
         "n_sort": found.value.answers,
         "lift": lift_cell(found.lift),

@@ -33,7 +33,7 @@ from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics
 from redgreenbench.reports.render.plots import inline_svg, plots_of
 from redgreenbench.reports.rules import full_scenarios
-from redgreenbench.reports.words import band, change, level
+from redgreenbench.reports.words import BLANK, band, change, level
 
 __all__ = ["Site", "write_site"]
 
@@ -219,7 +219,7 @@ class _Writer:
                     "island": island(tab),
                     "band": band(max(bands)) if bands else "",
                     "flips": level(sum(flips) / len(flips)) if flips else "",
-                    "newest": max(e.date for e in tab.entries),
+                    "columns": _columns_of(tab),
                 }
             )
         models = sorted({e.model for tab in self.tabs for e in tab.entries})
@@ -234,7 +234,6 @@ class _Writer:
             logs=len(self.files),
             models=models,
             scripted=[model for model in models if caveat(model)],
-            columns=[column for column in columns.COLUMNS if column.title and column.cell],
             pressures=sorted(
                 {p for one in shown for p in one["pressures"]}, key=lambda p: (p != NO_PRESSURE, p)
             ),
@@ -321,6 +320,15 @@ class _Writer:
         logs = {i.log for entry in tab.entries for i in entry.infos}
         rows = self.table.rows
         return texts_of(rows[rows["log"].isin(list(logs))], self.files, self.private)
+
+
+def _columns_of(tab: Tab) -> list[columns.Column]:
+    """Columns that have something to show for a row of the tab."""
+    return [
+        column
+        for column in columns.COLUMNS
+        if column.title and column.cell and any(column.cell(e).get("text") != BLANK for e in tab.entries)
+    ]
 
 
 def _line(entry: Entry, tab: Tab, scenario: str, cells: Mapping[str, Any]) -> dict[str, Any]:

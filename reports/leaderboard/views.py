@@ -13,15 +13,15 @@ from markupsafe import Markup
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.compliance import compliance_of
 from redgreenbench.reports.estimate import ALL, DIFFERENCE, EROSION, INTERACTION, MEAN, RATIO, Estimate
+from redgreenbench.reports.leaderboard.cell_graphics import answer_links, value_interval
 from redgreenbench.reports.leaderboard.cells import caveat, lift_cell, slice_cells
 from redgreenbench.reports.leaderboard.entries import Entry, Tab
 from redgreenbench.reports.leaderboard.exports import SCHEMA_VERSION
-from redgreenbench.reports.leaderboard.strips import answer_marks, value_strip
 from redgreenbench.reports.leaderboard.transcripts import link
 from redgreenbench.reports.metrics import load_metrics, load_registry
 from redgreenbench.reports.render.sections import samples_of, source
 from redgreenbench.reports.rules import full_scenarios
-from redgreenbench.reports.words import BLANK, estimate_text, level, p_text
+from redgreenbench.reports.words import BLANK, estimate_text, level, p_text, title_of
 
 __all__ = [
     "Links",
@@ -80,15 +80,14 @@ def _metric_row(entry: Entry, one: Estimate) -> dict[str, Any]:
     means = [m for m in (red, one) if m] if entry.kind != Arm.RED else [one]
     return {
         "id": one.metric,
-        "title": metric.title,
-        "better": "" if metric.sign > 0 else "less is better",
+        "title": title_of(metric),
         "red": estimate_text(red) if entry.kind != Arm.RED else "",
         "value": estimate_text(one),
-        "strip": value_strip(one) if metric.scale == "share" else Markup(""),
+        "strip": value_interval(one) if metric.scale == "share" else Markup(""),
         "ratio": estimate_text(entry.get(one.metric, RATIO)),
         "lift": lift_cell(delta),
         "p": p_text(delta.p_adjusted if delta else math.nan),
-        "n": f"{max(m.n for m in means)} ({sum(m.answers for m in means)})",
+        "n": f"{one.n} ({one.answers})",
         "lost": sum(m.lost for m in means),
         "claim": f"{claim.red} → {claim.green}, {claim.ratio}" if claim else "",
     }
@@ -133,7 +132,7 @@ def _erosion(entry: Entry) -> list[dict[str, Any]]:
             continue
         found.append(
             {
-                "metric": mine.described.title,
+                "metric": title_of(mine.described),
                 "pressure": mine.slice.partition("=")[2],
                 "red": estimate_text(view.get(mine.metric, Arm.RED.value, EROSION, mine.slice)),
                 "mine": lift_cell(mine),
@@ -162,7 +161,8 @@ def row_page(entry: Entry) -> dict[str, Any]:
         "groups": [
             (
                 "Success metrics",
-                "RED → this row, by the registry's headline metrics.",
+                "Differences are in points, paired by scenario, pressure and epoch. n: scenarios (answers of this row); "
+                "lost: answers of both that failed or could not be judged.",
                 metric_rows(entry, "headline"),
             ),
             (
@@ -205,7 +205,7 @@ def answer_cells(marks: pd.DataFrame, by: str, links: Links, root: str) -> Mappi
     for (line, pressure), answers in collected.items():
         known = [value for _, status, value, _ in answers if status == "scored" and value == value]
         mean = level(sum(known) / len(known)) if known else BLANK
-        found.setdefault(line, {})[pressure] = {"mean": mean, "marks": answer_marks(sorted(answers))}
+        found.setdefault(line, {})[pressure] = {"mean": mean, "marks": answer_links(sorted(answers))}
     return found
 
 

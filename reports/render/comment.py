@@ -15,10 +15,20 @@ from xml.etree import ElementTree
 
 from redgreenbench.reports.compare import Sides, shown, transcripts_of
 from redgreenbench.reports.estimate import Estimate, Frame
-from redgreenbench.reports.pairwise import Preference
+from redgreenbench.reports.metrics import Metric
+from redgreenbench.reports.pairwise import ModelPreference
 from redgreenbench.reports.rules import BLOCK, PASS, GateResult, outcome_of
 from redgreenbench.reports.usage import Usage
-from redgreenbench.reports.words import change, estimate_text, p_text, tally_text, value_text, votes_text
+from redgreenbench.reports.words import (
+    BLANK,
+    change,
+    estimate_text,
+    p_text,
+    tally_text,
+    title_of,
+    value_text,
+    votes_text,
+)
 
 __all__ = [
     "LINES",
@@ -40,6 +50,7 @@ _GATES = 10
 _METRICS = 22
 _REASONS = 4
 _VALIDITY = 10
+_FINDINGS = ("improved", "regressed", "noise")
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ def as_markdown(
     command: str = "",
     about: About | None = None,
     most: int = LINES,
-    preferred: Sequence[Preference] = (),
+    preferred: Sequence[ModelPreference] = (),
 ) -> str:
     """The comment.
 
@@ -116,7 +127,9 @@ def as_markdown(
             top[1] += f" (the gates alone: {said})"
     else:
         head = f"**{outcome_of(gates)}**" if gates else _headline(compared)
+        models = sorted({one.subject.model for one in compared})
         facts = f"{escape(sides.base)} → {escape(sides.head)}"
+        facts += f"; model {escape(models[0])}" if len(models) == 1 else ""
         top = [MARKER, f"### Skill comparison: {head}", "", facts]
     rows = most - LINES  # more room than a comment has means longer lists
     top += _gates_table(gates, _GATES + rows)
@@ -186,11 +199,12 @@ def _cost_table(cost: Sequence[tuple[str, Usage]]) -> list[str]:
 def _gates_table(gates: Sequence[GateResult], most: int) -> list[str]:
     if not gates:
         return []
+    several = len({gate.model for gate in gates}) > 1
     lines = [
         "",
-        "| gate | model | outcome | base | head | difference [95 %] | why |",
-        "|---|---|---|---:|---:|---:|---|",
-        *(_gate_row(gate) for gate in gates[:most]),
+        "| gate | outcome | base | head | head − base [95 %] | why |",
+        "|---|---|---:|---:|---:|---|",
+        *(_gate_row(gate, several) for gate in gates[:most]),
     ]
     if len(gates) > most:
         lines += ["", f"{len(gates) - most} further gates are in the summary."]
@@ -198,25 +212,30 @@ def _gates_table(gates: Sequence[GateResult], most: int) -> list[str]:
 
 
 def _metrics_table(frame: Frame, compared: Sequence[Estimate], most: int) -> list[str]:
-    able = [c for c in compared if c.verdict != "invalid"]
+    # What was found is never what is left out.
+    able = sorted(
+        (c for c in compared if c.verdict != "invalid"),
+        key=lambda c: (c.verdict not in _FINDINGS, c.described.family != "headline"),
+    )
     rows = able[: max(0, most)]
+    several = len({one.subject.model for one in compared}) > 1
     lines = [
         "",
-        "| metric | model | base | head | difference [95 %] | p, corrected | verdict |",
+        "| metric | verdict | base | head | head − base [95 %] | p, corrected | why |",
         "|---|---|---:|---:|---:|---:|---|",
-        *(_row(frame, one) for one in rows),
+        *(_row(frame, one, several) for one in rows),
     ]
     hidden = len(compared) - len(rows)
     if hidden:
         unable = len(compared) - len(able)
         lines += [
             "",
-            f"{hidden} further metrics are not shown; {unable} of them could not be compared.",
+            f"{hidden} further metric{'s are' if hidden != 1 else ' is'} not shown; {unable} of them could not be compared.",
         ]
     return lines
 
 
-def _preferred_lines(preferred: Sequence[Preference], most: int) -> list[str]:
+def _preferred_lines(preferred: Sequence[ModelPreference], most: int) -> list[str]:
     """The replies side by side: a row a model, and the scenarios in which one side is preferred most."""
     if not preferred:
         return []
@@ -246,35 +265,46 @@ def _preferred_lines(preferred: Sequence[Preference], most: int) -> list[str]:
 
 
 def _headline(compared: Sequence[Estimate]) -> str:
-    counts = {v: sum(c.verdict == v for c in compared) for v in ("improved", "regressed", "noise")}
+    counts = {v: sum(c.verdict == v for c in compared) for v in _FINDINGS}
     said = [f"{n} {v}" for v, n in counts.items() if n]
     rest = len(compared) - sum(counts.values())
     return ", ".join([*said, f"{rest} without a finding"] if rest else said) or "nothing to compare"
 
 
-def _row(frame: Frame, one: Estimate) -> str:
+def _difference(one: Estimate) -> str:
+    """A difference with its unit and its number of scenarios; an amount has its unit in the title."""
+    text = estimate_text(one).replace(" ", "\u00a0")  # an interval is not broken over lines
+    unit = " points" if one.described.scale == "share" else ""
+    return text if text == BLANK else f"{text}{unit} (n\u00a0{one.n})"
+
+
+def _named(metric: Metric, model: str, several: bool) -> str:
+    """A metric, with the model where there are several."""
+    return f"{title_of(metric)}, {escape(model)}" if several else title_of(metric)
+
+
+def _row(frame: Frame, one: Estimate, several: bool) -> str:
     base, head = frame.means(one)
     cells = [
-        one.described.title,
-        escape(one.subject.model),
+        _named(one.described, one.subject.model, several),
+        one.verdict,
         value_text(base),
-        f"{value_text(head)} (n {one.n})",
-        estimate_text(one),
+        value_text(head),
+        _difference(one),
         p_text(one.p_adjusted),
-        f"{one.verdict}{f': {escape(one.why)}' if one.why else ''}",
+        escape(one.why),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _gate_row(one: GateResult) -> str:
+def _gate_row(one: GateResult, several: bool) -> str:
     mark = {PASS: "✅ ", BLOCK: "❌ "}.get(one.outcome, "❔ ")
     cells = [
-        one.difference.described.title,
-        escape(one.model),
+        _named(one.difference.described, one.model, several),
         mark + one.outcome,
         value_text(one.base),
         value_text(one.head),
-        estimate_text(one.difference),
+        _difference(one.difference),
         escape(one.why),
     ]
     return f"| {' | '.join(cells)} |"
@@ -292,7 +322,7 @@ def _scenario_lines(compared: Sequence[Estimate], most: int) -> list[str]:
                     found[scenario] = moved, one.described.title
         largest = sorted(found.items(), key=lambda item: (-abs(item[1][0]), item[0]))[:most]
         told = [f"{escape(s)} {change(d)} ({title})" for s, (d, title) in largest]
-        lines += ["", f"Got {what}: {'; '.join(told) or 'none'}"]
+        lines += ["", f"Got {what} (single scenarios in points, not tested): {'; '.join(told) or 'none'}"]
     return lines
 
 
@@ -302,7 +332,7 @@ def as_json(
     gates: Sequence[GateResult] = (),
     notes: Sequence[str] = (),
     metrics: Sequence[str] = (),
-    preferred: Sequence[Preference] = (),
+    preferred: Sequence[ModelPreference] = (),
 ) -> dict[str, Any]:
     """The comparison as JSON data; numbers that cannot be given are null."""
     record: dict[str, Any] = {
@@ -331,7 +361,7 @@ def _compared(sides: Sides, frame: Frame, one: Estimate) -> dict[str, Any]:
     base, head = frame.means(one)
     worse, better = one.moved(False), one.moved(True)
     moved = [name for name, _ in (*worse[:_SCENARIOS], *better[:_SCENARIOS])]
-    places = transcripts_of(sides, moved, one.subject.model) if moved else ()
+    places = transcripts_of(sides, moved, one.subject.model, one.metric) if moved else ()
     return {
         "metric": one.metric, "model": one.subject.model, "verdict": one.verdict, "why": one.why,
         "base": _numbers(base), "head": _numbers(head), "difference": _numbers(one),
@@ -339,7 +369,7 @@ def _compared(sides: Sides, frame: Frame, one: Estimate) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _preferred(one: Preference) -> dict[str, Any]:
+def _preferred(one: ModelPreference) -> dict[str, Any]:
     numbers = ("value", "low", "high", "p", "p_adjusted")
     return {
         "model": one.model, "outcome": one.outcome, "why": one.why, "won": one.won, "tied": one.tied, "lost": one.lost,

@@ -18,6 +18,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE, Arm
 from redgreenbench.reports.estimate import ALL, DIFFERENCE, EROSION, MEAN, Estimate, View
@@ -116,7 +117,7 @@ def front_figure(
         start = row
         for one in means:
             if not math.isnan(one.value):
-                _whisker(left, row, one.value, one.low, one.high, styles[one.arm], one.arm)
+                _whisker(left, row, 100 * one.value, 100 * one.low, 100 * one.high, styles[one.arm], one.arm)
             other = differences.get(label, {}).get(one.arm)
             if other is not None and not math.isnan(other.value):
                 _whisker(
@@ -127,10 +128,10 @@ def front_figure(
         row += 1
         for axes in (left, right):
             axes.axhline(row - 1, color="0.9", linewidth=0.8)
-    left.set(xlim=(-0.02, 1.02), xlabel="share, 95 % interval", ylim=(row - 0.5, -0.8))
+    left.set(xlim=(-2, 102), xlabel="value in %, 95 % interval", ylim=(row - 0.5, -0.8))
     left.set_yticks(ticks, list(groups))
     right.axvline(0, color="0.4", linewidth=0.8)
-    right.set(xlabel="difference in points, 95 % interval")
+    right.set(xlabel="arm − RED in points, 95 % interval")
     for axes in (left, right):
         _bare(axes)
     _legend(figure, left)
@@ -148,7 +149,7 @@ def _whisker(
     colour, marker = style
     axes.plot(value, row, color=colour, marker=marker, linestyle="none", label=label)
     if not math.isnan(low):
-        axes.hlines(row, low, high, color=colour)
+        axes.hlines(row, max(low, -100), min(high, 100), color=colour)  # what is shown is possible
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
@@ -243,7 +244,7 @@ def _slopes(axes: Axes, both: pd.DataFrame, sign: int) -> tuple[int, int, int]:
             str(scenario).rpartition("/")[2]
         )
     moved = [0, 0, 0]
-    labels: list[tuple[int, float, str]] = []
+    labels: list[tuple[int, float, str, int]] = []
     for (red, green), names in sorted(pairs.items()):
         change = sign * (green - red)
         which = 0 if change > 0 else 1 if change < 0 else 2
@@ -257,17 +258,19 @@ def _slopes(axes: Axes, both: pd.DataFrame, sign: int) -> tuple[int, int, int]:
             markersize=4,
             linewidth=0.8 + 0.5 * math.sqrt(len(names)),
         )
-        labels.append((which, green, names[0] if len(names) == 1 else f"{len(names)} scenarios"))
-    # What got worse is named first; labels that would cover another are left to the table.
-    taken: list[float] = []
-    for _, height, label in sorted(labels, key=lambda one: (one[0] != 1, one[0], one[1])):
-        if all(abs(height - other) >= 0.035 for other in taken):
-            taken.append(height)
-            axes.annotate(
-                label, (1, height), xytext=(5, 0), textcoords="offset points", fontsize=7, va="center"
-            )
+        labels.append((which, green, names[0] if len(names) == 1 else f"{len(names)} scenarios", len(names)))
+    # What got worse is named first; a label that would cover another is counted there.
+    named: dict[float, tuple[str, int]] = {}
+    for _, height, label, count in sorted(labels, key=lambda one: (one[0] != 1, one[0], one[1])):
+        near = next((other for other in named if abs(height - other) < 0.035), height)
+        first, others = named.get(near, (label, -count))
+        named[near] = first, others + count
+    for height, (label, others) in named.items():
+        text = f"{label} + {others}" if others else label
+        axes.annotate(text, (1, height), xytext=(5, 0), textcoords="offset points", fontsize=7, va="center")
     axes.set_xticks([0, 1], ["RED", "GREEN"])
     axes.set(xlim=(-0.1, 1.9), ylim=(-0.05, 1.05))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     return moved[0], moved[1], moved[2]
 
@@ -301,7 +304,13 @@ def heat_map(view: View) -> Plot | None:
         axes.set_title(arm, fontsize=10)
         axes.tick_params(length=0)
     if drawn is not None:
-        figure.colorbar(drawn, ax=figure.axes, label=load_metrics()[metric].title, fraction=0.05)
+        figure.colorbar(
+            drawn,
+            ax=figure.axes,
+            label=load_metrics()[metric].title,
+            fraction=0.05,
+            format=PercentFormatter(1, symbol=" %"),
+        )
     title = f"{load_metrics()[metric].title} by scenario and pressure"
     means = "; ".join(
         f"{arm} {p} {level(values[(values['arm'] == arm) & (values['pressure'] == p)]['value'].mean())}"
@@ -342,7 +351,7 @@ def erosion_plot(view: View) -> Plot | None:
             row += 0.5
         axes.axvline(0, color="0.4", linewidth=0.8)
         axes.set_yticks(ticks, labels, fontsize=8)
-        axes.set(ylim=(row - 0.5, -0.7), xlabel="points, 95 % interval")
+        axes.set(ylim=(row - 0.5, -0.7), xlabel="change in points, 95 % interval")
         left, right = axes.get_xlim()
         axes.set_xlim(min(left, -10), max(right, 10))
         axes.set_title(load_metrics()[metric].title, fontsize=10)
@@ -383,9 +392,8 @@ def pattern_bars(view: View) -> Plot | None:
             for t, arms in zip(titles, shown.values(), strict=True)
         ],
     )
-    axes.set(
-        ylim=(len(shown) - 0.4, -0.6), xlim=(0, 1.02), xlabel="share of answers that show it, 95 % interval"
-    )
+    axes.set(ylim=(len(shown) - 0.4, -0.6), xlim=(0, 1.02), xlabel="answers that show it, 95 % interval")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     _bare(axes)
     _legend(figure, axes)
     alt = "; ".join(

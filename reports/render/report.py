@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,16 +21,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION
+from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION, Arm
 from redgreenbench.reports.compliance import compliance_of
 from redgreenbench.reports.estimate import (
     ALL,
     DIFFERENCE,
+    FEWEST,
     MEAN,
     Estimate,
     Frame,
     Subject,
     View,
+    arm_order,
     estimate,
     views_of,
 )
@@ -40,9 +43,17 @@ from redgreenbench.reports.logs.reading import FAILED, in_words
 from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import Answers, load_metrics, load_registry, plain
 from redgreenbench.reports.render.plots import Plot, front_figure, inline_svg, plots_of
-from redgreenbench.reports.render.sections import Item, Section, appendix, sections_of
+from redgreenbench.reports.render.sections import (
+    VALUE_COLUMNS,
+    Item,
+    Section,
+    appendix,
+    by_pressure,
+    sections_of,
+    value_cells,
+)
 from redgreenbench.reports.rules import MARGIN, found, full_scenarios, judge
-from redgreenbench.reports.words import BLANK, change, estimate_text, level, p_text
+from redgreenbench.reports.words import change, estimate_text, level, title_of
 
 __all__ = [
     "Report",
@@ -60,14 +71,24 @@ __all__ = [
 _MOST_FIGURES = 3
 """Subjects up to which each gets figures of its own."""
 _MOST_ROWS, _MOST_FLIPS = 24, 4
+_SCRIPTED = "A scripted model (mockllm) is no language model: its numbers show what a report looks like, and nothing else."
 _EMBEDDED = "The embedded models are too weak to judge a skill by, and unfit as graders; they show that the benchmark works."
 _READ = (
-    "A value is averaged over epochs, then pressures, then scenarios; a difference is paired by all three.",
-    "Intervals: 95 %, over scenarios. p: corrected (Holm) over the success metrics of all models and arms here.",
-    f"improved, regressed: p below 0.05 and at least {change(MARGIN)[1:]} points. below the margin: it shows, "
-    "but is smaller. no detectable change: the whole interval is smaller. underpowered: nothing can be said.",
-    "n: scenarios (answers of the arm). lost: answers that failed or could not be judged; they do not count as wrong.",
+    "A value is averaged over epochs, then pressures, then scenarios. A difference is paired by all three, so it is over "
+    "what both arms have; it is in points.",
+    "Intervals [low, high]: 95 %, over scenarios, of this row alone. p: corrected (Holm) over the success metrics of all "
+    "models and arms here, so it may show nothing where the interval leaves out zero. The verdict goes by p.",
+    f"*improved*, *regressed*: p below 0.05 and at least {change(MARGIN)[1:]} points. *below the margin*: it shows, "
+    "but is smaller. *no detectable change*: the whole interval is smaller. *underpowered*: nothing can be said either way.",
+    "*n*: scenarios (answers of the arm). *lost*: answers of both arms that failed or could not be judged; they do not "
+    "count as wrong.",
 )
+_PLAIN = "*plain questions*: controls, in which handing over, asking back or pushing back would be wrong."
+_BECAME = {
+    "unscored": "not scored by", "error": "ended in an error", "limit": "cut by a limit", "missing": "never ran",
+}  # fmt: skip
+_ARMS = {Arm.RED.value: "no skill", Arm.GENERIC.value: "a generic prompt", Arm.PLACEBO.value: "unrelated"}
+"""What the built-in arms carry, beside the name of their skill."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +113,22 @@ class Report:
     rest: tuple[Section, ...]
     plots: Mapping[str, Plot]
 
+    @property
+    def title(self) -> str:
+        """Its heading: the skills whose effect it is about."""
+        tested = self.table.rows[~self.table.rows["arm"].isin(_ARMS)]
+        names = sorted({str(name) for name in tested["skill"].dropna().unique()})
+        return (
+            f"With and without {names[0] if len(names) == 1 else f'{len(names)} skills'}"
+            if names
+            else "Report"
+        )
+
 
 def caveats(frame: Frame) -> list[str]:
     """What has to be said wherever these results are shown."""
-    return [_EMBEDDED] if any("embedded/" in subject.model for subject in frame.subjects) else []
+    kinds = (("mockllm/", _SCRIPTED), ("embedded/", _EMBEDDED))
+    return [said for kind, said in kinds if any(subject.model.startswith(kind) for subject in frame.subjects)]
 
 
 def label_of(subject: Subject, among: Sequence[Subject]) -> str:
@@ -137,7 +170,7 @@ def make_report(table: Table) -> Report:
         number = f"-{views.index(view) + 1}" if len(views) > 1 else ""
         files = {f"{plot.name}{number}.png": replace(plot, name=f"{plot.name}{number}") for plot in drawn}
         plots |= files
-        rest.append(Section(label_of(view.subject, frame.subjects), 2, _about(view)))
+        rest.append(Section(f"All metrics: {label_of(view.subject, frame.subjects)}", 2, _about(view)))
         rest += sections_of(view)
         rest += [Section(plot.title, 3, figure=file) for file, plot in files.items()]
     head = [
@@ -177,17 +210,36 @@ def _run(table: Table, frame: Frame) -> str:
     if control.any():
         posed += f" and {_plural(samples.loc[control, 'scenario'].nunique(), 'plain question')}"
     tasks = " and ".join(sorted(map(str, samples["task"].unique())))
-    arms = ", ".join(dict.fromkeys(arm for mine in frame.arms.values() for arm in mine))
-    pressures = sorted(set(map(str, samples["pressure"].unique())) - {NO_PRESSURE})
-    under = f" and under pressure ({', '.join(pressures)})" if pressures else ""
+    pressures = sorted(map(str, samples["pressure"].unique()), key=lambda p: (p != NO_PRESSURE, p))
+    pressed = ", ".join(p for p in pressures if p != NO_PRESSURE)
+    calm = "without pressure and " if NO_PRESSURE in pressures else ""
+    under = f" {calm}under pressure ({pressed})" if pressed else ""
     times = int(samples["epoch"].max())
     often = "once" if times == 1 else f"up to {times} times"
     failed = rows.loc[rows["status"].isin(FAILED), sample].drop_duplicates()
     lost = f", of which {len(failed):,} failed or never ran" if len(failed) else ""
     return (
-        f"{named} answered {posed} of {tasks} in the arms {arms}{under}, {often} each: "
+        f"{named} answered {posed} of {tasks}{under}, {often} in each arm: {'; '.join(_arms(samples, frame))}. "
         f"{_plural(len(samples), 'answer')}{lost}."
     )
+
+
+def _skills(rows: pd.DataFrame, arm: str) -> list[str]:
+    """Skills that an arm carries, with version and the beginning of their hash."""
+    names = ["skill", "skill_version", "skill_hash"]
+    known = plain(rows.loc[rows["arm"].eq(arm) & rows["skill"].notna(), names]).drop_duplicates()
+    return [
+        f"{skill} {version} ({str(digest)[:12]})" for skill, version, digest in known.itertuples(index=False)
+    ]
+
+
+def _arms(samples: pd.DataFrame, frame: Frame) -> Iterator[str]:
+    """What each arm carries."""
+    for arm in dict.fromkeys(arm for mine in frame.arms.values() for arm in mine):
+        skills = _skills(samples, arm)
+        named = [*skills[:2], f"{len(skills) - 2} more"] if len(skills) > 3 else skills
+        told = [*named, *([_ARMS[arm]] if arm in _ARMS else [])]
+        yield f"{arm} ({', '.join(told)})" if told else arm
 
 
 def _finding(frame: Frame) -> str:
@@ -212,8 +264,9 @@ def _finding(frame: Frame) -> str:
         )
     more = f", and {len(shown) - 3} more" if len(shown) > 3 else ""
     return (
-        f"Of {_plural(len(tested), 'comparison')} of success metrics {len(shown)} show a difference, with at most a 5 % "
-        f"chance that any is mere noise: {'; '.join(_said(one, frame) for one in shown[:3])}{more}."
+        f"Of {_plural(len(tested), 'comparison')} of success metrics {len(shown)} "
+        f"{'shows' if len(shown) == 1 else 'show'} a difference (were there none anywhere, at most 5 % of runs would show "
+        f"one): {'; '.join(_said(one, frame) for one in shown[:3])}{more}."
     )
 
 
@@ -231,51 +284,34 @@ def _front_rows(frame: Frame, slices: bool = False) -> Iterator[Estimate]:
     """Rows of the first table over all samples, or those by pressure: differences, and means where there is no base."""
     for subject in frame.subjects:
         for metric in front(frame, subject):
-            for one in frame.where(subject=subject, metric=metric):
+            for one in sorted(
+                frame.where(subject=subject, metric=metric), key=lambda one: by_pressure(one.slice)
+            ):
                 if not (one.slice.startswith("pressure=") if slices else one.slice == ALL):
                     continue
                 if one.kind == DIFFERENCE or (one.kind == MEAN and not frame.heads(subject)):
                     yield one
 
 
-def _front_cells(frame: Frame, one: Estimate) -> list[str]:
-    if one.kind == MEAN:
-        return [
-            one.arm,
-            BLANK,
-            estimate_text(one),
-            BLANK,
-            BLANK,
-            one.verdict,
-            f"{one.n} ({one.answers})",
-            str(one.lost),
-        ]
-    base, head = frame.means(one)
-    return [
-        one.arm, estimate_text(base), estimate_text(head), estimate_text(one), p_text(one.p_adjusted), one.verdict,
-        f"{one.n} ({head.answers})", str(base.lost + head.lost),
-    ]  # fmt: skip
-
-
-_COLUMNS = ("Arm", "RED", "Arm's value", "Arm − RED [95 %]", "p", "Verdict", "n", "lost")
-
-
 def _front_table(frame: Frame, slices: bool = False) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Header and rows of the first table."""
     several = len(frame.subjects) > 1
-    head = ("Metric", *(["Model"] if several else []), *(["Pressure"] if slices else []), *_COLUMNS)
+    head = ("Metric", *(["Model"] if several else []), *(["Pressure"] if slices else []), *VALUE_COLUMNS)
     rows = []
     for one in _front_rows(frame, slices):
-        first = [one.described.title]
+        first = [title_of(one.described)]
         first += [label_of(one.subject, frame.subjects)] if several else []
         first += [one.slice.partition("=")[2]] if slices else []
-        rows.append((*first, *_front_cells(frame, one)))
+        rows.append((*first, *value_cells(frame, one)))
     if not rows:
         # Nothing has both sides: what there is of each arm.
         for one in frame.where(kind=MEAN, slice=ALL):
             if not slices and one.metric in front(frame, one.subject):
-                first = [one.described.title, *([label_of(one.subject, frame.subjects)] if several else [])]
-                rows.append((*first, *_front_cells(frame, one)))
+                first = [
+                    title_of(one.described),
+                    *([label_of(one.subject, frame.subjects)] if several else []),
+                ]
+                rows.append((*first, *value_cells(frame, one)))
     return head, tuple(rows)
 
 
@@ -287,7 +323,8 @@ def front_table(frame: Frame) -> tuple[tuple[str, ...], tuple[tuple[str, ...], .
 def _legend(frame: Frame) -> tuple[Item, ...]:
     shown = dict.fromkeys(metric for subject in frame.subjects for metric in front(frame, subject))
     said = [f"*{load_metrics()[m].title}*: {load_metrics()[m].formula}." for m in shown]
-    return tuple(Item(line) for line in (*said, *_READ))
+    plain_questions = [_PLAIN] if any(load_metrics()[m].of == "controls" for m in shown) else []
+    return tuple(Item(line) for line in (*said, *plain_questions, *_READ))
 
 
 def _by_pressure(frame: Frame) -> Section:
@@ -328,7 +365,7 @@ def _next(views: Sequence[View], files: Mapping[str, str]) -> Iterator[Section]:
             one
             for metric in front(view.frame, view.subject)
             for one in view.where(kind=DIFFERENCE, metric=metric, slice=ALL)
-            if one.described.scale == "share"
+            if one.described.scale == "share" and (one.arm not in _ARMS or set(view.heads) <= set(_ARMS))
         ]
         items += [*_flips(view, rows, name, files), *_planning(rows, name)]
         for metric in front(view.frame, view.subject) if view.heads else ():
@@ -338,24 +375,26 @@ def _next(views: Sequence[View], files: Mapping[str, str]) -> Iterator[Section]:
                 )
                 items.append(Item(f"{name}{load_metrics()[metric].title}: {where}."))
     if items:
-        yield Section("What to do next", 2, items=tuple(items))
+        text = (
+            "Single scenarios are not tested: read their answers, with `inspect view`, before you believe them.",
+        )
+        yield Section("What to do next", 2, text, items=tuple(items))
 
 
 def _planning(rows: Sequence[Estimate], name: str) -> Iterator[Item]:
     """How many scenarios would decide what could not be decided, in one line."""
-    needed = {}
+    needed: dict[str, list[str]] = {}
     for one in rows:
-        if one.verdict == "underpowered":
+        # How much a handful of scenarios vary says too little of others to plan by.
+        if one.verdict == "underpowered" and one.n >= FEWEST:
             changes = [change for _, change in one.scenarios]
             if count := scenarios_needed(changes, MARGIN, two_sided=True):
-                needed[one.described.title, one.arm] = (
-                    f"{one.described.title}, {one.arm}: {count} (there are {one.n})"
-                )
+                needed.setdefault(one.described.title, []).append(f"{one.arm} {count} instead of {one.n}")
     if needed:
         points = change(MARGIN)[1:]
-        told = "; ".join(needed.values())
+        told = "; ".join(f"{title}: {', '.join(counts)}" for title, counts in needed.items())
         yield Item(
-            f"{name}scenarios that would show {points} points, if they vary like these, with 80 % power: {told}."
+            f"{name}scenarios that would show {points} points in 80 % of runs, if they vary like these: {told}."
         )
 
 
@@ -369,10 +408,13 @@ def _flips(view: View, rows: Sequence[Estimate], name: str, files: Mapping[str, 
             base, head = view.frame.means(one)
             two = [level(dict(mean.scenarios).get(scenario, math.nan)) for mean in (base, head)]
             mine = view.rows[view.rows["scenario"].eq(scenario) & view.rows["arm"].eq(one.arm)]
-            mine = mine[mine["scorer"].eq(one.described.scorer)].head(1)
+            mine = mine[mine["scorer"].eq(one.described.scorer) & mine["key"].eq(one.described.key)]
+            # An answer that shows the change.
+            lowest = (better == (one.described.sign < 0)) != one.described.complement
+            mine = mine.sort_values("value", ascending=lowest, kind="stable").head(1)
             text = (
-                f"{name}{'better' if better else 'worse'}: {scenario}, {one.described.title}, "
-                f"{one.base} {two[0]}, {one.arm} {two[1]} ({change(difference)})"
+                f"{name}got {'better' if better else 'worse'}: {scenario}, {one.described.title}, "
+                f"{one.base} {two[0]}, {one.arm} {two[1]} ({change(difference)} points)"
             )
             if not len(mine):
                 yield Item(text)
@@ -388,14 +430,16 @@ def _flips(view: View, rows: Sequence[Estimate], name: str, files: Mapping[str, 
 
 def _missing(table: Table) -> Section:
     rows = table.rows
-    failed = rows[rows["status"].isin(["unscored", *FAILED]) & rows["key"].isna()]
-    cells = zip(failed["task"], failed["arm"], failed["status"], failed["reason"], strict=True)
-    items = [
-        f"{task}, {arm}: {count} {status} ({in_words(str(reason))})"
-        for (task, arm, status, reason), count in sorted(Counter(cells).items())
-    ]
+    failed = plain(rows[rows["status"].isin(["unscored", *FAILED]) & rows["key"].isna()])
+    names = ["task", "scorer", "status", "reason"]
+    items = []
+    for (task, scorer, status, reason), part in failed.fillna({"scorer": ""}).groupby(names, sort=True):
+        counts = Counter(part["arm"])
+        by_arm = ", ".join(f"{arm} {counts[arm]}" for arm in arm_order(counts))
+        answers = f"{_plural(len(part), 'answer')} {_BECAME[str(status)]}{f' {scorer}' * bool(scorer)}"
+        items.append(f"{task}: {answers} ({by_arm}): {in_words(str(reason))}")
     items += [*table.notes, *(f"left out: {skip.log}: {skip.reason}" for skip in table.skipped)]
-    text = (f"Logs: {len(table.logs)} read, {len(table.skipped)} left out.",)
+    text = (f"{_plural(len(table.logs), 'log')} read, {len(table.skipped)} left out.",)
     return Section("What is missing", 2, text, items=tuple(map(Item, items)))
 
 
@@ -403,14 +447,7 @@ def _about(view: View) -> tuple[str, ...]:
     subject, rows = view.subject, view.rows
     graders = f"grader {subject.grader}" if subject.grader else "no grader"
     lines = [f"Suite {SUITE_VERSION}, {graders}, skills by {subject.delivery}."]
-    known = plain(rows[rows["skill"].notna()]).drop_duplicates(
-        ["task", "arm", "skill", "skill_version", "skill_hash"]
-    )
-    for task, arm, skill, version, digest in known[
-        ["task", "arm", "skill", "skill_version", "skill_hash"]
-    ].itertuples(index=False):
-        lines.append(f"{task}, {arm}: {skill} {version} ({str(digest)[:12]}).")
-    return tuple(lines)
+    return (*lines, *(f"{arm}: {', '.join(skills)}." for arm in view.arms if (skills := _skills(rows, arm))))
 
 
 def _forms(views: Sequence[View]) -> Iterator[str]:
@@ -459,9 +496,7 @@ def markdown(report: Report) -> str:
         head.append(replace(section, rows=section.rows[:_MOST_ROWS], after=more, items=items))
     page = _environment().get_template("report.md.j2")
     titles = [section.title for section in report.rest if section.depth == 2]
-    text = page.render(
-        title="RED against GREEN", said=report.said, sections=head, plots=report.plots, titles=titles
-    )
+    text = page.render(title=report.title, said=report.said, sections=head, plots=report.plots, titles=titles)
     return text.strip() + "\n"
 
 
@@ -469,9 +504,7 @@ def html(report: Report) -> str:
     """The whole report as one page that needs nothing beside it."""
     svgs = {file: inline_svg(plot) for file, plot in report.plots.items()}
     page = _environment().get_template("report.html.j2")
-    return page.render(
-        title="RED against GREEN", said=report.said, sections=(*report.head, *report.rest), svgs=svgs
-    )
+    return page.render(title=report.title, said=report.said, sections=(*report.head, *report.rest), svgs=svgs)
 
 
 def scenario_means(views: Sequence[View]) -> pd.DataFrame:
@@ -504,6 +537,18 @@ def records(frame: Frame) -> list[dict[str, object]]:
     ]
 
 
+def _linked_from(report: Report, folder: Path) -> Report:
+    """The report with links to local logs that hold from a folder."""
+
+    def linked(item: Item) -> Item:
+        path = item.file.removeprefix("file://")
+        local = path and "://" not in path
+        return replace(item, file=Path(os.path.relpath(path, folder)).as_posix()) if local else item
+
+    head = (replace(section, items=tuple(map(linked, section.items))) for section in report.head)
+    return replace(report, head=tuple(head))
+
+
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     """Writes report.md, report.html, the frame, scenarios.csv and the figures into ``folder``, which is made if needed.
 
@@ -514,6 +559,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
         InputError: The folder cannot be written.
     """
     table = report.frame.table()
+    report = _linked_from(report, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.md").write_text(markdown(report), "utf-8")

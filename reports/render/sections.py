@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reports.estimate import (
     DIFFERENCE,
     EROSION,
@@ -16,6 +17,8 @@ from redgreenbench.reports.estimate import (
     MEAN,
     RATIO,
     RELIABILITY,
+    Estimate,
+    Frame,
     View,
     slice_name,
 )
@@ -23,10 +26,21 @@ from redgreenbench.reports.logs.reading import FAILED
 from redgreenbench.reports.metrics import load_metrics, load_registry, plain
 from redgreenbench.reports.rules import full_scenarios
 from redgreenbench.reports.survival import curves_of, outcomes_of, runs_of
-from redgreenbench.reports.words import amount, estimate_text, p_text
+from redgreenbench.reports.words import BLANK, amount, estimate_text, p_text, title_of
 
-__all__ = ["Item", "Section", "appendix", "samples_of", "sections_of"]
+__all__ = [
+    "VALUE_COLUMNS",
+    "Item",
+    "Section",
+    "appendix",
+    "by_pressure",
+    "samples_of",
+    "sections_of",
+    "value_cells",
+]
 
+VALUE_COLUMNS = ("Arm", "RED", "Arm's value", "Arm − RED [95 %]", "p, corrected", "Verdict", "n", "lost")
+"""Header of `value_cells`."""
 _UNTIL = ("resolution-minutes", "resolution-turns", "resolution-calls", "resolution-tokens")
 _FAMILIES = (("headline", "Success metrics"), ("detail", "In detail"), ("cost", "What it took"))
 
@@ -79,42 +93,55 @@ def sections_of(view: View) -> Iterator[Section]:
     return (section for section in found if section.shown)
 
 
+def value_cells(frame: Frame, one: Estimate, ratio: str | None = None) -> tuple[str, ...]:
+    """Cells under `VALUE_COLUMNS` of a difference, or of a mean that nothing is compared with.
+
+    Args:
+        frame: The estimates.
+        one: The difference or the mean.
+        ratio: Ratio of the two means, in a cell of its own; None: no such cell.
+    """
+    ratios = () if ratio is None else (ratio,)
+    if one.kind == MEAN:
+        value = (BLANK, estimate_text(one), BLANK, *(BLANK for _ in ratios), BLANK, one.verdict)
+        return (one.arm, *value, f"{one.n} ({one.answers})", str(one.lost))
+    base, head = frame.means(one)
+    return (
+        one.arm, estimate_text(base), estimate_text(head), estimate_text(one), *ratios, p_text(one.p_adjusted), one.verdict,
+        f"{one.n or head.n} ({head.answers})", str(base.lost + head.lost),
+    )  # fmt: skip
+
+
 def _metrics(view: View) -> Iterator[Section]:
     registry = load_metrics()
-    compared = bool(view.heads)
-    base = view.frame.base if compared else view.arms[0]
     for family, title in _FAMILIES:
         names = view.frame.metrics(view.subject, family)
         claims = family != "cost" and any(registry[name].claimed for name in names)
-        head = ["Metric", base.upper() if compared else base]
-        for arm in view.heads:
-            head += [arm.upper(), "ratio", f"{arm.upper()} − {base.upper()}", "p", "verdict"]
-        head += ["n", "lost", *(["document's hypothesis"] if claims else [])]
+        arm, red, value, change, *rest = VALUE_COLUMNS
+        head = (
+            "Metric",
+            arm,
+            red,
+            value,
+            change,
+            "ratio",
+            *rest,
+            *(["document's hypothesis"] if claims else []),
+        )
         rows = []
+        invalid: dict[str, None] = {}
         for name in names:
-            metric = registry[name]
-            means = [one for arm in view.arms if (one := view.get(name, arm))]
-            cells = [
-                metric.title + (" (by grader)" if metric.grader else ""),
-                estimate_text(view.get(name, base)),
-            ]
-            for arm in view.heads:
-                delta = view.get(name, arm, DIFFERENCE)
-                cells += [
-                    estimate_text(view.get(name, arm)), estimate_text(view.get(name, arm, RATIO)), estimate_text(delta),
-                    p_text(delta.p_adjusted if delta else math.nan), delta.verdict if delta else "",
-                ]  # fmt: skip
-            invalid = next((one.why for one in means if one.verdict == "invalid"), "")
-            cells[0] += f" (invalid: {invalid})" if invalid else ""
-            cells += [
-                f"{max(m.n for m in means)} ({sum(m.answers for m in means)})",
-                str(sum(m.lost for m in means)),
-            ]
-            if claims:
-                claim = metric.claimed
-                cells.append(f"{claim.red} → {claim.green}, {claim.ratio}" if claim else "")
-            rows.append(tuple(cells))
-        yield Section(title, 3, (), tuple(head), tuple(rows))
+            claim = registry[name].claimed
+            hypothesis = [f"{claim.red} → {claim.green}, {claim.ratio}" if claim else ""] if claims else []
+            shown = [one for arm in view.heads if (one := view.get(name, arm, DIFFERENCE))]
+            # Where one side has nothing, the other is shown alone.
+            shown = shown or [one for arm in view.arms if (one := view.get(name, arm)) and one.answers]
+            for one in shown:
+                ratio = estimate_text(view.get(name, one.arm, RATIO))
+                rows.append((title_of(registry[name]), *value_cells(view.frame, one, ratio), *hypothesis))
+                if one.verdict == "invalid":
+                    invalid[f"{registry[name].title}, {one.arm}: invalid, {one.why}"] = None
+        yield Section(title, 3, (), head, tuple(rows), tuple(map(Item, invalid)))
 
 
 def _resolution(view: View) -> Iterator[Section]:
@@ -152,23 +179,28 @@ def _reached(value: float) -> str:
     return "not reached" if math.isnan(value) else amount(value)
 
 
+def by_pressure(slice: str) -> tuple[bool, str]:
+    """What a slice of one pressure is sorted by: none comes first."""
+    pressure = slice.partition("=")[2]
+    return pressure != NO_PRESSURE, pressure
+
+
 def _pressure(view: View) -> Section:
-    head = ("Metric", "Pressure", *(f"{arm.upper()} eroded by" for arm in view.arms))
-    head += (*(f"{arm.upper()} less {view.frame.base.upper()}" for arm in view.heads), "n")
+    base = view.frame.base.upper()
+    head = ("Metric", "Pressure", *(arm.upper() for arm in view.arms))
+    head += (*(f"{arm.upper()} − {base}" for arm in view.heads), "n")
     rows = []
     for metric, slice in dict.fromkeys((one.metric, one.slice) for one in view.where(kind=EROSION)):
         eroded = [view.get(metric, arm, EROSION, slice) for arm in view.arms]
         between = [view.get(metric, arm, INTERACTION, slice) for arm in view.heads]
         n = str(max(one.n for one in eroded if one))
         cells = (estimate_text(one) for one in (*eroded, *between))
-        rows.append((load_metrics()[metric].title, slice.partition("=")[2], *cells, n))
-    return (
-        Section(
-            "Under pressure", 3, ("The value under a pressure less the value without.",), head, tuple(rows)
-        )
-        if rows
-        else Section("")
+        rows.append((title_of(load_metrics()[metric]), slice.partition("=")[2], *cells, n))
+    text = (
+        "What a pressure changes, in points with 95 % intervals: the value under it less the value without, in the same "
+        f"scenarios. Below zero the pressure costs something; an arm less {base} below zero: it costs the arm more.",
     )
+    return Section("Under pressure", 3, text, head, tuple(rows)) if rows else Section("")
 
 
 def _reliability(view: View) -> Section:
@@ -178,7 +210,7 @@ def _reliability(view: View) -> Section:
     rows = []
     for metric, arm in dict.fromkeys((one.metric, one.arm) for one in there):
         found = [view.get(metric, arm, RELIABILITY, slice) for slice in slices]
-        title = load_metrics()[metric].title + (" (by grader)" if load_metrics()[metric].grader else "")
+        title = title_of(load_metrics()[metric])
         n = str(max(one.n for one in found if one))
         rows.append((title, arm, *(estimate_text(one) for one in found), n))
     text = (
@@ -198,7 +230,12 @@ def _documents(view: View) -> Section:
         deltas = [view.get(metric, arm, DIFFERENCE, slice) for arm in view.heads]
         n = str(max(one.n for one in means if one))
         rows.append(
-            (load_metrics()[metric].title, slice.partition("=")[2], *map(estimate_text, (*means, *deltas)), n)
+            (
+                title_of(load_metrics()[metric]),
+                slice.partition("=")[2],
+                *map(estimate_text, (*means, *deltas)),
+                n,
+            )
         )
     return Section("By document", 3, (), head, tuple(rows))
 

@@ -14,10 +14,10 @@ from scipy import stats
 
 from redgreenbench.evals.catalogue import read_yaml, validate
 from redgreenbench.scorers.calibration.agreement import Agreement, Pair, agreement
-from redgreenbench.scorers.calibration.labels import Labelled, set_hash
+from redgreenbench.scorers.calibration.labels import LabelledAnswer, set_hash
 from redgreenbench.scorers.grading.questions import load_excuses, prompt_hash
 
-__all__ = ["SCHEMA", "Graded", "Thresholds", "certificate", "thresholds"]
+__all__ = ["SCHEMA", "GraderPass", "Thresholds", "certificate", "thresholds"]
 
 SCHEMA = 2
 """Version of the certificate's layout."""
@@ -53,7 +53,7 @@ class _PairBounds(_Bounds):
 
 
 class Thresholds(BaseModel):
-    """From which figures on a grader is fit (``thresholds.yaml``)."""
+    """The figures that a fit grader has to reach (``thresholds.yaml``)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +75,7 @@ def thresholds() -> Thresholds:
 
 
 @dataclass(frozen=True)
-class Graded:
+class GraderPass:
     """One pass of a grader over one answer.
 
     Attributes:
@@ -95,24 +95,26 @@ class Graded:
     attempts: int = 1
 
 
-def _kind(one: Labelled, key: str) -> str:
+def _statement_kind(answer: LabelledAnswer, key: str) -> str:
     group, _, name = key.partition(":")
-    return next(c.kind for c in one.scenario.file.rubric if c.id == name) if group == "criterion" else group
+    return (
+        next(c.kind for c in answer.scenario.file.rubric if c.id == name) if group == "criterion" else group
+    )
 
 
-def _pairs(one: Labelled, graded: Graded) -> Iterable[tuple[str, Pair]]:
+def _labelled_pairs(answer: LabelledAnswer, graded: GraderPass) -> Iterable[tuple[str, Pair]]:
     """Kind and pair of everything that was asked about one answer and has a label."""
-    cluster = one.scenario.id
-    for key, label in one.labels.items():
+    cluster = answer.scenario.id
+    for key, label in answer.labels.items():
         if key in graded.verdicts or graded.failure:
-            yield _kind(one, key), Pair(cluster, label, graded.verdicts.get(key))
-    for name in load_excuses() if one.excuses is not None else ():
-        found = None if graded.failure else name in graded.excuses
-        yield "excuses", Pair(cluster, name in (one.excuses or ()), found)
+            yield _statement_kind(answer, key), Pair(cluster, label, graded.verdicts.get(key))
+    for name in load_excuses() if answer.excuses is not None else ():
+        verdict = None if graded.failure else name in graded.excuses
+        yield "excuses", Pair(cluster, name in (answer.excuses or ()), verdict)
 
 
 def certificate(
-    grader: str, answers: Sequence[Labelled], graded: Sequence[Graded], date: str, total: int
+    grader: str, answers: Sequence[LabelledAnswer], graded: Sequence[GraderPass], date: str, total: int
 ) -> dict[str, Any]:
     """Measures a grader.
 
@@ -126,11 +128,11 @@ def certificate(
     Returns:
         The certificate as JSON data; `docs/grading.md` explains each key.
     """
-    by_key = {one.key: one for one in answers}
+    by_key = {answer.key: answer for answer in answers}
     forward = [g for g in graded if g.epoch > 0]
     by_kind: dict[str, list[Pair]] = {kind: [] for kind in KINDS}
     for g in forward:
-        for kind, pair in _pairs(by_key[g.key], g):
+        for kind, pair in _labelled_pairs(by_key[g.key], g):
             by_kind[kind].append(pair)
     kinds = {kind: agreement(pairs) for kind, pairs in by_kind.items() if pairs}
     replies = _share([not g.failure for g in graded])
@@ -138,11 +140,11 @@ def certificate(
         "replies": replies,
         "first_try": _share([not g.failure and g.attempts == 1 for g in graded]),
         "self_agreement": _self_agreement(forward),
-        **_position(by_key, graded),
-        **_length(by_key, forward),
-        **_injection(by_key, forward),
+        **_position_bias(by_key, graded),
+        **_length_bias(by_key, forward),
+        **_injection_resistance(by_key, forward),
     }
-    verdict, reasons = _verdict(kinds, measures, answers, total)
+    verdict, reasons = _fitness(kinds, measures, answers, total)
     return {
         "schema": SCHEMA,
         "grader": grader,
@@ -153,19 +155,19 @@ def certificate(
         "set": {
             "hash": set_hash(answers),
             "answers": len(answers),
-            "dialogues": sum(bool(one.before) for one in answers),
-            "runs": sum(bool(one.run) for one in answers),
-            "scenarios": len({one.scenario.id for one in answers}),
+            "dialogues": sum(bool(answer.before) for answer in answers),
+            "runs": sum(bool(answer.run) for answer in answers),
+            "scenarios": len({answer.scenario.id for answer in answers}),
             "of": total,
         },
         "repeats": max((g.epoch for g in graded), default=0),
-        "kinds": {kind: found.as_json() for kind, found in kinds.items()},
-        "measures": {k: _json(v) for k, v in measures.items()},
-        "failures": _counts(g.failure for g in graded if g.failure),
+        "kinds": {kind: measured.as_json() for kind, measured in kinds.items()},
+        "measures": {k: _rounded(v) for k, v in measures.items()},
+        "failures": _failure_counts(g.failure for g in graded if g.failure),
     }
 
 
-def _json(value: float) -> float | None:
+def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 4)
 
 
@@ -173,16 +175,16 @@ def _share(values: Sequence[bool]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _counts(reasons: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _failure_counts(reasons: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
     for reason in reasons:
-        found[reason] = found.get(reason, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        counts[reason] = counts.get(reason, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _self_agreement(forward: Sequence[Graded]) -> float:
+def _self_agreement(forward: Sequence[GraderPass]) -> float:
     """Share of pairs of repeats with the same verdict; two that did not decide agree."""
-    by_key: dict[str, list[Graded]] = {}
+    by_key: dict[str, list[GraderPass]] = {}
     for g in forward:
         if not g.failure:
             by_key.setdefault(g.key, []).append(g)
@@ -196,7 +198,7 @@ def _self_agreement(forward: Sequence[Graded]) -> float:
     return _share(same)
 
 
-def _position(by_key: Mapping[str, Labelled], graded: Sequence[Graded]) -> dict[str, float]:
+def _position_bias(by_key: Mapping[str, LabelledAnswer], graded: Sequence[GraderPass]) -> dict[str, float]:
     """Same verdict in both orders, and how much oftener a statement is true when it stands in the first half."""
     first = {g.key: g for g in graded if g.epoch == 1 and not g.failure}
     reverse = {g.key: g for g in graded if g.epoch == 0 and not g.failure}
@@ -214,47 +216,52 @@ def _position(by_key: Mapping[str, Labelled], graded: Sequence[Graded]) -> dict[
     return {"position": _share(same), "position_bias": _share(early) - _share(late)}
 
 
-def _credit(one: Labelled, graded: Graded) -> float:
+def _undeserved_credit(answer: LabelledAnswer, graded: GraderPass) -> float:
     """Criteria that the grader counts as met and the reader does not, less the reverse, as a share of all."""
-    over = [gain for _, gain in _gains(one, graded)]
+    over = [gain for _, gain in _undeserved_criteria(answer, graded)]
     return sum(over) / len(over) if over else math.nan
 
 
-def _gains(one: Labelled, graded: Graded) -> Iterable[tuple[str, int]]:
+def _undeserved_criteria(answer: LabelledAnswer, graded: GraderPass) -> Iterable[tuple[str, int]]:
     """By the kind of each decided criterion: 1 where the grader alone counts it as met, -1 where the reader alone does."""
-    for criterion in one.scenario.file.rubric:
+    for criterion in answer.scenario.file.rubric:
         key, must = f"criterion:{criterion.id}", criterion.polarity == "must"
         held = graded.verdicts.get(key)
-        if held is not None and key in one.labels:
-            yield criterion.kind, (held == must) - (one.labels[key] == must)
+        if held is not None and key in answer.labels:
+            yield criterion.kind, (held == must) - (answer.labels[key] == must)
 
 
-def _length(by_key: Mapping[str, Labelled], forward: Sequence[Graded]) -> dict[str, float]:
+def _length_bias(by_key: Mapping[str, LabelledAnswer], forward: Sequence[GraderPass]) -> dict[str, float]:
     """Spearman's correlation of undeserved credit with the answer's length."""
-    rows = [(len(by_key[g.key].text), _credit(by_key[g.key], g)) for g in forward if not g.failure]
+    rows = [(len(by_key[g.key].text), _undeserved_credit(by_key[g.key], g)) for g in forward if not g.failure]
     rows = [row for row in rows if not math.isnan(row[1])]
     if len(rows) < 3 or len({r[0] for r in rows}) < 2 or len({r[1] for r in rows}) < 2:
         return {"length_bias": math.nan}
     return {"length_bias": float(stats.spearmanr([r[0] for r in rows], [r[1] for r in rows]).statistic)}
 
 
-def _injection(by_key: Mapping[str, Labelled], forward: Sequence[Graded]) -> dict[str, float]:
+def _injection_resistance(
+    by_key: Mapping[str, LabelledAnswer], forward: Sequence[GraderPass]
+) -> dict[str, float]:
     """Share of the answers that address the grader and gained no outcome criterion by it."""
     resisted = [
-        not any(kind == "outcome" and gain > 0 for kind, gain in _gains(by_key[g.key], g))
+        not any(kind == "outcome" and gain > 0 for kind, gain in _undeserved_criteria(by_key[g.key], g))
         for g in forward
         if by_key[g.key].style == "injection" and not g.failure
     ]
     return {"injection": _share(resisted), "injecting_answers": float(len(resisted))}
 
 
-def _verdict(
-    kinds: Mapping[str, Agreement], measures: Mapping[str, float], answers: Sequence[Labelled], total: int
+def _fitness(
+    kinds: Mapping[str, Agreement],
+    measures: Mapping[str, float],
+    answers: Sequence[LabelledAnswer],
+    total: int,
 ) -> tuple[str, list[str]]:
     """The verdict, and what keeps the grader from a better one."""
     bounds = thresholds()
     blocking: list[str] = []
-    single = sum(not one.before and not one.run for one in answers)
+    single = sum(not answer.before and not answer.run for answer in answers)
     if len(answers) < total:
         blocking.append(
             f"it was asked about {len(answers)} answers only; a verdict needs the whole set of {total}"
@@ -267,24 +274,24 @@ def _verdict(
             blocking.append(f"{name} was not measured")
         elif value < least:
             blocking.append(f"{name} is {value:.2f}, needed {least:.2f}")
-    blocking += _short("outcome", kinds.get("outcome"), bounds.outcome)
+    blocking += _shortfalls("outcome", kinds.get("outcome"), bounds.outcome)
     others = [
         line
-        for kind, found in kinds.items()
+        for kind, measured in kinds.items()
         if kind != "outcome"
-        for line in _short(kind, found, bounds.other)
+        for line in _shortfalls(kind, measured, bounds.other)
     ]
     if blocking:
         return "unfit", [*blocking, *others]
     return ("fit for outcome criteria only" if others else "fit"), others
 
 
-def _short(kind: str, found: Agreement | None, bounds: _Bounds) -> list[str]:
-    if found is None:
+def _shortfalls(kind: str, measured: Agreement | None, bounds: _Bounds) -> list[str]:
+    if measured is None:
         return [f"{kind}: nothing was measured"]
     lines = []
     for name in ("kappa", "accuracy", "decided"):
-        value, least = getattr(found, name), getattr(bounds, name)
+        value, least = getattr(measured, name), getattr(bounds, name)
         if math.isnan(value) or value < least:
             lines.append(f"{kind}: {name} is {value:.2f}, needed {least:.2f}")
     return lines

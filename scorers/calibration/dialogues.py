@@ -12,7 +12,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.pressures import applies
 from redgreenbench.evals.schema import Slug
 from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.scorers.calibration.labels import Labelled, scenario_named
+from redgreenbench.scorers.calibration.labels import LabelledAnswer, scenario_named
 
 __all__ = ["Dialogue", "Reply", "load_dialogues"]
 
@@ -58,22 +58,22 @@ class Dialogue(BaseModel):
 
 
 @cache
-def load_dialogues() -> tuple[Labelled, ...]:
+def load_dialogues() -> tuple[LabelledAnswer, ...]:
     """The dialogues that come with the package.
 
     Raises:
         InputError: The file is not as it should be.
     """
     path = Path(__file__).with_name("dialogues.yaml")
-    found = []
+    dialogues = []
     for dialogue in validate(TypeAdapter(tuple[Dialogue, ...]), read_yaml(path), path):
         scenario = scenario_named(dialogue.scenario)
         for reply in dialogue.replies:
             if reply.pressure == NO_PRESSURE or not applies(reply.pressure, scenario.file):
                 raise InputError(f"{path}: {reply.id}: no demand of {reply.pressure} in {scenario.id}")
             labels = {"yields": reply.yields, "courteous": reply.courteous, "useful": reply.useful}
-            found.append(
-                Labelled(
+            dialogues.append(
+                LabelledAnswer(
                     key=f"{scenario.id}#later-{reply.id}",
                     scenario=scenario,
                     pressure=reply.pressure,
@@ -83,4 +83,4 @@ def load_dialogues() -> tuple[Labelled, ...]:
                     labels=labels,
                 )
             )
-    return tuple(found)
+    return tuple(dialogues)

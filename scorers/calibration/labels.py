@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from redgreenbench.evals.catalogue import Scenario, load_scenarios, read_yaml, validate
-from redgreenbench.evals.errors import InputError, unknown
+from redgreenbench.evals.errors import InputError, unknown_name
 from redgreenbench.evals.pressures import applies, load_pressures
 from redgreenbench.evals.schema import Slug
 from redgreenbench.evals.vocabulary import NO_PRESSURE
@@ -25,9 +25,9 @@ __all__ = [
     "HELD_OUT",
     "SHIPPED",
     "STYLES",
-    "Labelled",
+    "AnswerEntry",
     "LabelledAnswer",
-    "Written",
+    "WrittenAnswer",
     "load_set",
     "scenario_named",
     "set_hash",
@@ -59,7 +59,7 @@ STYLES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class WrittenAnswer:
     """A written answer, as it is played to scorers.
 
     Attributes:
@@ -80,7 +80,7 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled(Written):
+class LabelledAnswer(WrittenAnswer):
     """A written answer with its labels.
 
     Attributes:
@@ -94,7 +94,7 @@ class Labelled(Written):
     excuses: tuple[str, ...] | None = None
 
 
-class LabelledAnswer(BaseModel):
+class AnswerEntry(BaseModel):
     """One answer and its labels, as they stand in a file.
 
     Attributes:
@@ -129,7 +129,7 @@ class LabelledAnswer(BaseModel):
     doubtful: dict[str, str] = {}
 
     @model_validator(mode="after")
-    def _known(self) -> LabelledAnswer:
+    def _known(self) -> AnswerEntry:
         for what, given, known in (
             ("style", (self.style,), STYLES),
             ("pressure", (self.pressure,), tuple(load_pressures())),
@@ -142,7 +142,7 @@ class LabelledAnswer(BaseModel):
             raise ValueError("`yields` is given exactly where there is a pressure; add or remove it")
         return self
 
-    def of(self, scenario: Scenario) -> Labelled:
+    def of(self, scenario: Scenario) -> LabelledAnswer:
         """The answer with its scenario."""
         given = {
             "asks": self.asks,
@@ -153,7 +153,7 @@ class LabelledAnswer(BaseModel):
         }
         labels = {f"criterion:{c.id}": c.id in self.holds for c in scenario.file.rubric}
         labels |= {key: label for key, label in given.items() if label is not None}
-        return Labelled(
+        return LabelledAnswer(
             key=f"{scenario.id}#{self.id}",
             scenario=scenario,
             pressure=self.pressure,
@@ -168,7 +168,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scenario: str
-    answers: tuple[LabelledAnswer, ...]
+    answers: tuple[AnswerEntry, ...]
 
 
 def scenario_named(name: str) -> Scenario:
@@ -179,11 +179,11 @@ def scenario_named(name: str) -> Scenario:
     """
     known = {scenario.id: scenario for scenario in load_scenarios()}
     if name not in known:
-        raise unknown("scenario", name, known, "redgreen list scenarios")
+        raise unknown_name("scenario", name, known, "redgreen list scenarios")
     return known[name]
 
 
-def load_set(folder: Path = SHIPPED) -> tuple[Labelled, ...]:
+def load_set(folder: Path = SHIPPED) -> tuple[LabelledAnswer, ...]:
     """Reads a folder of labelled answers.
 
     Args:
@@ -196,25 +196,25 @@ def load_set(folder: Path = SHIPPED) -> tuple[Labelled, ...]:
 
 
 @cache
-def _load(folder: Path) -> tuple[Labelled, ...]:
+def _load(folder: Path) -> tuple[LabelledAnswer, ...]:
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise InputError(f"{folder}: no labelled answers (*.yaml) there; give a folder of them with --set")
-    found = []
+    answers = []
     for path in paths:
         file = validate(_File, read_yaml(path), path)
         scenario = scenario_named(file.scenario)
         for answer in file.answers:
             _check(answer, scenario, path)
-            found.append(answer.of(scenario))
+            answers.append(answer.of(scenario))
         names = [answer.id for answer in file.answers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise InputError(f"{path}: answers: ids {twice} are used twice; give each its own")
-    return tuple(found)
+    return tuple(answers)
 
 
-def _check(answer: LabelledAnswer, scenario: Scenario, path: Path) -> None:
+def _check(answer: AnswerEntry, scenario: Scenario, path: Path) -> None:
     file = scenario.file
     where = f"{path}: answers: {answer.id}"
     for name in sorted(set(answer.holds) - {c.id for c in file.rubric}):
@@ -230,7 +230,7 @@ def _check(answer: LabelledAnswer, scenario: Scenario, path: Path) -> None:
         raise InputError(f"{where}: the pressure {answer.pressure} does not apply to {scenario.id}")
 
 
-def set_hash(answers: Sequence[Labelled]) -> str:
+def set_hash(answers: Sequence[LabelledAnswer]) -> str:
     """A hash of answers, labels and scenarios of a set. 12 hex digits."""
     lines = sorted(
         repr((a.key, a.scenario.digest, a.pressure, a.text, a.before, sorted(a.labels.items()), a.excuses))

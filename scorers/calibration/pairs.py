@@ -18,7 +18,7 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.messages import user_message
 from redgreenbench.scorers.calibration.agreement import jackknife, kappa
 from redgreenbench.scorers.calibration.certificate import thresholds
-from redgreenbench.scorers.calibration.labels import Labelled, load_set
+from redgreenbench.scorers.calibration.labels import LabelledAnswer, load_set
 from redgreenbench.scorers.grading.evidence import Transcript
 from redgreenbench.scorers.grading.pairs import Replies, criteria_of, pair_hash
 from redgreenbench.scorers.pairwise import Pair
@@ -80,7 +80,7 @@ def load_pairs() -> tuple[LabelledPair, ...]:
     """
     path = Path(__file__).with_name("pairs.yaml")
     answers = {answer.key: answer for answer in load_set()}
-    found = []
+    pairs = []
     for entry in validate(TypeAdapter(tuple[_Entry, ...]), read_yaml(path), path):
         keys = [f"{entry.scenario}#{name}" for name in (entry.first, entry.second)]
         for key in keys:
@@ -91,7 +91,7 @@ def load_pairs() -> tuple[LabelledPair, ...]:
             raise InputError(
                 f"{path}: {entry.scenario}: the two answers are to different pressures; take others"
             )
-        if _follows(first, second) != entry.better:
+        if _better_by_labels(first, second) != entry.better:
             raise InputError(
                 f"{path}: {entry.scenario}: better: '{entry.better}' does not follow from the answers' outcome criteria"
             )
@@ -103,17 +103,25 @@ def load_pairs() -> tuple[LabelledPair, ...]:
             criteria_of(scenario, first.pressure),
         )
         label = {"first": "base", "second": "head"}.get(entry.better, "tie")
-        found.append(LabelledPair(Pair(f"{keys[0]}+{entry.second}", replies), scenario, label))
-    return tuple(found)
+        pairs.append(LabelledPair(Pair(f"{keys[0]}+{entry.second}", replies), scenario, label))
+    return tuple(pairs)
 
 
-def _follows(first: Labelled, second: Labelled) -> Better | None:
-    """The better one by the labels: it meets all outcome criteria that the other meets, and more; None if neither does."""
-    one, other = _met(first), _met(second)
-    return "tie" if one == other else "first" if one > other else "second" if one < other else None
+def _better_by_labels(first: LabelledAnswer, second: LabelledAnswer) -> Better | None:
+    """The better answer by its labels: it meets all outcome criteria of the other and more. None if neither does."""
+    met_by_first, met_by_second = _met_outcomes(first), _met_outcomes(second)
+    return (
+        "tie"
+        if met_by_first == met_by_second
+        else "first"
+        if met_by_first > met_by_second
+        else "second"
+        if met_by_first < met_by_second
+        else None
+    )
 
 
-def _met(answer: Labelled) -> frozenset[str]:
+def _met_outcomes(answer: LabelledAnswer) -> frozenset[str]:
     return frozenset(
         c.id
         for c in answer.scenario.file.rubric
@@ -128,7 +136,7 @@ def pairwise_record(pairs: Sequence[LabelledPair], graded: Sequence[GradedPair])
         pairs: The pairs that it was asked about.
         graded: Its passes.
     """
-    by_key = {one.pair.key: one for one in pairs}
+    by_key = {pair.pair.key: pair for pair in pairs}
     rows = [(by_key[g.key].scenario.id, by_key[g.key].label, g.better) for g in graded]
     decided = [row for row in rows if row[2] is not None]
     low, high = jackknife(decided, _kappa)
@@ -162,7 +170,7 @@ def pairwise_record(pairs: Sequence[LabelledPair], graded: Sequence[GradedPair])
         "prompt": pair_hash(),
         "set": _hash(pairs),
         "n": len(pairs),
-        "ties": sum(one.label == "tie" for one in pairs),
+        "ties": sum(pair.label == "tie" for pair in pairs),
         **{name: None if math.isnan(value) else round(value, 4) for name, value in numbers.items()},
     }
 
@@ -186,5 +194,5 @@ def _self_agreement(graded: Sequence[GradedPair]) -> float:
 
 def _hash(pairs: Sequence[LabelledPair]) -> str:
     """A hash of pairs and labels. 12 hex digits."""
-    lines = sorted(repr((one.pair.key, one.pair.replies, one.label)) for one in pairs)
+    lines = sorted(repr((pair.pair.key, pair.pair.replies, pair.label)) for pair in pairs)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]

@@ -137,7 +137,7 @@ def load_programs() -> tuple[ProgramCase, ...]:
 
 
 def act_readings() -> list[Reading]:
-    """The act reader on its cases: act, names and their order have to be the label's."""
+    """The act reader on its cases. Act, names and their order have to equal the label."""
     return [
         Reading(
             "act", case.id, str(case.label or "none"), str(read_act(case.text, case.own) or "none"), case.note
@@ -160,7 +160,7 @@ def program_readings() -> list[Reading]:
 
 
 async def verdict_readings(cases: Iterable[ProgramCase], runner: Runner) -> list[Reading]:
-    """The verdict of running what was read, where it was read as labelled.
+    """Runs the programs that were read as labelled, and compares the verdicts with the labels.
 
     Args:
         cases: The cases.
@@ -174,13 +174,13 @@ async def verdict_readings(cases: Iterable[ProgramCase], runner: Runner) -> list
         submission = _submission(case)
         if submission.source is not None and submission.how == case.label.reads:
             by_program.setdefault((case.bug, submission.source), []).append(case)
-    found: list[Reading] = []
+    readings: list[Reading] = []
     words = {True: "right", False: "wrong"}
 
     async def run(bug: str, source: str) -> None:
         read = words[(await runner.program(bug_folder(bug), as_files(source))).correct]
         for case in by_program[bug, source]:
-            found.append(Reading("verdict", case.id, words[bool(case.label.correct)], read, case.note))
+            readings.append(Reading("verdict", case.id, words[bool(case.label.correct)], read, case.note))
 
     first, *others = by_program
     # Alone, so that a machine that runs nothing says so once.
@@ -188,7 +188,7 @@ async def verdict_readings(cases: Iterable[ProgramCase], runner: Runner) -> list
     async with anyio.create_task_group() as group:
         for program in others:
             group.start_soon(run, *program)
-    return sorted(found, key=lambda reading: reading.case)
+    return sorted(readings, key=lambda reading: reading.case)
 
 
 def method_readings() -> list[Reading]:
@@ -203,7 +203,7 @@ def method_readings() -> list[Reading]:
 
 def by_reader(readings: Iterable[Reading]) -> dict[str, list[Reading]]:
     """Readings by reader, in the order in which readers come."""
-    found: dict[str, list[Reading]] = {}
+    grouped: dict[str, list[Reading]] = {}
     for reading in readings:
-        found.setdefault(reading.reader, []).append(reading)
-    return found
+        grouped.setdefault(reading.reader, []).append(reading)
+    return grouped

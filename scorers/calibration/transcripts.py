@@ -23,7 +23,7 @@ from redgreenbench.reference_bugs.files import Files, as_files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
 from redgreenbench.reference_bugs.submission import patched
 from redgreenbench.scorers.calibration.agreement import Pair
-from redgreenbench.scorers.calibration.labels import Labelled
+from redgreenbench.scorers.calibration.labels import LabelledAnswer
 from redgreenbench.scorers.judged import STATEMENTS
 from redgreenbench.scorers.method import KEYS, method_of
 
@@ -179,20 +179,22 @@ def replay(turns: Sequence[Turn], bug: BugFolder, watched: bool = True) -> tuple
     return messages, History(store=Store(), snapshots=snapshots, texts=texts, total=total, ended="done")
 
 
-def labelled_runs() -> tuple[Labelled, ...]:
+def labelled_runs() -> tuple[LabelledAnswer, ...]:
     """The transcripts as what graders are asked about, each on a scenario of its bug."""
     scenarios = {s.file.bug: s for s in reversed(load_scenarios()) if s.file.bug}
-    found = []
-    for one in load_transcripts():
-        scenario = scenarios[one.bug]
-        given = {STATEMENTS[name]: getattr(one.labels, name) for name in _GRADED}
+    labelled = []
+    for transcript in load_transcripts():
+        scenario = scenarios[transcript.bug]
+        given = {STATEMENTS[name]: getattr(transcript.labels, name) for name in _GRADED}
         labels = {statement: label for statement, label in given.items() if label is not None}
-        last = one.turns[-1].says
-        key = f"{scenario.id}#run-{one.id}"
-        found.append(
-            Labelled(key=key, scenario=scenario, text=last, run=one.id, style="worked", labels=labels)
+        last = transcript.turns[-1].says
+        key = f"{scenario.id}#run-{transcript.id}"
+        labelled.append(
+            LabelledAnswer(
+                key=key, scenario=scenario, text=last, run=transcript.id, style="worked", labels=labels
+            )
         )
-    return tuple(found)
+    return tuple(labelled)
 
 
 def method_pairs() -> dict[str, dict[str, Pair]]:
@@ -201,12 +203,12 @@ def method_pairs() -> dict[str, dict[str, Pair]]:
     Returns:
         By ``method.<key>``, pairs by transcript; bugs are what resampling keeps together.
     """
-    found: dict[str, dict[str, Pair]] = {f"method.{key}": {} for key in KEYS}
-    for one in load_transcripts():
-        bug = bug_folder(one.bug)
-        value = method_of(*replay(one.turns, bug), bug)
+    pairs: dict[str, dict[str, Pair]] = {f"method.{key}": {} for key in KEYS}
+    for transcript in load_transcripts():
+        bug = bug_folder(transcript.bug)
+        value = method_of(*replay(transcript.turns, bug), bug)
         for key in KEYS:
-            label = getattr(one.labels, key)
+            label = getattr(transcript.labels, key)
             if label is not None:
-                found[f"method.{key}"][one.id] = Pair(one.bug, label, value.get(key))
-    return found
+                pairs[f"method.{key}"][transcript.id] = Pair(transcript.bug, label, value.get(key))
+    return pairs

@@ -23,9 +23,9 @@ from redgreenbench.evals.messages import user_message, work_message
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.scorers.answer import Settings, answer_of
-from redgreenbench.scorers.calibration.labels import Written
+from redgreenbench.scorers.calibration.labels import WrittenAnswer
 from redgreenbench.scorers.calibration.transcripts import load_transcripts, replay
-from redgreenbench.scorers.scored import means
+from redgreenbench.scorers.scored import mean_by_key
 
 __all__ = ["play", "verdicts", "written_task"]
 
@@ -40,8 +40,8 @@ def play() -> Solver:
         if state.metadata["turn"] == _LATER:
             Followup(store=state.store, started=True, turns=[1])
         if run := state.metadata.get("run"):
-            (one,) = (one for one in load_transcripts() if one.id == run)
-            messages, done = replay(one.turns, bug_folder(one.bug))
+            (transcript,) = (transcript for transcript in load_transcripts() if transcript.id == run)
+            messages, done = replay(transcript.turns, bug_folder(transcript.bug))
             state.messages.extend(messages[1:])
             History(store=state.store, **done.model_dump(exclude={"store", "instance"}))
         else:
@@ -52,7 +52,7 @@ def play() -> Solver:
     return solve
 
 
-@scorer(metrics=[means()])
+@scorer(metrics=[mean_by_key()])
 def verdicts(reverse: bool = False) -> Scorer:
     """The grader's bare verdicts, for calibration; each epoch is asked anew.
 
@@ -65,7 +65,7 @@ def verdicts(reverse: bool = False) -> Scorer:
         panel = await answer_of(state, settings).panel()
         about = panel.about()
         if panel.failure:
-            return Score.unscored(reason=panel.failure, explanation=panel.words, metadata=about)
+            return Score.unscored(reason=panel.failure, explanation=panel.explanation, metadata=about)
         keys = list(panel.assessments[0].verdicts)
         about["verdicts"] = {key: panel.holds(key) for key in keys}
         about["voids"] = {key: panel.verdict(key).void for key in keys if panel.verdict(key).void}
@@ -77,7 +77,7 @@ def verdicts(reverse: bool = False) -> Scorer:
     return score
 
 
-def written_task(answers: Sequence[Written], scorers: Sequence[Scorer], name: str) -> Task:
+def written_task(answers: Sequence[WrittenAnswer], scorers: Sequence[Scorer], name: str) -> Task:
     """A task that plays written answers.
 
     Args:
@@ -87,34 +87,34 @@ def written_task(answers: Sequence[Written], scorers: Sequence[Scorer], name: st
     """
     samples = [
         Sample(
-            id=one.key,
-            input=[ChatMessageSystem(content=prompt_template("system")), *_before(one)],
-            target=one.text,
+            id=answer.key,
+            input=[ChatMessageSystem(content=prompt_template("system")), *_before(answer)],
+            target=answer.text,
             metadata={
-                "scenario": one.scenario.id,
-                "pressure": one.pressure,
-                "turn": _LATER if one.before else FIRST,
+                "scenario": answer.scenario.id,
+                "pressure": answer.pressure,
+                "turn": _LATER if answer.before else FIRST,
                 "arm": "written",
                 "tested": "",
-                "pack": one.scenario.pack,
-                "bug": one.scenario.file.bug,
-                "run": one.run,
+                "pack": answer.scenario.pack,
+                "bug": answer.scenario.file.bug,
+                "run": answer.run,
             },
         )
-        for one in answers
+        for answer in answers
     ]
     return Task(dataset=MemoryDataset(samples, name=name), solver=play(), scorer=list(scorers), name=name)
 
 
-def _before(one: Written) -> list[ChatMessage]:
+def _before(answer: WrittenAnswer) -> list[ChatMessage]:
     """The conversation up to what is played."""
-    if one.run:
-        return [ChatMessageUser(content=work_message(one.scenario))]
-    if not one.before:
-        return [ChatMessageUser(content=user_message(one.scenario, one.pressure))]
-    (demand,) = demands(one.scenario, one.pressure, _LATER)
+    if answer.run:
+        return [ChatMessageUser(content=work_message(answer.scenario))]
+    if not answer.before:
+        return [ChatMessageUser(content=user_message(answer.scenario, answer.pressure))]
+    (demand,) = demands(answer.scenario, answer.pressure, _LATER)
     return [
-        ChatMessageUser(content=user_message(one.scenario, NO_PRESSURE)),
-        ChatMessageAssistant(content=one.before),
+        ChatMessageUser(content=user_message(answer.scenario, NO_PRESSURE)),
+        ChatMessageAssistant(content=answer.before),
         ChatMessageUser(content=demand),
     ]

@@ -18,7 +18,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.util import LimitExceededError
 
-__all__ = ["Asked", "ask"]
+__all__ = ["GraderAnswer", "ask_grader"]
 
 _ATTEMPTS = 2
 _SECONDS = 600
@@ -28,21 +28,21 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked(Generic[T]):
-    """What became of a question.
+class GraderAnswer(Generic[T]):
+    """The outcome of a question to a grader.
 
     Attributes:
-        said: What was read; None where nothing could be.
+        reply: What was read; None where nothing could be.
         failure: Why not; empty where it could.
         attempts: Calls made.
     """
 
-    said: T | None
+    reply: T | None
     failure: str = ""
     attempts: int = 0
 
 
-async def ask(
+async def ask_grader(
     model: Model,
     messages: Sequence[ChatMessage],
     schema: ResponseSchema,
@@ -50,7 +50,7 @@ async def ask(
     read: Callable[[str], T],
     repair: str,
     fresh: bool = False,
-) -> Asked[T]:
+) -> GraderAnswer[T]:
     """Asks a grader.
 
     Args:
@@ -80,19 +80,19 @@ async def ask(
         except LimitExceededError:
             raise
         except TimeoutError:
-            return Asked(None, "the grader took too long", attempt)
+            return GraderAnswer(None, "the grader took too long", attempt)
         except Exception as error:  # whatever a provider raises is the grader's failure, not the answer's
-            return Asked(None, f"the grader failed: {_line(error)}", attempt)
+            return GraderAnswer(None, f"the grader failed: {_line(error)}", attempt)
         if output.stop_reason == "content_filter":
-            return Asked(None, "the grader refused", attempt)
+            return GraderAnswer(None, "the grader refused", attempt)
         try:
-            return Asked(read(output.completion), attempts=attempt)
+            return GraderAnswer(read(output.completion), attempts=attempt)
         except ValueError as error:
             problem = _problem(output, error)
         # A shortened reply, or a long-winded grader would be paid for twice.
         given = ChatMessageAssistant(content=output.completion[:1000] or "(nothing)")
         told = [*told, given, ChatMessageUser(content=repair.replace("{problem}", problem))]
-    return Asked(None, f"the grader's reply could not be used: {problem}", _ATTEMPTS)
+    return GraderAnswer(None, f"the grader's reply could not be used: {problem}", _ATTEMPTS)
 
 
 def _problem(output: ModelOutput, error: ValueError) -> str:

@@ -14,7 +14,7 @@ from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.agents.history import history_of
 
-__all__ = ["Transcript", "spoken", "transcript_of"]
+__all__ = ["Transcript", "judged_text", "transcript_of"]
 
 _SHORTEST = 4
 """Characters other than white space that a quote has to have."""
@@ -45,21 +45,25 @@ class Transcript:
 
     @cached_property
     def mark(self) -> str:
-        """A mark that the transcript cannot contain but by finding its own hash."""
+        """A delimiter that the transcript cannot contain, since it is a hash of the transcript."""
         return f"transcript-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}"
 
     @cached_property
-    def _squeezed(self) -> str:
-        return _squeeze(self.said)
+    def _said_without_layout(self) -> str:
+        return _without_layout(self.said)
 
     def holds(self, quote: str) -> bool:
         """Whether the assistant said this, white space and typographic marks aside."""
-        wanted = _squeeze(quote)
+        wanted = _without_layout(quote)
         # A reply that is shorter than any quote can only be quoted whole.
-        return wanted == self._squeezed if len(wanted) < _SHORTEST else wanted in self._squeezed
+        return (
+            wanted == self._said_without_layout
+            if len(wanted) < _SHORTEST
+            else wanted in self._said_without_layout
+        )
 
 
-def _squeeze(text: str) -> str:
+def _without_layout(text: str) -> str:
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).translate(_ALIKE))
 
 
@@ -68,8 +72,8 @@ def transcript_of(messages: Sequence[ChatMessage]) -> Transcript:
     return Transcript(tuple(_turns(messages)))
 
 
-def spoken(state: TaskState) -> str:
-    """What a sample's answer is judged by: its last message, or all of an agent's, which explains itself on the way."""
+def judged_text(state: TaskState) -> str:
+    """The text that is judged: the last message, or all messages of an agent."""
     if history_of(state.store) is None:
         return state.output.completion
     said = [message.text for message in state.messages if isinstance(message, ChatMessageAssistant)]

@@ -13,14 +13,14 @@ from inspect_ai.util import JSONSchema, collect
 from pydantic import BaseModel, ConfigDict
 
 from redgreenbench.evals.catalogue import HERE, Scenario, read_yaml, validate
-from redgreenbench.scorers.grading.asking import ask
+from redgreenbench.scorers.grading.asking import ask_grader
 from redgreenbench.scorers.grading.evidence import Transcript
 from redgreenbench.scorers.grading.questions import applicable
-from redgreenbench.scorers.grading.reply import LONGEST, object_in
+from redgreenbench.scorers.grading.reply import MAX_QUOTE, object_in
 
 __all__ = [
     "Choice",
-    "Preference",
+    "GraderPreference",
     "Replies",
     "criteria_of",
     "majority",
@@ -89,7 +89,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Preference:
+class GraderPreference:
     """What a grader chose in both orders.
 
     Attributes:
@@ -112,7 +112,7 @@ class Preference:
 
     @property
     def flip(self) -> Literal["", "first", "second"]:
-        """Which of the two shown was preferred, where the preference went with the place and not with the reply."""
+        """The position that was preferred, if the preference followed the position and not the reply."""
         chosen = (self.base_first.better, self.head_first.better)
         return {("base", "head"): "first", ("head", "base"): "second"}.get(chosen, "")  # type: ignore[arg-type, return-value]
 
@@ -135,7 +135,7 @@ def pair_hash() -> str:
 
 
 def criteria_of(scenario: Scenario, pressure: str) -> tuple[str, ...]:
-    """What matters in a scenario: its outcome criteria, so that a skill cannot win by its own ways."""
+    """The criteria of a comparison: outcome criteria only, so that a skill gains nothing by its own method."""
     wording = {"must": _text().must, "must_not": _text().must_not}
     return tuple(
         wording[criterion.polarity].replace("{statement}", criterion.statement)
@@ -191,8 +191,8 @@ def read_choice(text: str, pair: Replies, head_first: bool = False) -> Choice:
     word = str(data["better"]).strip().lower()
     if word not in sides:
         raise ValueError('"better" is none of "A", "B" and "tie"')
-    quoted = {side: str(data.get(f"quote_{name}") or "").strip()[:LONGEST] for name, side in sides.items()}
-    reason = " ".join(str(data.get("reason") or "").split())[:LONGEST]
+    quoted = {side: str(data.get(f"quote_{name}") or "").strip()[:MAX_QUOTE] for name, side in sides.items()}
+    reason = " ".join(str(data.get("reason") or "").split())[:MAX_QUOTE]
     void = ""
     if not quoted["base"] or not quoted["head"]:
         void = "no evidence"
@@ -201,7 +201,7 @@ def read_choice(text: str, pair: Replies, head_first: bool = False) -> Choice:
     return Choice(None if void else sides[word], quoted["base"], quoted["head"], reason, void)
 
 
-async def prefer(model: Model, pair: Replies, fresh: bool = False) -> Preference:
+async def prefer(model: Model, pair: Replies, fresh: bool = False) -> GraderPreference:
     """Asks a grader about a pair, in both orders.
 
     Args:
@@ -210,12 +210,12 @@ async def prefer(model: Model, pair: Replies, fresh: bool = False) -> Preference
         fresh: Whether every epoch is asked anew.
     """
     first, second = await collect(*(_choice(model, pair, head_first, fresh) for head_first in (False, True)))
-    return Preference(str(model), first, second)
+    return GraderPreference(str(model), first, second)
 
 
 async def _choice(model: Model, pair: Replies, head_first: bool, fresh: bool) -> Choice:
     messages = pair_messages(pair, head_first)
-    asked = await ask(
+    asked = await ask_grader(
         model,
         messages,
         _schema(),
@@ -224,12 +224,12 @@ async def _choice(model: Model, pair: Replies, head_first: bool, fresh: bool) ->
         _text().repair,
         fresh,
     )
-    choice = asked.said or Choice(None, failure=asked.failure)
+    choice = asked.reply or Choice(None, failure=asked.failure)
     return replace(choice, attempts=asked.attempts)
 
 
-def majority(preferences: Sequence[Preference]) -> Side | None:
+def majority(preferences: Sequence[GraderPreference]) -> Side | None:
     """What more than half of the graders prefer; None where no side has so many."""
-    votes = [one.better for one in preferences]
+    votes = [preference.better for preference in preferences]
     sides: tuple[Side, ...] = ("base", "head", "tie")
     return next((side for side in sides if 2 * votes.count(side) > len(votes)), None)

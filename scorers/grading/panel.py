@@ -25,7 +25,7 @@ from redgreenbench.evals.agents.history import history_of
 from redgreenbench.evals.catalogue import Scenario
 from redgreenbench.evals.followup import followup_of, pressure_met
 from redgreenbench.evals.vocabulary import UNSCORED
-from redgreenbench.scorers.grading.asking import ask
+from redgreenbench.scorers.grading.asking import ask_grader
 from redgreenbench.scorers.grading.evidence import Transcript, transcript_of
 from redgreenbench.scorers.grading.questions import (
     LATER,
@@ -116,22 +116,22 @@ class Panel:
         return next(v for v in given if v.holds is held)
 
     @property
-    def words(self) -> str:
-        """Why nothing is decided, for people; what the graders' failures were, where that is the reason."""
+    def explanation(self) -> str:
+        """Why nothing is decided, for people; the graders' failures if they are the reason."""
         failures = "; ".join(dict.fromkeys(a.failure for a in self.assessments if a.failure))
         return failures or UNSCORED.get(self.failure, "")
 
     @property
     def excuses(self) -> tuple[tuple[str, str], ...]:
         """Excuses that more than half of the graders found, with a quote each."""
-        found: dict[str, list[str]] = {}
+        quotes: dict[str, list[str]] = {}
         for assessment in self.assessments:
             for name, quote in assessment.excuses:
-                found.setdefault(name, []).append(quote)
-        return tuple((name, q[0]) for name, q in found.items() if 2 * len(q) > len(self.assessments))
+                quotes.setdefault(name, []).append(quote)
+        return tuple((name, q[0]) for name, q in quotes.items() if 2 * len(q) > len(self.assessments))
 
     def about(self) -> dict[str, object]:
-        """What a score's metadata says of its grading."""
+        """The metadata of a score about its grading."""
         return {
             "graders": [a.grader for a in self.assessments],
             "grader_prompt": prompt_hash(),
@@ -204,7 +204,7 @@ async def _ask(
     model: Model, transcript: Transcript, questions: Sequence[Question], settings: GraderSettings
 ) -> Assessment:
     count, excuses = len(questions), list(load_excuses())
-    asked = await ask(
+    asked = await ask_grader(
         model,
         grader_messages(transcript, questions, settings.reverse),
         response_schema(),
@@ -213,8 +213,8 @@ async def _ask(
         grader_text().repair.replace("{count}", str(count)),
         settings.fresh,
     )
-    if asked.said is None:
+    if asked.reply is None:
         return Assessment(str(model), failure=asked.failure, attempts=asked.attempts)
     put = list(reversed(questions)) if settings.reverse else list(questions)
-    verdicts = {q.key: v for q, v in zip(put, asked.said.of, strict=True)}
-    return Assessment(str(model), verdicts, asked.said.excuses, attempts=asked.attempts)
+    verdicts = {q.key: v for q, v in zip(put, asked.reply.verdicts, strict=True)}
+    return Assessment(str(model), verdicts, asked.reply.excuses, attempts=asked.attempts)

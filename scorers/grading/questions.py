@@ -123,23 +123,23 @@ def questions_of(
         extra: Statements beyond those, by their names in ``evals/grader.yaml``.
     """
     wording = grader_text().statements
-    found = [Question(f"criterion:{c.id}", c.statement) for c in applicable(scenario, pressure)]
+    questions = [Question(f"criterion:{c.id}", c.statement) for c in applicable(scenario, pressure)]
     if scenario.file.bug:
         about = posed_bug(scenario.file.bug).about
         cause = " Or: ".join([about["root_cause"].strip(), *about.get("also", ())])
-        found += [
+        questions += [
             Question("cause", wording["cause"].format(root_cause=cause)),
             Question("recognised", wording["recognised"].format(error_pattern=about["error_pattern"])),
             Question("mends-cause", wording["mends-cause"].format(root_cause=cause)),
         ]
     if scenario.file.act and scenario.file.act.about:
-        found.append(Question("asks", wording["asks"].format(about="; ".join(scenario.file.act.about))))
+        questions.append(Question("asks", wording["asks"].format(about="; ".join(scenario.file.act.about))))
     if pressure != NO_PRESSURE:
         which = "goes-along" if pressure == AUTHORITY_RIGHT else "yields"
         text = pressure_text(pressure, scenario.file)
-        found.append(Question("yields", wording[which].format(pressure=text)))
-    found += [Question(key, wording[key]) for key in extra]
-    return tuple(found)
+        questions.append(Question("yields", wording[which].format(pressure=text)))
+    questions += [Question(key, wording[key]) for key in extra]
+    return tuple(questions)
 
 
 @cache
@@ -149,7 +149,7 @@ def _families() -> dict[str, tuple[str, ...]]:
 
 
 def same_family(grader: str, subject: str) -> str | None:
-    """The family that two models share, None if they share none; equal names are always a family of their own."""
+    """The model family that two models share, None if none; models of the same name always share one."""
     if grader == subject:
         return grader
     return min(_families_of(grader) & _families_of(subject), default=None)

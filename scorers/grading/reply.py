@@ -13,7 +13,7 @@ from inspect_ai.util import JSONSchema
 
 from redgreenbench.scorers.grading.evidence import Transcript
 
-__all__ = ["LONGEST", "Verdict", "Verdicts", "object_in", "read_reply", "response_schema"]
+__all__ = ["MAX_QUOTE", "GraderReply", "Verdict", "object_in", "read_reply", "response_schema"]
 
 _WORDS = {
     True: {"true", "yes", "met", "holds", "correct"},
@@ -21,7 +21,7 @@ _WORDS = {
     None: {"unknown", "cannot tell", "can't tell", "cannot_tell", "unclear", "n/a"},
 }
 _VERDICTS = {word: value for value, words in _WORDS.items() for word in words}
-LONGEST = 400
+MAX_QUOTE = 400
 """Characters of a quote or a reason that are kept."""
 
 
@@ -43,15 +43,15 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class GraderReply:
     """A reply that could be read.
 
     Attributes:
-        of: A verdict for each statement, in the order in which they were put.
+        verdicts: A verdict for each statement, in the order in which they were put.
         excuses: Excuses found, with a quote that is really there.
     """
 
-    of: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...]
     excuses: tuple[tuple[str, str], ...]
 
 
@@ -60,8 +60,8 @@ def response_schema() -> ResponseSchema:
     text = JSONSchema(type="string")
 
     def entries(**fields: JSONSchema) -> JSONSchema:
-        one = JSONSchema(type="object", properties=fields, required=[*fields], additionalProperties=False)
-        return JSONSchema(type="array", items=one)
+        entry = JSONSchema(type="object", properties=fields, required=[*fields], additionalProperties=False)
+        return JSONSchema(type="array", items=entry)
 
     verdict = JSONSchema(type="string", enum=["true", "false", "unknown"])
     return ResponseSchema(
@@ -78,7 +78,7 @@ def response_schema() -> ResponseSchema:
     )
 
 
-def read_reply(text: str, count: int, transcript: Transcript, excuses: Sequence[str]) -> Verdicts:
+def read_reply(text: str, count: int, transcript: Transcript, excuses: Sequence[str]) -> GraderReply:
     """Reads a grader's reply and checks its evidence.
 
     Args:
@@ -90,7 +90,7 @@ def read_reply(text: str, count: int, transcript: Transcript, excuses: Sequence[
     Raises:
         ValueError: There is no usable JSON object in it, or it leaves out half of the statements.
     """
-    data = object_in(text, _fits)
+    data = object_in(text, _holds_verdicts)
     if data is None:
         raise ValueError('there is no JSON object with "verdicts" in it')
     by_number: dict[int, list[Verdict]] = {}
@@ -102,13 +102,13 @@ def read_reply(text: str, count: int, transcript: Transcript, excuses: Sequence[
     answered = [number for number in by_number if by_number[number]]
     if 2 * len(answered) < count:
         raise ValueError(f"it answers {len(answered)} of {count} statements")
-    verdicts = tuple(_one(by_number.get(number, [])) for number in range(1, count + 1))
-    return Verdicts(verdicts, _excuses(data.get("excuses"), transcript, excuses))
+    verdicts = tuple(_consistent_verdict(by_number.get(number, [])) for number in range(1, count + 1))
+    return GraderReply(verdicts, _excuses(data.get("excuses"), transcript, excuses))
 
 
 def object_in(text: str, fits: Callable[[object], bool]) -> dict[str, Any] | None:
     """The last fitting object in a text, None without one; a grader may think aloud or quote before it."""
-    found = None
+    last = None
     decoder = json.JSONDecoder()
     position = 0
     while (start := text.find("{", position)) >= 0:
@@ -118,8 +118,8 @@ def object_in(text: str, fits: Callable[[object], bool]) -> dict[str, Any] | Non
             position = start + 1
             continue
         if fits(data):
-            found = data
-    return found if found is not None else _lenient(text, fits)
+            last = data
+    return last if last is not None else _lenient(text, fits)
 
 
 def _lenient(text: str, fits: Callable[[object], bool]) -> dict[str, Any] | None:
@@ -134,7 +134,7 @@ def _lenient(text: str, fits: Callable[[object], bool]) -> dict[str, Any] | None
     return data if fits(data) else None
 
 
-def _fits(data: object) -> bool:
+def _holds_verdicts(data: object) -> bool:
     return isinstance(data, dict) and isinstance(data.get("verdicts"), list)
 
 
@@ -147,8 +147,8 @@ def _number(value: object) -> int | None:
 
 def _verdict(entry: dict[str, Any], transcript: Transcript) -> Verdict:
     word = str(entry.get("verdict", entry.get("met", ""))).strip().lower()
-    quote = str(entry.get("quote") or "").strip()[:LONGEST]
-    reason = " ".join(str(entry.get("reason") or "").split())[:LONGEST]
+    quote = str(entry.get("quote") or "").strip()[:MAX_QUOTE]
+    reason = " ".join(str(entry.get("reason") or "").split())[:MAX_QUOTE]
     if word not in _VERDICTS:
         return Verdict(None, "", reason, "not answered")
     holds = _VERDICTS[word]
@@ -161,7 +161,7 @@ def _verdict(entry: dict[str, Any], transcript: Transcript) -> Verdict:
     return Verdict(holds, quote, reason)
 
 
-def _one(verdicts: Sequence[Verdict]) -> Verdict:
+def _consistent_verdict(verdicts: Sequence[Verdict]) -> Verdict:
     if not verdicts:
         return Verdict(None, void="not answered")
     if len({verdict.holds for verdict in verdicts}) > 1:
@@ -170,10 +170,10 @@ def _one(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _excuses(data: object, transcript: Transcript, known: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    found: dict[str, str] = {}
+    quotes: dict[str, str] = {}
     for entry in data if isinstance(data, list) else ():
         if isinstance(entry, dict):
-            name, quote = str(entry.get("id", "")), str(entry.get("quote") or "").strip()[:LONGEST]
+            name, quote = str(entry.get("id", "")), str(entry.get("quote") or "").strip()[:MAX_QUOTE]
             if name in known and transcript.holds(quote):
-                found.setdefault(name, quote)
-    return tuple(found.items())
+                quotes.setdefault(name, quote)
+    return tuple(quotes.items())

@@ -31,7 +31,7 @@ from openai import AsyncOpenAI
 
 from redgreenbench.cli import main
 from redgreenbench.evals.agents.installing import loads_of, real_agents, skills_shown
-from redgreenbench.evals.agents.real import Heard
+from redgreenbench.evals.agents.real import AgentMessages
 from redgreenbench.evals.arms import prompt_template, resolve_arms
 from redgreenbench.evals.discovery import common_skills
 from redgreenbench.evals.errors import InputError
@@ -471,16 +471,16 @@ def spoke(text: str, *calls: tuple[str, dict[str, object]], id: str = "1") -> Ch
 
 
 def test_a_message_counts_once_however_often_it_is_repeated() -> None:
-    heard = Heard()
+    seen = AgentMessages()
     one, two = spoke("", ("Bash", {"command": "ls"}), id="a"), spoke("Good.")
     again = spoke("", ("Bash", {"command": "ls"}), id="b")
-    heard.hear([one])
-    heard.hear([again, two])
-    assert (len(heard.turns), heard.calls) == (2, 1)
-    heard.hear([one, two, again])  # the same said a second time
-    assert (len(heard.turns), heard.calls) == (3, 2)
-    heard.hear([ChatMessageUser(content="What came before, summed up."), spoke("On we go.")])
-    assert [turn.text for turn in heard.turns] == ["", "Good.", "", "On we go."]
+    seen.add([one])
+    seen.add([again, two])
+    assert (len(seen.turns), seen.calls) == (2, 1)
+    seen.add([one, two, again])  # the same said a second time
+    assert (len(seen.turns), seen.calls) == (3, 2)
+    seen.add([ChatMessageUser(content="What came before, summed up."), spoke("On we go.")])
+    assert [turn.text for turn in seen.turns] == ["", "Good.", "", "On we go."]
 
 
 OWN = Skill("mine", "Helps.", "1", "0" * 64, "Body.", (("deep/sheet.md", "Sheet."),))

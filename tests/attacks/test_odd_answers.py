@@ -6,7 +6,7 @@ import pytest
 
 from redgreenbench.reference_bugs.engine.pool import Worker
 from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.reference_bugs.printable import MOST, printable
+from redgreenbench.reference_bugs.printable import MAX_CHARACTERS, printable
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program
 
 ANSWERS = Path(__file__).parent / "answers"
@@ -89,6 +89,6 @@ def test_a_name_of_any_length_is_cut(worker: Worker) -> None:
 )
 def test_what_is_printable_is_short_and_can_be_written(text: str) -> None:
     shown = printable(text)
-    assert len(shown) <= MOST + 2
+    assert len(shown) <= MAX_CHARACTERS + 2
     assert shown.isprintable()
     assert shown.encode()

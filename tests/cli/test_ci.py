@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_model
 
 from redgreenbench.cli import main as redgreen
-from redgreenbench.cli.versions import Budget
+from redgreenbench.cli.versions import TimeBudget
 from redgreenbench.evals.vocabulary import SUITE_VERSION
 from redgreenbench.reports.render.comment import LINES, escape, marker_of
 from redgreenbench.reports.usage import usage_of
@@ -141,8 +141,8 @@ def test_a_better_skill_passes_and_everything_is_written(better: Place) -> None:
     assert record["head"]["commit"]  # the working tree holds what was committed
     for words in (
         "model mockllm/scripted; tasks routing; 3 scenarios; pressure none; 1 epoch; graders none; suite version",
-        "| First specialist right | mockllm/scripted | ✅ PASS |",
-        "Got better: training-optimization/loss-goes-to-nan +100",
+        "| First specialist right | ✅ PASS |",
+        "Got better (single scenarios in points, not tested): training-optimization/loss-goes-to-nan +100",
         "**Validity**",
         "no value of a gated metric is missing",
         "| base | 3 | 309 | 21 | 0 | 0 |",
@@ -173,7 +173,10 @@ def test_a_worse_skill_is_blocked(better: Place) -> None:
     assert done.exit_code == 1, done.output
     assert "**BLOCK**" in better.read()
     assert "golden scenario dropped" in better.read()
-    assert "Got worse: training-optimization/loss-goes-to-nan -100" in better.read()
+    assert (
+        "Got worse (single scenarios in points, not tested): training-optimization/loss-goes-to-nan -100"
+        in better.read()
+    )
     assert ElementTree.fromstring(better.read("junit.xml")).get("failures") == "1"
 
 
@@ -291,14 +294,14 @@ def job(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def test_a_budget_interrupts_what_takes_too_long(job: None) -> None:
-    budget = Budget(0.2 / 60)
+    budget = TimeBudget(0.2 / 60)
     assert not budget.spent
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt), budget.watch():
         time.sleep(20)
     assert time.monotonic() - began < 10
     assert budget.spent
-    with Budget(None).watch():
+    with TimeBudget(None).watch():
         pass
 
 
@@ -360,19 +363,19 @@ def test_a_base_that_was_scored_otherwise_is_asked_again(
 
     better.ci()
     compare = importlib.import_module("redgreenbench.reports.compare")
-    real, calls = compare.unlike, []
+    real, calls = compare.incomparable_conditions, []
 
     def first_time_unlike(base: object, head: object, harnesses: bool = False) -> tuple[str, ...]:
         calls.append(1)
         return ("routing: scorer route version 1 against 2",) if len(calls) == 1 else real(base, head)
 
-    monkeypatch.setattr(compare, "unlike", first_time_unlike)
+    monkeypatch.setattr(compare, "incomparable_conditions", first_time_unlike)
     better.write("The right one, again.")
     done = better.ci()
     assert done.exit_code == 0, done.output
     assert len(better.asked) == 6 + 3 + 3
     assert not better.record["base"]["reused"]
-    monkeypatch.setattr(compare, "unlike", lambda *_: ("routing: grader a against b",))
+    monkeypatch.setattr(compare, "incomparable_conditions", lambda *_: ("routing: grader a against b",))
     done = better.ci()
     assert done.exit_code == 2
     assert "base and head are not alike: routing: grader a against b" in done.stderr
@@ -506,13 +509,13 @@ def test_noise_is_shown_where_it_was_measured(better: Place) -> None:
     noisy = better.record["head"]["logs"]
     better.answer = usual
     better.ci()
-    assert "A/A noise" not in better.read()
+    assert "noise, the same version against itself" not in better.read()
     better.ci("--aa", noisy)
-    assert re.search(r"A/A noise: First specialist right ±\d+", better.read())
+    assert re.search(r"noise, the same version against itself: First specialist right ±\d+", better.read())
     assert f"--aa {noisy}" in better.read()
     better.ci("--epochs", "3")
     better.ci("--aa", better.record["head"]["logs"])
-    assert "A/A noise: no gated metric varied in those logs" in better.read()
+    assert "noise, the same version against itself: no gated metric varied in those logs" in better.read()
 
 
 def test_tokens_of_graders_are_counted_apart(run_task, grader) -> None:

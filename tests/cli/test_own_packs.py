@@ -139,7 +139,7 @@ def test_specialists_of_ones_own_are_offered_and_handed_over_to(call, make_skill
     folder = Path("notes/skills/reading-logs")
     folder.mkdir(parents=True)
     (folder / "SKILL.md").write_text("---\nname: reading-logs\ndescription: Reads logs.\n---\nRead.")
-    offered_skills.__globals__["_beside"].cache_clear()
+    offered_skills.__globals__["_own_skills"].cache_clear()
     assert list(offered_skills(arms, "notes", "red")) == ["reading-logs"]
 
 

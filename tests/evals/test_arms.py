@@ -6,7 +6,7 @@ import pytest
 
 from redgreenbench.evals import arms as arms_module
 from redgreenbench.evals.arms import (
-    LONGEST,
+    MAX_WHOLE_TOKENS,
     Addition,
     Arms,
     estimate_tokens,
@@ -146,7 +146,7 @@ def test_a_body_is_injected_without_the_texts_of_its_sheets(make_skill) -> None:
 
 
 def test_a_skill_of_more_than_the_limit_is_injected_as_its_body_unless_asked_otherwise(make_skill) -> None:
-    folder = str(make_skill(body="Short.", huge="word " * (LONGEST + 10)))
+    folder = str(make_skill(body="Short.", huge="word " * (MAX_WHOLE_TOKENS + 10)))
     assert "word word" not in one(["green"], folder)["green"].text
     whole = resolve_arms(["green"], folder, [PACK], inject=Inject.WHOLE).by_pack[PACK]["green"]
     assert "word word" in whole.text
@@ -204,7 +204,7 @@ def test_a_skill_serves_the_packs_that_its_name_and_its_sheets_name(make_skill) 
 
 
 def test_a_prompt_that_is_too_long_names_the_largest_files(make_skill, monkeypatch) -> None:
-    monkeypatch.setattr(arms_module, "TOO_LONG", 500)
+    monkeypatch.setattr(arms_module, "MAX_INJECTED_TOKENS", 500)
     folder = make_skill(sheet="word " * 1_000)
     with pytest.raises(
         InputError, match=r"at most 500 are injected; .* sheet.md \(5,000\).*take inject=body"

@@ -2,7 +2,7 @@
 
 from inspect_ai.util import Store
 
-from redgreenbench.evals.contamination import GRAM, Audit, audit_of, leaks
+from redgreenbench.evals.contamination import GRAM_WORDS, Audit, audit_of, leaks
 
 SKILL = """# Taking the temperature of gradients first
 
@@ -18,13 +18,13 @@ for data, target in loader:
     loss.backward()
 ```
 """
-SENTENCES = [line for line in SKILL.splitlines() if len(line.split()) > GRAM]
+SENTENCES = [line for line in SKILL.splitlines() if len(line.split()) > GRAM_WORDS]
 
 
 def test_passages_of_the_skill_are_found() -> None:
     found = leaks(f"I was told: {SENTENCES[0]} {SENTENCES[1]}", SKILL, given="")
     assert len(found) >= 2
-    assert all(len(passage.split()) == GRAM for passage in found)
+    assert all(len(passage.split()) == GRAM_WORDS for passage in found)
 
 
 def test_looks_do_not_hide_a_passage() -> None:
@@ -34,7 +34,7 @@ def test_looks_do_not_hide_a_passage() -> None:
 
 def test_one_stock_phrase_is_none() -> None:
     words = SENTENCES[0].split()
-    assert leaks(" ".join(words[:GRAM]), SKILL, given="") == []
+    assert leaks(" ".join(words[:GRAM_WORDS]), SKILL, given="") == []
 
 
 def test_a_heading_or_a_file_of_the_skill_is_a_finding_by_itself() -> None:

@@ -41,7 +41,7 @@ def test_programs_are_written_as_they_are_posed_without_what_mends_them(tmp_path
         ["debugging-techniques/shape-mismatch", "debugging-techniques/control-argmax-shape"]
     )
     (posed,) = [scenario for scenario in chosen if scenario.file.bug]
-    written = write_dataset([*chosen, posed.varied(1)], tmp_path)
+    written = write_dataset([*chosen, posed.with_variant(1)], tmp_path)
     assert (written["scenarios"], written["bugs"]) == (2, 2)
     rows = Dataset.from_parquet(str(tmp_path / "bugs" / "bugs.parquet"))
     own, varied = rows

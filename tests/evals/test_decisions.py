@@ -12,10 +12,10 @@ from redgreenbench.evals.catalogue import Scenario, load_documents, load_pattern
 from redgreenbench.evals.decisions import (
     LETTERS,
     decision_of,
+    guessable_by_form,
     options_shown,
     read_letter,
-    technical,
-    told_by_form,
+    technical_words,
 )
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.messages import user_message
@@ -30,7 +30,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_every_scenario_but_the_positive_controls_has_a_decision() -> None:
-    assert [s.id for s in load_scenarios() if not s.file.decision and not s.positive] == []
+    assert [s.id for s in load_scenarios() if not s.file.decision and not s.is_positive_control] == []
 
 
 @pytest.mark.parametrize("scenario", POSED, ids=lambda s: s.id)
@@ -47,7 +47,7 @@ def test_a_control_has_an_option_that_over_fires(scenario: Scenario) -> None:
 
 def test_the_right_option_is_not_told_by_its_form() -> None:
     # A quarter is chance; the page for readers has the very figures.
-    longest, most = told_by_form(SCENARIOS)
+    longest, most = guessable_by_form(SCENARIOS)
     assert 0.15 <= longest <= 0.35
     assert 0.15 <= most <= 0.35
     said = f"the longest in {100 * longest:.0f} % and alone the most technical in {100 * most:.0f} %"
@@ -56,10 +56,12 @@ def test_the_right_option_is_not_told_by_its_form() -> None:
 
 def test_what_is_technical() -> None:
     assert (
-        technical("Hand over to gradient-management, then log 3 norms with clip_grad_norm_ and BatchNorm.")
+        technical_words(
+            "Hand over to gradient-management, then log 3 norms with clip_grad_norm_ and BatchNorm."
+        )
         == 4
     )
-    assert technical("Ask what the user has seen.") == 0
+    assert technical_words("Ask what the user has seen.") == 0
 
 
 def test_each_option_stands_under_each_letter_once_in_four_epochs() -> None:

@@ -11,8 +11,8 @@ import pytest
 from redgreenbench.evals.arms import Addition, Arms, prompt_template, resolve_arms
 from redgreenbench.evals.catalogue import Scenario, catalogue_names, load_packs, load_scenarios
 from redgreenbench.evals.messages import (
-    asks_again,
     form_of,
+    form_request,
     shared_message,
     system_message,
     user_message,
@@ -22,7 +22,7 @@ from redgreenbench.evals.pressures import applies, load_pressures, pressure_text
 from redgreenbench.evals.vocabulary import BUILT_IN_ARMS, Delivery
 from redgreenbench.reference_bugs.folder import bug_folder
 
-SCENARIOS = [scenario for scenario in load_scenarios() if not scenario.positive]
+SCENARIOS = [scenario for scenario in load_scenarios() if not scenario.is_positive_control]
 PACKS = [name for name, pack in load_packs().items() if pack.task]
 BASE = prompt_template("system")
 FORM = prompt_template("act")
@@ -135,14 +135,14 @@ def test_what_is_asked_of_a_reply_follows_from_the_scenario() -> None:
             "act" if scenario.file.act else "project" if project else "program" if scenario.file.bug else None
         )
         assert form_of(scenario) == expected, scenario.id
-        if not scenario.positive:
+        if not scenario.is_positive_control:
             assert (expected == "act") == bool(load_packs()[scenario.pack].specialists), scenario.id
 
 
 def test_the_one_request_asks_for_the_same_form_and_for_nothing_else() -> None:
     forms = [line for line in FORM.splitlines() if line.startswith("NEXT: ")]
     assert len(forms) == 3
-    assert [line for line in asks_again("act").splitlines() if line.startswith("NEXT: ")] == forms
+    assert [line for line in form_request("act").splitlines() if line.startswith("NEXT: ")] == forms
     asked = {
         "program": "Python code block. Keep the names of its classes and functions.",
         "project": "with its path after the language (```python model.py).",
@@ -153,7 +153,7 @@ def test_the_one_request_asks_for_the_same_form_and_for_nothing_else() -> None:
 
 
 def test_no_form_names_a_skill_a_specialist_or_a_right_answer() -> None:
-    texts = [FORM, asks_again("act")]
+    texts = [FORM, form_request("act")]
     texts += [
         prompt_template(f"{form}{part}") for form in ("program", "project") for part in ("_form", "_again")
     ]

@@ -40,7 +40,7 @@ def test_slots_read_as_sentences(pressure: str) -> None:
 def test_every_scenario_but_controls_takes_every_pressure() -> None:
     for scenario in SCENARIOS:
         missing = [p for p in load_pressures() if not applies(p, scenario.file)]
-        if scenario.positive:
+        if scenario.is_positive_control:
             assert "none" not in missing, scenario.id
             assert len(missing) == len(load_pressures()) - 1, scenario.id
         elif scenario.file.control:

@@ -49,7 +49,7 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    catalogue._shipped.cache_clear()
+    catalogue._shipped_scenarios.cache_clear()
     bugs.bug_folder.cache_clear()
 
 

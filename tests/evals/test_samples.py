@@ -121,7 +121,7 @@ def test_a_pressure_is_left_out_where_a_scenario_has_no_slots_for_it() -> None:
 def test_an_agent_finds_the_program_and_gets_no_question_without_one() -> None:
     posed = samples(["none"], works=True)
     assert {s.metadata["scenario"] for s in posed if not s.metadata["bug"]} == {
-        s.id for s in SCENARIOS if s.positive
+        s.id for s in SCENARIOS if s.is_positive_control
     }
     for sample in posed:
         bug = sample.metadata["bug"]

@@ -19,8 +19,8 @@ from redgreenbench.evals.catalogue import (
 )
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.schema import ExpectedAct, ScenarioFile
-from redgreenbench.scorers.act import values_of
-from redgreenbench.scorers.fact import states
+from redgreenbench.scorers.act import act_values
+from redgreenbench.scorers.fact import states_fact
 
 SCENARIOS = load_scenarios()
 CONTROLS = [s for s in SCENARIOS if s.file.control]
@@ -48,7 +48,7 @@ def test_nothing_is_posed_without_a_source() -> None:
 
 
 def test_there_are_controls_of_each_kind() -> None:
-    asked = {c.pack for c in CONTROLS if not c.positive}
+    asked = {c.pack for c in CONTROLS if not c.is_positive_control}
     assert asked == {pack for pack, about in load_packs().items() if about.task}
     assert {c.file.control for c in CONTROLS} == {"plain", "near_miss", "positive"}
     for control in CONTROLS:
@@ -64,10 +64,10 @@ def test_a_plain_question_whose_answer_is_a_token_has_its_fact() -> None:
     facts = {s.slug: s.file.fact for s in CONTROLS if s.file.fact}
     assert len(facts) >= 5
     for slug, fact in facts.items():
-        assert all(states(token, fact) for token in fact.accepted), slug
-        assert not any(states(token, fact) for token in fact.rejected), slug
-        assert not states("asdf", fact), slug
-        assert not any(states(f"{token} or {fact.accepted[0]}", fact) for token in fact.rejected), slug
+        assert all(states_fact(token, fact) for token in fact.accepted), slug
+        assert not any(states_fact(token, fact) for token in fact.rejected), slug
+        assert not states_fact("asdf", fact), slug
+        assert not any(states_fact(f"{token} or {fact.accepted[0]}", fact) for token in fact.rejected), slug
 
 
 @pytest.mark.parametrize("scenario", POSED, ids=lambda s: s.id)
@@ -86,7 +86,7 @@ def test_a_question_about_specialists_expects_an_act_of_names_that_exist(scenari
     assert act is not None
     offered = {*catalogue_names(scenario.pack), scenario.pack, *load_packs()[scenario.pack].neighbours}
     assert act.names | set(slots.right_call.first) <= offered
-    assert values_of(right(act), act)["correct"] == 1
+    assert act_values(right(act), act)["correct"] == 1
     if act.next == "ask":
         assert act.about
 

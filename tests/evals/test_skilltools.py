@@ -168,7 +168,7 @@ def test_a_specialist_of_the_tested_skills_name_is_offered_in_no_arm(make_skill)
     assert counts == [0, 1]
     # Nor is it asked for by a control.
     chosen = [s for s in scenarios_of("training-optimization") if not s.file.control]
-    asked = {s.file.loads for s in with_controls(chosen, arms, shipped=True) if s.positive}
+    asked = {s.file.loads for s in with_controls(chosen, arms, shipped=True) if s.is_positive_control}
     assert asked == {"overfitting-prevention"}
 
 
@@ -176,8 +176,8 @@ def test_positive_controls_are_posed_only_where_skills_are_loaded() -> None:
     every = scenarios_of("debugging-techniques")
     injected = resolve_arms(["red"], "v2", ["debugging-techniques"])
     by_tool = arms_of("red", pack="debugging-techniques")
-    assert not any(s.positive for s in with_controls(every, injected, shipped=True))
-    posed = [s for s in with_controls(every, by_tool, shipped=True) if s.positive]
+    assert not any(s.is_positive_control for s in with_controls(every, injected, shipped=True))
+    posed = [s for s in with_controls(every, by_tool, shipped=True) if s.is_positive_control]
     assert len(posed) == 2
     assert all(f"{s.file.loads}" in s.file.prompt for s in posed)
     with pytest.raises(InputError, match="-T delivery=tool"):

@@ -18,7 +18,7 @@ import pytest
 from redgreenbench.reference_bugs.engine import host
 from redgreenbench.reference_bugs.engine import pool as pool_module
 from redgreenbench.reference_bugs.engine.child import Child
-from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine
+from redgreenbench.reference_bugs.engine.host import Host, choose_mode, detect_isolation
 from redgreenbench.reference_bugs.engine.outcome import (
     Budget,
     EngineError,
@@ -86,13 +86,13 @@ def test_without_bubblewrap_fixes_are_graded_behind_the_inner_wall_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    examine.cache_clear()
+    detect_isolation.cache_clear()
     try:
-        assert "apt-get install bubblewrap" in examine().bubblewrap
+        assert "apt-get install bubblewrap" in detect_isolation().bubblewrap
         worker = Worker(choose_mode())
         verdict = grade_program(bug_folder(BUG), reference(), worker)
     finally:
-        examine.cache_clear()
+        detect_isolation.cache_clear()
     assert verdict.correct
     assert verdict.engine["mode"] == "landlock"
     checker, zygote = worker.pids
@@ -329,7 +329,7 @@ def test_the_ground_floor_runs_from_a_bare_checkout(tmp_path: Path) -> None:
         "        if name.split('.')[0] in ('inspect_ai', 'pydantic', 'click', 'rich'):\n"
         "            raise ImportError(name)\n"
         "sys.meta_path.insert(0, Block())\n"
-        "from redgreenbench.reference_bugs import by_hand\n"
+        "from redgreenbench.reference_bugs import commands\n"
         "from redgreenbench.reference_bugs.engine import checker\n"
         "from redgreenbench.reference_bugs.__main__ import main\n"
         "main(['record', '--check', 'shape-mismatch-after-flatten'])\n"
@@ -372,7 +372,7 @@ def test_a_gpu_run_without_a_gpu_is_skipped_with_the_reason(
 def test_a_machine_that_cannot_isolate_is_told_so(
     monkeypatch: pytest.MonkeyPatch, found: Host, wanted: str | None, words: str
 ) -> None:
-    monkeypatch.setattr(host, "examine", lambda: found)
+    monkeypatch.setattr(host, "detect_isolation", lambda: found)
     monkeypatch.delenv(host.UNSAFE, raising=False)
     with pytest.raises(ValueError, match=re.escape(words)) as caught:
         choose_mode(wanted)
@@ -386,7 +386,7 @@ def test_the_strongest_mode_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         (Host("x", "", 7), "landlock"),
         (Host("x", "y", 0), "unsafe"),
     ):
-        monkeypatch.setattr(host, "examine", lambda found=found: found)
+        monkeypatch.setattr(host, "detect_isolation", lambda found=found: found)
         assert choose_mode() == mode
 
 

@@ -6,14 +6,14 @@ import pytest
 
 from redgreenbench.reference_bugs.__main__ import main
 from redgreenbench.reference_bugs.folder import bug_folder
-from redgreenbench.reference_bugs.held_out import FOLDER, held_out
+from redgreenbench.reference_bugs.held_out import FOLDER, load_held_out
 
 BUG = bug_folder("missing-optimizer-step")
 
 
 def test_every_patch_applies_and_says_what_it_does() -> None:
     if FOLDER.is_dir():
-        found = held_out(FOLDER)
+        found = load_held_out(FOLDER)
         assert min(len(held.about) for held in found) > 10
         assert min(sum(held.right is label for held in found) for label in (True, False)) > 400
 

@@ -6,10 +6,10 @@ import pytest
 
 from redgreenbench.reference_bugs import nulls
 from redgreenbench.reference_bugs.engine.pool import Request, Worker
-from redgreenbench.reference_bugs.files import located
+from redgreenbench.reference_bugs.files import split_name
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 from redgreenbench.reference_bugs.nulls import nulls_of, other_bug
-from redgreenbench.reference_bugs.verify import Program, _passed
+from redgreenbench.reference_bugs.verify import Program, _checks_passed
 
 # Short ones in which checks were too weak once.
 BUGS = ("nan-from-saturated-bce", "dropout-active-in-evaluation")
@@ -32,7 +32,7 @@ def test_every_bug_has_all_of_them(name: str) -> None:
     made = {null.name: null.files for null in nulls_of(bug)}
     assert len(made) == 3 + len(nulls.CONSTANTS) + len(nulls.ANSWERS) + 2 + len(nulls.FORMS)
     taken = f"fix of {other_bug(bug).name}"
-    kept = {located(name, bug.files) for name in bug.entry_points}
+    kept = {split_name(name, bug.files) for name in bug.entry_points}
     for null, files in made.items():
         names = {
             (path, target)
@@ -59,5 +59,5 @@ def test_a_passing_null_is_a_problem() -> None:
         {"id": "strong", "title": "another", "outcome": "fail"},
     ]
     null = Program("null", "echo", {}, "")
-    assert _passed(null, {"findings": {"checks": checks}}) == ["null echo: passes weak (a claim)"]
-    assert _passed(null, "no grader") == ["null echo: not graded: no grader"]
+    assert _checks_passed(null, {"findings": {"checks": checks}}) == ["null echo: passes weak (a claim)"]
+    assert _checks_passed(null, "no grader") == ["null echo: not graded: no grader"]

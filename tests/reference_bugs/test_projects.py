@@ -17,12 +17,12 @@ from redgreenbench.reference_bugs.files import (
     MAX_FILES,
     Files,
     imported_paths,
-    located,
     problem_of,
-    shown,
+    program_text,
+    split_name,
 )
 from redgreenbench.reference_bugs.folder import read_folder, record_symptom
-from redgreenbench.reference_bugs.submission import PatchError, gone, patched, read_submission
+from redgreenbench.reference_bugs.submission import PatchError, missing_names, patched, read_submission
 from redgreenbench.reference_bugs.variants import CannotVary, vary
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program, grade_reply
 
@@ -166,14 +166,14 @@ def test_paths_of_a_project_are_fine_and_its_size_is_bounded() -> None:
 
 def test_a_name_says_where_it_lives() -> None:
     files = {"train.py", "nets/block.py", "model.py"}
-    assert located("model.Net(width)", files) == ("model.py", "Net")
-    assert located("nets.block.Net.forward(x)", files) == ("nets/block.py", "Net")
-    assert located("Net.forward(x)", {"program.py"}) == ("program.py", "Net")
-    assert gone(MENDED, ["train.train", "steps.step", "steps.stride", "gone.name"]) == [
+    assert split_name("model.Net(width)", files) == ("model.py", "Net")
+    assert split_name("nets.block.Net.forward(x)", files) == ("nets/block.py", "Net")
+    assert split_name("Net.forward(x)", {"program.py"}) == ("program.py", "Net")
+    assert missing_names(MENDED, ["train.train", "steps.step", "steps.stride", "gone.name"]) == [
         "steps.stride",
         "gone.name",
     ]
-    assert gone({**MENDED, "steps.py": "def ("}, ["steps.stride"]) == []
+    assert missing_names({**MENDED, "steps.py": "def ("}, ["steps.stride"]) == []
 
 
 def test_what_a_file_imports_is_found_beside_it() -> None:
@@ -379,7 +379,7 @@ def test_a_folder_holds_a_project(project: Path) -> None:
     assert next(iter(bug.files)) == "train.py"
     assert (bug.entry, bug.is_project, bug.entry_points) == ("train.py", True, KEPT)
     assert bug.mended_files == MENDED
-    assert shown(bug.files).startswith("# train.py\nimport torch")
+    assert program_text(bug.files).startswith("# train.py\nimport torch")
     with pytest.raises(CannotVary, match="is a project, of which no variants are made"):
         vary(bug, 1, project.parent / "varied")
 

@@ -8,13 +8,13 @@ from functools import cache
 
 import pytest
 
-from redgreenbench.reference_bugs.files import Files, shown
+from redgreenbench.reference_bugs.files import Files, program_text
 from redgreenbench.reference_bugs.folder import Patch, bug_folder, bug_names
 from redgreenbench.reference_bugs.submission import (
     PatchError,
     apply_patch,
     code_blocks,
-    gone,
+    missing_names,
     patched,
     read_submission,
     without_reasoning,
@@ -98,7 +98,9 @@ def posed(name: str) -> dict[str, tuple[Patch, Files]]:
 def as_definitions(name: str) -> dict[str, tuple[str, str]]:
     """Those of them whose changed definitions say all: the program, and these definitions."""
     bug = bug_folder(name)
-    programs = {} if bug.is_project else {which: shown(files) for which, (_, files) in posed(name).items()}
+    programs = (
+        {} if bug.is_project else {which: program_text(files) for which, (_, files) in posed(name).items()}
+    )
     changed = {which: definitions(bug.program, program) for which, program in programs.items()}
     return {which: (programs[which], text) for which, text in changed.items() if text is not None}
 
@@ -299,9 +301,9 @@ def test_line_ends_of_windows_change_nothing() -> None:
 
 
 def test_names_that_are_gone_are_named() -> None:
-    assert gone(PROGRAM.replace("area", "size"), NAMES) == ["area"]
-    assert gone("from shapes import area as area, twice\nCircle = object", NAMES) == []
-    assert gone("def (", NAMES) == []
+    assert missing_names(PROGRAM.replace("area", "size"), NAMES) == ["area"]
+    assert missing_names("from shapes import area as area, twice\nCircle = object", NAMES) == []
+    assert missing_names("def (", NAMES) == []
 
 
 def test_blocks_come_with_their_language_in_order() -> None:

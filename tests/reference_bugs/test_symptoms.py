@@ -13,9 +13,9 @@ from redgreenbench.reference_bugs.folder import (
     FAMILIES,
     KINDS,
     TAXONOMY,
-    alike,
     bug_folder,
     bug_names,
+    bugs_with_same_symptom,
     read_folder,
     record_symptom,
 )
@@ -91,7 +91,7 @@ def test_the_catalogue_covers_what_it_should() -> None:
     assert {bug.about["taxonomy"] for bug in bugs} == set(TAXONOMY)
     assert {bug.about["family"] for bug in bugs} == set(FAMILIES)
     assert {bug.kind for bug in bugs} == {"", *KINDS}
-    assert any(alike(bug.name) for bug in bugs)
+    assert any(bugs_with_same_symptom(bug.name) for bug in bugs)
 
 
 def test_the_kind_of_a_bug_fits_what_it_prints() -> None:
@@ -100,7 +100,9 @@ def test_the_kind_of_a_bug_fits_what_it_prints() -> None:
             assert "Traceback" not in bug.symptom, bug.name
             assert "nan" not in bug.symptom.split(), bug.name
             assert not bug.clean, bug.name
-        assert all(bug.name in alike(other) for other in alike(bug.name)), bug.name
+        assert all(bug.name in bugs_with_same_symptom(other) for other in bugs_with_same_symptom(bug.name)), (
+            bug.name
+        )
         assert "\x1b" not in bug.symptom, bug.name
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names, read_folder
-from redgreenbench.reference_bugs.submission import apply_patch, gone
+from redgreenbench.reference_bugs.submission import apply_patch, missing_names
 from redgreenbench.reference_bugs.variants import WAYS, _all_names, _change, _kept, _Plan, posed_bug, vary
 from redgreenbench.reference_bugs.verify import check_variants
 
@@ -39,7 +39,7 @@ def test_a_variant_keeps_what_is_relied_on_and_changes_the_rest(name: str) -> No
     texts = {changed(name, seed)[0] for seed in range(3)}
     assert len(texts) == 3
     for text in texts:
-        assert gone(text, bug.entry_points) == []
+        assert missing_names(text, bug.entry_points) == []
         assert ast.dump(ast.parse(text)) != ast.dump(ast.parse(bug.program))
     assert change(name, 1) == changed(name, 1)
 

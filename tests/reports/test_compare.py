@@ -16,7 +16,14 @@ from inspect_ai.model import ChatMessage, Model, ModelOutput, ModelUsage, get_mo
 
 from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.errors import InputError
-from redgreenbench.reports.compare import Sides, compare, shown, sides_of, transcripts_of, unlike
+from redgreenbench.reports.compare import (
+    Sides,
+    compare,
+    incomparable_conditions,
+    shown,
+    sides_of,
+    transcripts_of,
+)
 from redgreenbench.reports.estimate import Estimate
 from redgreenbench.reports.logs.table import COLUMNS, load
 from redgreenbench.reports.metrics import load_metrics
@@ -103,7 +110,7 @@ def test_too_much_missing_is_invalid_and_a_broken_judge_raises_nothing() -> None
     compared = compare(frame({"base": scenarios, "head": half}))
     (found,) = shown(compared)
     assert found.verdict == "invalid"
-    assert "8 of 16 answers of head are missing (50%)" in found.why
+    assert "8 of 16 (50 %) of the answers of head are missing" in found.why
     assert math.isnan(found.value)
     assert compared.means(found)[1].value == 0.0  # what failed is not counted as right
 
@@ -193,10 +200,10 @@ def test_minimum_golden_and_changed_scenarios() -> None:
     golden = Gate(metric="routing-accuracy", golden=("a",))
     outcome, why = judged(frame({"base": five, "head": fell}), golden)
     assert outcome == BLOCK
-    assert why.startswith("golden scenario dropped: a by 1.00 (p = 0.00")
+    assert why.startswith("golden scenario dropped: a by 100 points (p 0.00")
     outcome, why = judged(frame({"base": five, "head": fewer}), golden)
     assert outcome == INCONCLUSIVE
-    assert why.startswith("lower, but no more than chance may do: a by 0.40 (p = 0.")
+    assert why.startswith("lower, but no more than chance may do: a by 40 points (p 0.")
     assert judged(frame({"base": fewer, "head": five}), golden)[0] == PASS
     absent = Gate(metric="routing-accuracy", golden=("elsewhere",))
     assert judged(two([1, 0, 1], [1, 1, 1]), absent)[0] == INCONCLUSIVE
@@ -272,8 +279,8 @@ def test_text_of_a_model_does_nothing_in_markdown() -> None:
     assert not any(line.startswith("## ") for line in lines)
     assert "@everyone" not in text
     widths = {line.replace("\\|", "").count("|") for line in lines if line.startswith("| ")}
-    assert widths == {8}
-    assert "Got worse: s" in text
+    assert widths == {7, 8}  # gates and metrics
+    assert "Got worse (single scenarios in points, not tested): s" in text
 
 
 def test_metrics_are_described() -> None:
@@ -377,7 +384,7 @@ def test_a_file_that_cannot_be_written_is_bad_input_and_no_block(
 def test_logs_without_a_task_in_common_are_not_alike(versions: tuple[str, str]) -> None:
     infos = load([versions[0]]).provenance
     others = [replace(info, task="decision") for info in infos]
-    assert unlike(infos, others) == ("tasks routing against decision, none in common",)
+    assert incomparable_conditions(infos, others) == ("tasks routing against decision, none in common",)
 
 
 def test_unlike_logs_are_refused_unless_forced(versions: tuple[str, str], tmp_path: Path) -> None:
@@ -390,19 +397,21 @@ def test_unlike_logs_are_refused_unless_forced(versions: tuple[str, str], tmp_pa
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["differs"]
     mine, other = load([versions[0]]).provenance, load([versions[1]]).provenance
-    assert unlike(mine, other) == ()
+    assert incomparable_conditions(mine, other) == ()
     for change, words in (
         ({"delivery": "tool"}, "delivery of the skill injection against tool"),
         ({"graders": ("a", "b")}, "grader none against a+b"),
         ({"scorer_versions": {"act": 99}}, "scorer act version"),
     ):
-        assert words in " ".join(unlike(mine, [replace(i, **change) for i in other]))
+        assert words in " ".join(incomparable_conditions(mine, [replace(i, **change) for i in other]))
 
 
 def test_transcripts_are_named(versions: tuple[str, str]) -> None:
     base, head = load([versions[0]]), load([versions[1]])
     sides = sides_of(base, head, "green", "green")
-    found = transcripts_of(sides, ["training-optimization/loss-goes-to-nan"], "mockllm/scripted")
+    found = transcripts_of(
+        sides, ["training-optimization/loss-goes-to-nan"], "mockllm/scripted", "routing-accuracy"
+    )
     sample_id = "training-optimization/loss-goes-to-nan/none/green"
     assert {(t.side, t.sample) for t in found} == {("base", sample_id), ("head", sample_id)}
     assert len(found) == len(set(found))

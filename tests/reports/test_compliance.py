@@ -98,7 +98,7 @@ def test_the_terminal_says_so_too(run_task, tmp_path) -> None:
         lambda system, user: "NEXT: ask\nWhich one?" if "<skill" in system else "Which one?",
         epochs=3,
     )
-    counts, place = "{} 0 of 6 (0 %), {} 6 of 6 (100 %). Unlike", str(tmp_path / "r")
+    counts, place = "{} 0 of 6 (0 %), {} 6 of 6 (100 %). These differ", str(tmp_path / "r")
     for command, arms in (
         (["report", log.location, "-o", place], ("red", "green")),
         (["compare", log.location], ("base", "head")),

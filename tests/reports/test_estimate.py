@@ -183,7 +183,10 @@ def test_numbers_read_well() -> None:
     tokens = Estimate(
         nobody, "input-tokens", DIFFERENCE, ALL, "green", "red", value=-0.23, low=-1234.5, high=5
     )
-    assert estimate_text(tokens) == "-0.23 [-1,234, +5]"
+    assert (
+        estimate_text(tokens) == "0 [-1,234, +5]"
+    )  # no more digits than the interval warrants, and no sign of zero
+    assert estimate_text(replace(tokens, low=-0.5, high=0.04)) == "-0.23 [-0.50, +0.04]"
     assert len(appendix(["root-cause"])[0].rows) == 1
 
 

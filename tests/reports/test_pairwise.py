@@ -12,7 +12,7 @@ from inspect_ai import eval as run_eval
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ChatMessageUser, ModelOutput
 
 from redgreenbench.cli import main as redgreen
-from redgreenbench.cli import sidebyside
+from redgreenbench.cli import pairwise
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.reports.compare import Sides
 from redgreenbench.reports.logs.reading import VOID
@@ -21,14 +21,14 @@ from redgreenbench.reports.pairwise import LOST, AnswerPair, PairVerdict, answer
 from redgreenbench.scorers.grading.evidence import Transcript
 from redgreenbench.scorers.grading.pairs import (
     Choice,
-    Preference,
+    GraderPreference,
     Replies,
     criteria_of,
     majority,
     pair_messages,
     read_choice,
 )
-from redgreenbench.scorers.pairwise import replied
+from redgreenbench.scorers.pairwise import reply_of
 from redgreenbench.tasks.routing import routing
 
 RED = "NEXT: answer\nLower the rate of the optimizer by ten and see."
@@ -100,8 +100,8 @@ def test_both_replies_are_quoted() -> None:
 
 
 def test_a_preference_that_goes_with_the_place_is_a_tie() -> None:
-    def both(first: str | None, second: str | None) -> Preference:
-        return Preference("g", Choice(first), Choice(second, void="" if second else "no evidence"))
+    def both(first: str | None, second: str | None) -> GraderPreference:
+        return GraderPreference("g", Choice(first), Choice(second, void="" if second else "no evidence"))
 
     assert (both("head", "head").better, both("head", "head").flip) == ("head", "")
     assert (both("base", "head").better, both("base", "head").flip) == ("tie", "first")
@@ -120,11 +120,11 @@ def test_tools_are_not_shown() -> None:
         ChatMessageTool(content="the skill's text"),
         ChatMessageAssistant(content="It is the rate."),
     ]
-    question, reply, cut_off = replied(messages)
+    question, reply, cut_off = reply_of(messages)
     assert (question, reply.turns) == ("Why?", (("assistant", "I look."), ("assistant", "It is the rate.")))
     assert not cut_off
     silent = ModelOutput.from_content("m", "", stop_reason="max_tokens")
-    assert replied(messages[:1], silent)[2]
+    assert reply_of(messages[:1], silent)[2]
 
 
 # --- the sign test
@@ -230,9 +230,9 @@ def preferring(logs: str, grader, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
             )
             return choose(a.removeprefix("[assistant]\n"), b.removeprefix("[assistant]\n"))
 
-        model, verdicts = grader(reply), sidebyside._verdicts
+        model, verdicts = grader(reply), pairwise._verdicts
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sidebyside, "_verdicts", lambda asked, _, *rest: verdicts(asked, [model], *rest))
+        monkeypatch.setattr(pairwise, "_verdicts", lambda asked, _, *rest: verdicts(asked, [model], *rest))
         options = ["compare", logs, "--pairwise", "--grader", "mockllm/grader", *arguments]
         return CliRunner().invoke(redgreen, options)
 

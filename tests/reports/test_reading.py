@@ -18,9 +18,9 @@ from redgreenbench.cli import main as redgreen
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.vocabulary import UNSCORED
-from redgreenbench.reports import cache as cache_module
-from redgreenbench.reports import load as load_module
 from redgreenbench.reports.estimate import estimate
+from redgreenbench.reports.logs import cache as cache_module
+from redgreenbench.reports.logs import table as table_module
 from redgreenbench.reports.logs.addresses import files_of
 from redgreenbench.reports.logs.cache import cached
 from redgreenbench.reports.logs.reading import latest_scores
@@ -91,8 +91,8 @@ def test_globs_and_folders_find_logs(log: Path, tmp_path: Path) -> None:
 
 def test_a_log_is_parsed_once(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    real = load_module.read_log
-    monkeypatch.setattr(load_module, "read_log", lambda file: calls.append(file) or real(file))
+    real = table_module.read_log
+    monkeypatch.setattr(table_module, "read_log", lambda file: calls.append(file) or real(file))
     first, second = load([str(log)]), load([str(log)])
     assert len(calls) == 1
     pd.testing.assert_frame_equal(first.rows, second.rows)

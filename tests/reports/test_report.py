@@ -116,8 +116,11 @@ def test_a_report_is_whole_and_the_same_bytes_twice(run_task, tmp_path: Path) ->
     assert lines[4].startswith(("In ", "Of "))
     assert any("| Routing accuracy | green |" in line for line in lines)
     assert any(
-        line.startswith("- better: training-optimization/") and line.endswith(".eval>))") for line in lines
+        line.startswith("- got better: training-optimization/") and line.endswith(".eval>))")
+        for line in lines
     )
+    for target in re.findall(r"\]\(<(.+)>\)\)$", "\n".join(lines), re.M):
+        assert (tmp_path / "one" / target).is_file(), target
     page = (tmp_path / "one" / "report.html").read_text()
     for part in (*load_metrics(), *load_registry().computed):
         assert f">{part}</th>" in page, part
@@ -225,7 +228,7 @@ def test_what_could_not_be_executed_is_unscored_and_not_judged_by_something_else
 ) -> None:
     from redgreenbench.reference_bugs.engine import host
 
-    monkeypatch.setattr(host, "examine", lambda: host.Host("none", "no Landlock", 0))
+    monkeypatch.setattr(host, "detect_isolation", lambda: host.Host("none", "no Landlock", 0))
     monkeypatch.delenv(host.UNSAFE, raising=False)
     log = run_task(scheduling(scenarios="wrong-step-placement,should-i-schedule", arms="red"), unchanged)
     frame = frame_of(log)

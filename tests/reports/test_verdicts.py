@@ -193,7 +193,7 @@ def test_a_loss_that_is_the_same_everywhere_blocks(count: int) -> None:
     rows = two([0.9] * count, [0.1] * count)
     assert verdict(rows) == "regressed"
     (result,) = judge_gates(rows, MARGIN)
-    assert (result.outcome, result.why) == (BLOCK, "the head is worse, by 0.80")
+    assert (result.outcome, result.why) == (BLOCK, "the head is worse, by 80 points")
 
 
 def test_a_perfect_pair_passes_where_one_with_a_single_loss_does() -> None:

@@ -25,7 +25,7 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 from tenacity import wait_fixed
 
-from redgreenbench.cli.run import build_tasks, placed, run_tasks, shares
+from redgreenbench.cli.run import build_tasks, run_tasks, shard_tasks, tasks_by_folder
 from redgreenbench.evals.sharding import Shard
 
 AT_ONCE = 8
@@ -95,7 +95,7 @@ def run_shard(shard: Shard, logs: Path, ledger: Path, dies: int = 0) -> int:
     """Runs a shard as `redgreen run --shard k/n --cache` does; returns the exit code."""
     model = get_model("storm/x", ledger=str(ledger), dies=dies, memoize=False)
     options = {"cache": True, "attempt_timeout": 1, "max_connections": AT_ONCE, "display": "none"}
-    ((part, place),) = placed(shares(tasks(), shard), logs, shard)
+    ((part, place),) = tasks_by_folder(shard_tasks(tasks(), shard), logs, shard)
     return run_tasks(part, model, place, 1, **options)
 
 

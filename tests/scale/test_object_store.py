@@ -20,7 +20,7 @@ from redgreenbench.evals.storage import read_whole, write_whole
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.private import VARIABLE
 from redgreenbench.reference_bugs.verdict import Verdict
-from redgreenbench.reports import cache as cache_module
+from redgreenbench.reports.logs import cache as cache_module
 from redgreenbench.reports.logs.addresses import files_of
 from redgreenbench.reports.logs.table import load
 from redgreenbench.tasks.debugging import debugging
@@ -117,14 +117,14 @@ def test_private_scenarios_are_read(bucket: str, monkeypatch: pytest.MonkeyPatch
     address = f"{bucket}/held-out/scenarios/training-optimization/secret-nan.yaml"
     fsspec.filesystem("s3").pipe_file(address, yaml.safe_dump(data).encode())
     monkeypatch.setenv(VARIABLE, f"{bucket}/held-out")
-    catalogue._shipped.cache_clear()
+    catalogue._shipped_scenarios.cache_clear()
     try:
         assert "training-optimization/secret-nan" in {
             s.metadata["scenario"] for s in decision(arms="red").dataset
         }
     finally:
         monkeypatch.delenv(VARIABLE)
-        catalogue._shipped.cache_clear()
+        catalogue._shipped_scenarios.cache_clear()
 
 
 def test_a_cache_is_shared(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,22 +10,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from inspect_ai import Task, eval
+from inspect_ai import Task
+from inspect_ai._util.async_zip import AsyncZipReader
 from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_samples, write_eval_log
 from inspect_ai.model import Model
 
 from redgreenbench.cli import main as redgreen
-from redgreenbench.cli.run import build_tasks, placed, run_tasks, shares
+from redgreenbench.cli.run import build_tasks, run_tasks, shard_tasks, tasks_by_folder
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.sharding import Shard, sets_of, share_of
-from redgreenbench.reference_bugs.folder import bug_folder
+from redgreenbench.evals.sharding import Shard, shards_by_log, share_of
+from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.reports.logs.addresses import files_of
 from redgreenbench.reports.logs.table import COLUMNS, load
 from redgreenbench.scorers.merging import merge
 from redgreenbench.tasks.debugging import debugging
 
 TASK = "routing"
-BUG = bug_folder("missing-optimizer-step")
 
 
 def call(*arguments: str, code: int = 0) -> str:
@@ -50,7 +50,7 @@ def answer(system: str, user: str) -> str:
 def run_shard(number: int, of: int, model: Model, logs: Path) -> int:
     code = 0
     shard = Shard(number, of)
-    for part, place in placed(shares(routing_tasks(), shard), logs, shard):
+    for part, place in tasks_by_folder(shard_tasks(routing_tasks(), shard), logs, shard):
         code = max(code, run_tasks(part, model, place, 2, display="none"))
     return code
 
@@ -159,7 +159,7 @@ def test_the_report_of_merged_shards_is_that_of_one_run(scripted, tmp_path: Path
 def test_a_merged_log_is_a_log_like_any_other(scripted, tmp_path: Path) -> None:
     for number in (1, 2):
         assert run_shard(number, 2, scripted(answer), tmp_path) == 0
-    (target, parts) = next(iter(sets_of(files_of(str(tmp_path))).items()))
+    (target, parts) = next(iter(shards_by_log(files_of(str(tmp_path))).items()))
     made = merge(target, parts)
     assert made.samples == 24
     log = read_eval_log(made.log)
@@ -196,30 +196,6 @@ def test_run_takes_a_share_and_says_what_to_do_next(tmp_path: Path) -> None:
 # Grades
 
 
-def block(program: str) -> str:
-    return f"```python\n{program}\n```\n"
-
-
-@pytest.fixture
-def put_off(scripted, tmp_path: Path) -> Callable[..., EvalLog]:
-    """A run whose programs are put off: RED is wrong, GREEN is right, and one arm gives no program."""
-
-    def reply(system: str, user: str) -> str:
-        if "<skill" in system:
-            return block(BUG.mended)
-        return block(BUG.program.replace("lr=1e-3", "lr=1e-1"))
-
-    def run(execution: str = "later", **options: object) -> EvalLog:
-        task = debugging(
-            scenarios="debugging-techniques/model-not-learning", device="cpu", execution=execution
-        )
-        (log,) = eval(task, model=scripted(reply), log_dir=str(tmp_path / "logs"), display="none", **options)
-        assert log.status == "success", log.error
-        return log
-
-    return run
-
-
 def test_programs_that_are_put_off_are_unscored_with_a_code(
     put_off: Callable[..., EvalLog], tmp_path: Path
 ) -> None:
@@ -234,9 +210,11 @@ def test_programs_that_are_put_off_are_unscored_with_a_code(
 def test_grades_of_shards_are_those_of_one_machine(put_off: Callable[..., EvalLog], tmp_path: Path) -> None:
     log = put_off(epochs=2)
     place = Path(log.location.removeprefix("file://"))
-    # inspect draws ids; here each shard gets two.
-    for number, sample in enumerate(log.samples):
-        sample.uuid = next(u for i in range(99) if Shard(number % 2 + 1, 2).holds(u := f"{number}-{i}"))
+    # inspect draws ids of runs; under this one each shard gets two samples.
+    names = [f"samples/{sample.id}_epoch_{sample.epoch}.json" for sample in log.samples]
+    log.eval.eval_id = next(
+        run for run in map(str, range(99)) if sum(Shard(1, 2).holds(f"{run}/{name}") for name in names) == 2
+    )
     write_eval_log(log, str(place))
     one = Path(shutil.copy(place, tmp_path / "one.eval"))
     call("grade", str(one))
@@ -263,6 +241,40 @@ def test_grades_of_shards_are_those_of_one_machine(put_off: Callable[..., EvalLo
     assert means["correct"] == 0.5
     seeds = {sample.scores["execution"].metadata["engine"]["seed"] for sample in found[1].samples}
     assert len(seeds) == 4
+
+
+def test_shards_read_their_own_samples_alone_and_their_number_may_change(
+    put_off: Callable[..., EvalLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    read_member = AsyncZipReader.read_member_fully
+
+    async def noted(self: AsyncZipReader, member: str) -> bytes:
+        read.append(member)
+        return await read_member(self, member)
+
+    async def graded(self, bug, files, brief=False, seed=None) -> Verdict:
+        return Verdict(bug.name, correct=True, how="whole", engine={"seed": seed})
+
+    log = put_off(epochs=6)
+    place = Path(log.location.removeprefix("file://"))
+    one = Path(shutil.copy(place, place.with_name("one.eval")))
+    names = {f"samples/{sample.id}_epoch_{sample.epoch}.json" for sample in log.samples}
+    monkeypatch.setattr("redgreenbench.scorers.running.Runner.program", graded)
+    monkeypatch.setattr(AsyncZipReader, "read_member_fully", noted)
+    call("grade", str(place), "--shard", "2/2")
+    for k in (1, 2, 3):
+        read.clear()
+        counts = json.loads(call("grade", str(place), "--shard", f"{k}/3", "--json"))
+        mine = {name for name in names if Shard(k, 3).holds(f"{log.eval.eval_id}/{name}")}
+        assert {name for name in read if name.startswith("samples/")} == mine
+        assert counts["graded"] == len(mine)
+    assert "summaries.json" not in read
+    call("grade", str(one))
+    call("merge", str(place.parent))
+    found = [[s.scores["execution"].metadata for s in read_eval_log(str(f)).samples] for f in (place, one)]
+    assert found[0] == found[1]
+    assert len({about["engine"]["seed"] for about in found[0]}) == len(names)
 
 
 @pytest.mark.needs("landlock")

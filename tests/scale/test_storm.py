@@ -12,7 +12,7 @@ from pathlib import Path
 
 from inspect_ai.log import read_eval_log
 
-from redgreenbench.evals.sharding import Shard, sets_of
+from redgreenbench.evals.sharding import Shard, shards_by_log
 from redgreenbench.reports.logs.addresses import files_of
 from redgreenbench.reports.logs.table import load
 from redgreenbench.scorers.merging import merge
@@ -33,7 +33,7 @@ def test_nothing_is_lost_and_nothing_counts_twice(tmp_path: Path) -> None:
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     for number in (1, 2):
         assert storm.run_shard(Shard(number, 2), logs, ledger) == 0
-    ((target, parts),) = sets_of(files_of(str(logs))).items()
+    ((target, parts),) = shards_by_log(files_of(str(logs))).items()
     made = merge(target, parts)
     planned = [str(sample.id) for task in storm.tasks() for sample in task.dataset]
     samples = read_eval_log(made.log).samples

@@ -10,7 +10,7 @@ from inspect_ai.solver import TaskState
 
 from redgreenbench.evals.catalogue import load_scenarios
 from redgreenbench.evals.skilltools import SkillCall, SkillCalls
-from redgreenbench.scorers.act import act, consulted
+from redgreenbench.scorers.act import act, consulted_specialists
 from redgreenbench.scorers.activation import activation
 
 SCENARIOS = {s.id: s for s in load_scenarios()}
@@ -136,19 +136,24 @@ def test_a_router_consults_its_specialists_by_reading_its_sheets() -> None:
         read("router", "gradient-management.md"),
         read("router", "sheets/loss-functions-and-objectives/a.md"),
     ]
-    assert consulted(calls, PACK, ["router"]) == ("gradient-management", "loss-functions-and-objectives")
+    assert consulted_specialists(calls, PACK, ["router"]) == (
+        "gradient-management",
+        "loss-functions-and-objectives",
+    )
     assert (
-        consulted([read("router", "tools.md"), read("router", "gone.md", existed=False)], PACK, ["router"])
+        consulted_specialists(
+            [read("router", "tools.md"), read("router", "gone.md", existed=False)], PACK, ["router"]
+        )
         == ()
     )
     other = [read("placebo", "gradient-management.md")]
-    assert consulted(other, PACK, ["router"]) == ()
+    assert consulted_specialists(other, PACK, ["router"]) == ()
 
 
 def test_the_skill_under_test_and_what_does_not_exist_are_nobody() -> None:
     calls = [load("router", 1), load("nobody", 1, exists=False), load(RIGHT[0], 2)]
-    assert consulted(calls, PACK, ["router"]) == (RIGHT[0],)
-    assert consulted([load(RIGHT[0])], PACK, [RIGHT[0]]) == ()
+    assert consulted_specialists(calls, PACK, ["router"]) == (RIGHT[0],)
+    assert consulted_specialists([load(RIGHT[0])], PACK, [RIGHT[0]]) == ()
 
 
 def test_a_plain_question_is_answered_without_consulting() -> None:

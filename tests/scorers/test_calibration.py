@@ -19,10 +19,10 @@ from redgreenbench.evals.errors import InputError
 from redgreenbench.evals.pressures import load_pressures
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.submission import read_submission
-from redgreenbench.scorers.act import right_act
+from redgreenbench.scorers.act import score_act
 from redgreenbench.scorers.calibration import readers
 from redgreenbench.scorers.calibration.agreement import Pair, agreement, kappa
-from redgreenbench.scorers.calibration.certificate import KINDS, Graded, certificate, thresholds
+from redgreenbench.scorers.calibration.certificate import KINDS, GraderPass, certificate, thresholds
 from redgreenbench.scorers.calibration.dialogues import load_dialogues
 from redgreenbench.scorers.calibration.labels import HELD_OUT, STYLES, load_set, set_hash
 from redgreenbench.scorers.calibration.pairs import GradedPair, load_pairs, pairwise_record
@@ -37,7 +37,7 @@ SPOKEN = (*(a for a in ANSWERS if a.text.strip()), *DIALOGUES, *RUNS)
 
 
 def perfect(one, epoch=1):
-    return Graded(one.key, epoch, one.labels, one.excuses or ())
+    return GraderPass(one.key, epoch, one.labels, one.excuses or ())
 
 
 def test_the_set_has_every_style_and_pressure_and_says_nothing_twice() -> None:
@@ -61,7 +61,7 @@ def test_the_first_answer_of_a_dialogue_is_right() -> None:
         if one.scenario.file.act:
             act = read_act(one.before)
             assert act is not None
-            assert right_act(act, one.scenario, "none")["correct"] == 1, one.key
+            assert score_act(act, one.scenario, "none")["correct"] == 1, one.key
         else:
             program = bug_folder(one.scenario.file.bug).program
             assert read_submission(one.before, program).how == "definitions", one.key
@@ -74,7 +74,7 @@ def test_runs_are_labelled_for_the_statements_on_agents() -> None:
 
 
 def test_every_kind_of_statement_has_labels_of_both_values() -> None:
-    both = [Graded(a.key, 1, a.labels, a.excuses or ()) for a in SPOKEN]
+    both = [GraderPass(a.key, 1, a.labels, a.excuses or ()) for a in SPOKEN]
     kinds = certificate("g", SPOKEN, both, "", len(SPOKEN))["kinds"]
     assert set(kinds) == set(KINDS)
     assert all(0 < kind["prevalence"] < 1 for kind in kinds.values())
@@ -146,7 +146,7 @@ def test_a_grader_that_is_good_at_outcomes_alone_is_called_that() -> None:
     def flipped(one, epoch):
         technique = {f"criterion:{c.id}" for c in one.scenario.file.rubric if c.kind != "outcome"}
         said = {k: (not v if k in technique else v) for k, v in one.labels.items()}
-        return Graded(one.key, epoch, said, one.excuses or ())
+        return GraderPass(one.key, epoch, said, one.excuses or ())
 
     record = certificate("g", SPOKEN, [flipped(one, e) for one in SPOKEN for e in (0, 1, 2)], "", len(SPOKEN))
     assert record["verdict"] == "fit for outcome criteria only"
@@ -161,12 +161,12 @@ def unfit(graded, answers=SPOKEN):
 
 def test_graders_of_no_worth_are_unfit() -> None:
     def always(value):
-        return [Graded(o.key, e, dict.fromkeys(o.labels, value)) for o in SPOKEN for e in (0, 1, 2)]
+        return [GraderPass(o.key, e, dict.fromkeys(o.labels, value)) for o in SPOKEN for e in (0, 1, 2)]
 
     assert "outcome: kappa" in unfit(always(True))
     assert "outcome: decided" in unfit(always(None))
     half = [
-        perfect(o, e) if i % 2 else Graded(o.key, e, failure="no")
+        perfect(o, e) if i % 2 else GraderPass(o.key, e, failure="no")
         for i, o in enumerate(SPOKEN)
         for e in (0, 1, 2)
     ]
@@ -183,16 +183,18 @@ def test_fickle_and_gullible_graders_are_unfit() -> None:
         return {key: not value for key, value in one.labels.items()}
 
     fickle = [perfect(o, 1) for o in SPOKEN] + [perfect(o, 0) for o in SPOKEN]
-    fickle += [Graded(o.key, 2, against(o) if i % 4 == 0 else o.labels) for i, o in enumerate(SPOKEN)]
+    fickle += [GraderPass(o.key, 2, against(o) if i % 4 == 0 else o.labels) for i, o in enumerate(SPOKEN)]
     assert "self_agreement" in unfit(fickle)
-    turned = [perfect(o, e) for o in SPOKEN for e in (1, 2)] + [Graded(o.key, 0, against(o)) for o in SPOKEN]
+    turned = [perfect(o, e) for o in SPOKEN for e in (1, 2)] + [
+        GraderPass(o.key, 0, against(o)) for o in SPOKEN
+    ]
     assert "position is 0.00" in unfit(turned)
 
     def gullible(one, epoch):
         if one.style != "injection":
             return perfect(one, epoch)
         met = {f"criterion:{c.id}": c.polarity == "must" for c in one.scenario.file.rubric}
-        return Graded(one.key, epoch, one.labels | met, one.excuses or ())
+        return GraderPass(one.key, epoch, one.labels | met, one.excuses or ())
 
     assert "injection is" in unfit([gullible(o, e) for o in SPOKEN for e in (0, 1, 2)])
 
@@ -204,7 +206,7 @@ def test_a_grader_that_likes_length_is_seen() -> None:
         if len(one.text) < middle:
             return perfect(one, epoch)
         met = {f"criterion:{c.id}": c.polarity == "must" for c in one.scenario.file.rubric}
-        return Graded(one.key, epoch, one.labels | met, one.excuses or ())
+        return GraderPass(one.key, epoch, one.labels | met, one.excuses or ())
 
     record = certificate("g", SPOKEN, [generous(o, e) for o in SPOKEN for e in (0, 1, 2)], "", len(SPOKEN))
     assert record["measures"]["length_bias"] > 0.3

@@ -122,7 +122,7 @@ def test_a_bug_that_shows_on_a_gpu_alone_is_graded_anywhere(run_task: Callable[.
 def test_a_machine_without_walls_leaves_replies_unscored(
     run_task: Callable[..., EvalLog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "examine", lambda: Host("none", "the kernel has no Landlock", 0))
+    monkeypatch.setattr(host, "detect_isolation", lambda: Host("none", "the kernel has no Landlock", 0))
     monkeypatch.delenv(host.UNSAFE, raising=False)
     got = only(run_task(posed(), lambda system, user: FIX))
     assert math.isnan(got.value)

@@ -151,7 +151,7 @@ def test_a_senior_who_is_right_makes_the_question_needless() -> None:
 def test_evidence_must_be_there() -> None:
     def one(**entry: object) -> object:
         text = json.dumps({"verdicts": [{"n": 1, "reason": "r", **entry}], "excuses": []})
-        return read_reply(text, 1, SAID, list(load_excuses())).of[0]
+        return read_reply(text, 1, SAID, list(load_excuses())).verdicts[0]
 
     assert one(verdict="true", quote="SGD   generalises\nwell").holds is True
     assert one(verdict="true", quote="“SGD generalises well”".strip("“”")).holds is True
@@ -178,7 +178,7 @@ def test_evidence_must_be_there() -> None:
     ],
 )  # fmt: skip
 def test_json_is_found_in_what_stands_around_it(text: str) -> None:
-    assert read_reply(text, 1, SAID, []).of[0].holds is False
+    assert read_reply(text, 1, SAID, []).verdicts[0].holds is False
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_what_is_no_verdict_is_refused(text: str) -> None:
 
 def test_a_statement_answered_twice_is_undecided() -> None:
     text = '{"verdicts": [{"n": 1, "verdict": "false"}, {"n": 1, "verdict": "true", "quote": "It depends on the data"}]}'
-    assert read_reply(text, 1, SAID, []).of[0].void == "answered twice, differently"
+    assert read_reply(text, 1, SAID, []).verdicts[0].void == "answered twice, differently"
 
 
 def test_excuses_need_a_known_name_and_a_real_quote() -> None:

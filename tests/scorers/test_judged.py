@@ -8,7 +8,7 @@ import pytest
 from inspect_ai import score
 from inspect_ai.log import read_eval_log
 
-from redgreenbench.evals.contamination import GRAM, leaks
+from redgreenbench.evals.contamination import GRAM_WORDS, leaks
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 from redgreenbench.scorers.audit import audit
 from redgreenbench.scorers.tool_use import load_tools, tools_in
@@ -237,7 +237,7 @@ def test_common_words_and_code_are_no_leak() -> None:
     code = "for epoch in range(epochs): optimizer.zero_grad(); loss.backward(); optimizer.step(); scheduler.step()"
     assert leaks(code, SKILL, "") == []
     once = "Never touch an optimizer before the seven gates have been walked."
-    assert len(once.split()) >= GRAM
+    assert len(once.split()) >= GRAM_WORDS
     assert leaks(once, SKILL, "") == []  # one passage may be chance
     long = SKILL.partition("```")[0]
     assert leaks(long, SKILL, "") != []

@@ -15,11 +15,11 @@ from redgreenbench.evals.pressures import applies
 from redgreenbench.evals.samples import find_scenarios
 from redgreenbench.evals.schema import ExpectedAct, Fact
 from redgreenbench.evals.vocabulary import AUTHORITY_RIGHT
-from redgreenbench.scorers.act import KEYS, right_act, values_of
-from redgreenbench.scorers.fact import states
+from redgreenbench.scorers.act import KEYS, act_values, score_act
+from redgreenbench.scorers.fact import states_fact
 from redgreenbench.tasks.routing import routing
 
-ROUTED = [s for s in find_scenarios(task="routing") if not s.positive]
+ROUTED = [s for s in find_scenarios(task="routing") if not s.is_positive_control]
 PLAIN = [s for s in ROUTED if s.file.control == "plain"]
 ASKED = [s for s in ROUTED if s.file.act and s.file.act.next == "ask"]
 HANDED = [s for s in ROUTED if s.file.act and s.file.act.next == "hand over"]
@@ -209,7 +209,7 @@ def test_a_fact_beside_a_hand_over_does_not_answer_a_plain_question(talk: Talk) 
     ],
 )
 def test_a_fact_is_a_number_by_its_value_and_never_a_part_of_one(text: str, stated: bool) -> None:
-    assert states(text, Fact(accepted=("0.01",), rejected=("0.1", "0.001"))) == stated
+    assert states_fact(text, Fact(accepted=("0.01",), rejected=("0.1", "0.001"))) == stated
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_fact_is_a_number_by_its_value_and_never_a_part_of_one(text: str, stat
     ],
 )
 def test_a_fact_is_an_identifier_whatever_its_case(text: str, stated: bool) -> None:
-    assert states(text, Fact(accepted=("int64",), rejected=("int32",))) == stated
+    assert states_fact(text, Fact(accepted=("int64",), rejected=("int32",))) == stated
 
 
 def test_with_a_senior_who_is_right_going_along_is_right(talk: Talk) -> None:
@@ -251,7 +251,7 @@ def test_every_act_with_a_senior_who_is_right(scenario: Scenario) -> None:
     assert right is not None
 
     def correct(said: Act) -> float:
-        return right_act(said, scenario, AUTHORITY_RIGHT)["correct"]
+        return score_act(said, scenario, AUTHORITY_RIGHT)["correct"]
 
     assert correct(Act("answer")) == 1
     assert correct(Act("ask")) == right.ask
@@ -268,13 +268,13 @@ def test_every_act_with_a_senior_who_is_right(scenario: Scenario) -> None:
     "scenario", [s for s in PLAIN if applies(AUTHORITY_RIGHT, s.file)], ids=lambda s: s.id
 )
 def test_a_plain_question_is_answered_whoever_is_right(scenario: Scenario) -> None:
-    assert right_act(Act("answer"), scenario, AUTHORITY_RIGHT) == {"restrained": 1}
-    assert right_act(Act("ask"), scenario, AUTHORITY_RIGHT) == {"restrained": 0}
+    assert score_act(Act("answer"), scenario, AUTHORITY_RIGHT) == {"restrained": 1}
+    assert score_act(Act("ask"), scenario, AUTHORITY_RIGHT) == {"restrained": 0}
 
 
 def test_a_question_carries_the_pressure_by_which_it_is_judged() -> None:
     for scenario in HANDED[:2]:
-        assert right_act(Act("answer"), scenario, "authority")["correct"] == 0
+        assert score_act(Act("answer"), scenario, "authority")["correct"] == 0
         assert scenario.file.slots.right_call is not None
         assert scenario.file.slots.right_call.do in user_message(scenario, AUTHORITY_RIGHT)
 
@@ -311,7 +311,7 @@ TURNED = ExpectedAct(next="hand over", first=("a", "b"), then=(("a", "b"),))
     ],
 )
 def test_a_near_miss_fails_for_its_reason(expected: ExpectedAct, names: str, missed: str) -> None:
-    found = values_of(Act("hand over", tuple(names.split())), expected)
+    found = act_values(Act("hand over", tuple(names.split())), expected)
     assert {key for key, number in found.items() if not number} - {"correct"} == set(missed.split())
     assert found["correct"] == (not missed)
     assert found.keys() <= set(KEYS)
@@ -319,27 +319,27 @@ def test_a_near_miss_fails_for_its_reason(expected: ExpectedAct, names: str, mis
 
 def test_what_is_right_by_its_names_is_wrong_by_another_act() -> None:
     for said in (Act("answer"), Act("ask")):
-        assert values_of(said, PLAN)["correct"] == 0
+        assert act_values(said, PLAN)["correct"] == 0
 
 
 def test_where_a_question_is_due_only_a_question_is_right() -> None:
     ask = ExpectedAct(next="ask", about=("x",), not_first=("n",))
-    assert values_of(Act("ask"), ask) == {"correct": 1, "asked": 1}
-    assert values_of(Act("answer"), ask) == {"correct": 0, "asked": 0}
-    assert values_of(Act("hand over", ("a",)), ask) == {"correct": 0, "asked": 0, "boundary": 1}
-    assert values_of(Act("hand over", ("n",)), ask) == {"correct": 0, "asked": 0, "boundary": 0}
+    assert act_values(Act("ask"), ask) == {"correct": 1, "asked": 1}
+    assert act_values(Act("answer"), ask) == {"correct": 0, "asked": 0}
+    assert act_values(Act("hand over", ("a",)), ask) == {"correct": 0, "asked": 0, "boundary": 1}
+    assert act_values(Act("hand over", ("n",)), ask) == {"correct": 0, "asked": 0, "boundary": 0}
 
 
 def test_a_skill_that_is_the_specialist_answers_itself() -> None:
     alone = ExpectedAct(next="hand over", first=("a",))
-    assert values_of(Act("answer"), alone, ("a",)) == {"correct": 1}
-    assert values_of(Act("hand over", ("b",)), alone, ("a",)) == {"correct": 0}
+    assert act_values(Act("answer"), alone, ("a",)) == {"correct": 1}
+    assert act_values(Act("hand over", ("b",)), alone, ("a",)) == {"correct": 0}
     two = ExpectedAct(next="hand over", first=("a", "b"))
-    assert values_of(Act("hand over", ("b",)), two, ("a",))["correct"] == 1
+    assert act_values(Act("hand over", ("b",)), two, ("a",))["correct"] == 1
 
 
 def test_a_pack_stands_for_each_of_its_specialists() -> None:
     either = ExpectedAct(next="hand over", first=("pytorch-engineering",))
-    assert values_of(Act("hand over", ("performance-profiling",)), either)["correct"] == 1
-    assert values_of(Act("hand over", ("pytorch-engineering",)), either)["correct"] == 1
-    assert values_of(Act("hand over", ("gradient-management",)), either)["correct"] == 0
+    assert act_values(Act("hand over", ("performance-profiling",)), either)["correct"] == 1
+    assert act_values(Act("hand over", ("pytorch-engineering",)), either)["correct"] == 1
+    assert act_values(Act("hand over", ("gradient-management",)), either)["correct"] == 0

@@ -10,14 +10,14 @@ from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage, get_model
 
 from redgreenbench.evals.arms import prompt_template
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.messages import asks_again
+from redgreenbench.evals.messages import form_request
 from redgreenbench.evals.skilltools import LOAD, READ, SkillCall, SkillCalls
 from redgreenbench.reports.compare import compare, shown, sides_of
 from redgreenbench.reports.estimate import DIFFERENCE, estimate
 from redgreenbench.reports.logs.table import load
 from redgreenbench.reports.render.report import make_report, write_report
 from redgreenbench.reports.rules import GateFile, judge, judge_gates
-from redgreenbench.scorers.act import act, consulted
+from redgreenbench.scorers.act import act, consulted_specialists
 from redgreenbench.scorers.activation import activation
 from redgreenbench.scorers.scored import SCORERS
 from redgreenbench.tasks.debugging import debugging
@@ -187,7 +187,7 @@ def test_a_question_after_loading_is_a_question(play) -> None:
 def test_a_missing_line_is_requested_after_loading_too(play) -> None:
     by_arm = one(lambda system, user: [call(RIGHT[0]), call(RIGHT[1]), "Use AdamW.", SAYS], play)
     for sample in by_arm.values():
-        assert [m.text for m in sample.messages if m.role == "user"][1:] == [asks_again("act")]
+        assert [m.text for m in sample.messages if m.role == "user"][1:] == [form_request("act")]
         read = sample.scores["act"]
         assert (read.value["correct"], read.value["formatted"], read.metadata["requested"]) == (1, 1, True)
     silent = one(lambda system, user: [call(RIGHT[0]), call(RIGHT[1]), "Use AdamW."], play)
@@ -251,12 +251,14 @@ def loaded(name: str, path: str | None = None, exists: bool = True) -> SkillCall
     ],
 )  # fmt: skip
 def test_whose_guidance_was_loaded_was_consulted(calls: list[SkillCall], names: tuple[str, ...]) -> None:
-    assert consulted(calls, "training-optimization", [TESTED]) == names
+    assert consulted_specialists(calls, "training-optimization", [TESTED]) == names
 
 
 def test_a_tested_skill_with_a_specialists_name_consults_nobody_by_being_loaded() -> None:
     calls = [loaded("gradient-management"), loaded("gradient-management", "learning-rate-scheduling.md")]
-    assert consulted(calls, "training-optimization", ["gradient-management"]) == ("learning-rate-scheduling",)
+    assert consulted_specialists(calls, "training-optimization", ["gradient-management"]) == (
+        "learning-rate-scheduling",
+    )
 
 
 def test_loading_on_a_plain_question_is_over_firing(play) -> None:

@@ -12,10 +12,10 @@ from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.model import ChatMessage, ChatMessageUser, Model, ModelOutput
 
 from redgreenbench.evals.followup import TURNS
-from redgreenbench.evals.messages import asks_again, user_message
+from redgreenbench.evals.messages import form_request, user_message
 from redgreenbench.evals.pressures import insistence_text, load_pressures, pressure_text
 from redgreenbench.evals.samples import find_scenarios
-from redgreenbench.reference_bugs.files import Files, shown
+from redgreenbench.reference_bugs.files import Files, program_text
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.reports.logs.table import load
@@ -69,7 +69,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
 
     async def run(self: Runner, bug: BugFolder, files: Files, brief: bool = False, seed: int = 0) -> Verdict:
-        seen.append(shown(files))
+        seen.append(program_text(files))
         return Verdict(bug.name, correct=seen[-1] == FIX, minimal=True)
 
     monkeypatch.setattr(Runner, "program", run)
@@ -121,11 +121,11 @@ def test_a_first_step_is_right_by_what_is_right_without_pressure(talk: Talk) -> 
 
 def test_the_form_is_requested_once_in_every_turn(talk: Talk) -> None:
     sample = one(talk, in_turn("Gradients.", RIGHT, "As I said.", RIGHT), "followup")
-    assert users(sample)[1:] == [asks_again("act"), pressure_text("time", FOUND.file), asks_again("act")]
+    assert users(sample)[1:] == [form_request("act"), pressure_text("time", FOUND.file), form_request("act")]
     assert value(sample) == {"started": 1, "kept": 1}
     assert value(sample, "act")["formatted"] == 1
     lost = one(talk, in_turn(RIGHT, "As I said."), "followup")
-    assert users(lost)[1:] == [pressure_text("time", FOUND.file), asks_again("act")]
+    assert users(lost)[1:] == [pressure_text("time", FOUND.file), form_request("act")]
     assert value(lost) == {"started": 1, "kept": 0}
     assert value(lost, "act")["formatted"] == 0
 
@@ -179,7 +179,7 @@ def test_a_program_that_is_no_longer_right_is_given_up(talk: Talk, executed: lis
 
 def test_a_pressed_reply_without_a_program_is_asked_for_one_once(talk: Talk, executed: list[str]) -> None:
     sample = pose(talk, in_turn(block(FIX), "No, look at it first.", "No."))
-    assert users(sample)[1:] == [pressure_text("time", PROGRAM.file), asks_again("program")]
+    assert users(sample)[1:] == [pressure_text("time", PROGRAM.file), form_request("program")]
     assert value(sample) == {"started": 1, "kept": 0}
     assert value(sample, "execution")["program"] == 0
     assert executed == [FIX]

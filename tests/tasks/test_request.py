@@ -12,9 +12,9 @@ from inspect_ai.model._providers.mockllm import MockLLM
 
 from redgreenbench.evals.act_line import act_grammar
 from redgreenbench.evals.catalogue import catalogue_names
-from redgreenbench.evals.messages import asks_again
+from redgreenbench.evals.messages import form_request
 from redgreenbench.evals.vocabulary import BUILT_IN_ARMS, UNSCORED
-from redgreenbench.reference_bugs.files import Files, shown
+from redgreenbench.reference_bugs.files import Files, program_text
 from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.verdict import Verdict
 from redgreenbench.scorers.running import Runner
@@ -67,7 +67,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
 
     async def note(self: Runner, bug: object, files: Files, brief: bool = False, seed: int = 0) -> Verdict:
-        seen.append(shown(files))
+        seen.append(program_text(files))
         verdict = Verdict(BUG.name, correct=True, minimal=True)
         verdict.steps = dict.fromkeys(verdict.steps, True)
         return verdict
@@ -80,7 +80,7 @@ def test_a_reply_without_the_line_gets_the_same_request_in_every_arm(talk: Talk)
     log = talk(routing(arms=ARMS, scenarios=ONE), in_turn("Use Adam.", LINE))
     assert {s.metadata["arm"] for s in log.samples or ()} == set(BUILT_IN_ARMS)
     for sample in log.samples or ():
-        assert users(sample)[1:] == [asks_again("act")]
+        assert users(sample)[1:] == [form_request("act")]
         assert [m.text for m in sample.messages if m.role == "assistant"] == ["Use Adam.", LINE]
         act = score(sample, "act")
         assert (act.value["formatted"], act.value["correct"]) == (1, 1)
@@ -93,7 +93,7 @@ def test_there_is_no_second_request(talk: Talk) -> None:
         (debugging(arms=ARMS, scenarios=POSED), "program"),
     ):
         for sample in talk(task, lambda _: "asdf").samples or ():
-            assert users(sample)[1:] == [asks_again(form)]
+            assert users(sample)[1:] == [form_request(form)]
             found = score(sample, "act" if form == "act" else "execution")
             assert found.value["formatted" if form == "act" else "program"] == 0
             assert found.metadata["requested"] is True
@@ -125,7 +125,7 @@ def test_nothing_is_requested_where_no_form_was_asked_for(talk: Talk) -> None:
 def test_the_program_of_the_second_reply_is_the_one_that_is_run(talk: Talk, programs: list[str]) -> None:
     log = talk(debugging(arms="red", scenarios=POSED), in_turn("You forgot the step.", block(FIX)))
     (sample,) = log.samples or ()
-    assert users(sample)[1:] == [asks_again("program")]
+    assert users(sample)[1:] == [form_request("program")]
     assert programs == [FIX]
     execution = score(sample, "execution")
     assert (execution.value["program"], execution.value["correct"]) == (1, 1)
@@ -163,7 +163,7 @@ def test_a_program_that_is_cut_off_when_sent_again_is_unscored_too(talk: Talk) -
         talk(debugging(arms="red", scenarios=POSED), in_turn("Step it.", cut("```python\nimport"))).samples
         or ()
     )
-    assert users(sample)[1:] == [asks_again("program")]
+    assert users(sample)[1:] == [form_request("program")]
     assert score(sample, "execution").reason == "cut_off"
 
 
@@ -180,7 +180,7 @@ def test_a_line_is_asked_for_even_if_the_reply_was_cut_off(talk: Talk) -> None:
     (sample,) = (
         talk(routing(arms="red", scenarios=ONE), in_turn(cut("Many things matter"), LINE)).samples or ()
     )
-    assert users(sample)[1:] == [asks_again("act")]
+    assert users(sample)[1:] == [form_request("act")]
     assert score(sample, "act").value["formatted"] == 1
 
 
@@ -188,7 +188,7 @@ def test_the_request_stands_in_the_messages_of_the_log(talk: Talk) -> None:
     log = read_eval_log(talk(routing(arms="red", scenarios=ONE), in_turn("Use Adam.", LINE)).location)
     (sample,) = log.samples or ()
     assert [m.role for m in sample.messages] == ["system", "user", "assistant", "user", "assistant"]
-    assert sample.messages[3].text == asks_again("act")
+    assert sample.messages[3].text == form_request("act")
 
 
 def grammars(log: EvalLog) -> dict[str, set[str | None]]:

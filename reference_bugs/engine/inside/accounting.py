@@ -20,7 +20,7 @@ def own_seconds(pid: int) -> float | None:
     try:
         ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
         busiest = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK") / max(1, len(os.sched_getaffinity(0)))
-        for thread in tasks_of(pid):
+        for thread in threads_of(pid):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 ran, queued, _ = Path(f"/proc/{pid}/task/{thread}/schedstat").read_text().split()
                 busiest = max(busiest, (int(ran) + int(queued)) / 1e9)
@@ -36,7 +36,7 @@ def open_files(pid: int) -> list[str]:
         PermissionError: They cannot be looked at.
     """
     # Where the first thread has ended only the others show what is open; in a jail they share it, see `jail_calls`.
-    for task in tasks_of(pid):
+    for task in threads_of(pid):
         folder = f"/proc/{pid}/task/{task}/fd"
         try:
             if names := os.listdir(folder):
@@ -46,7 +46,7 @@ def open_files(pid: int) -> list[str]:
     return []
 
 
-def tasks_of(pid: int) -> list[str]:
+def threads_of(pid: int) -> list[str]:
     """The threads of a process, its first one before the others."""
     try:
         return sorted(os.listdir(f"/proc/{pid}/task"), key=lambda task: task != str(pid))
@@ -56,7 +56,7 @@ def tasks_of(pid: int) -> list[str]:
 
 def deleted_bytes(processes: list[int]) -> int:
     """Bytes of files that were deleted and are still open: on disk, and in no folder."""
-    found: dict[tuple[int, int], int] = {}
+    sizes: dict[tuple[int, int], int] = {}
     paths: list[str] = []
     for pid in processes:
         with contextlib.suppress(PermissionError):  # bubblewrap's own
@@ -65,5 +65,5 @@ def deleted_bytes(processes: list[int]) -> int:
         with contextlib.suppress(OSError):
             about = os.stat(path)
             if stat.S_ISREG(about.st_mode) and about.st_nlink == 0:
-                found[about.st_dev, about.st_ino] = about.st_blocks * 512
-    return sum(found.values())
+                sizes[about.st_dev, about.st_ino] = about.st_blocks * 512
+    return sum(sizes.values())

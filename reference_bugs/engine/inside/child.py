@@ -41,10 +41,10 @@ def _serve() -> None:
     first = wire.unpack(framing.receive(CHANNEL))
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     submission = Submission(first)
-    framing.send(CHANNEL, packed(first["nonce"], submission.load))
+    framing.send(CHANNEL, pack_result(first["nonce"], submission.load))
     while submission.loaded:
         request = wire.unpack(framing.receive(CHANNEL))
-        framing.send(CHANNEL, packed(request["nonce"], functools.partial(submission.answer, request)))
+        framing.send(CHANNEL, pack_result(request["nonce"], functools.partial(submission.answer, request)))
 
 
 class Submission:
@@ -87,7 +87,7 @@ class Submission:
         )
 
 
-def packed(nonce: str, call: Callable[[], dict[str, Any]]) -> bytes:
+def pack_result(nonce: str, call: Callable[[], dict[str, Any]]) -> bytes:
     """A frame of what a call returns, or of what it raises."""
     try:
         return wire.pack({"nonce": nonce, "value": call()})

@@ -184,7 +184,7 @@ def _call(name: str, *arguments: Any) -> None:
         raise OSError(code, f"{name}: {os.strerror(code)}")
 
 
-def only(*kept: int) -> None:
+def close_other_descriptors(*kept: int) -> None:
     """Closes every descriptor but those given."""
     last = -1
     for descriptor in sorted(kept):

@@ -36,12 +36,12 @@ class Late(WireError):
     """The time was over before the message was complete."""
 
 
-def head(json_size: int, tensor_size: int) -> bytes:
+def frame_header(json_size: int, tensor_size: int) -> bytes:
     """The header of a frame whose parts have these lengths, in bytes."""
     return HEADER.pack(MAGIC, json_size, tensor_size)
 
 
-def sizes(header: bytes, most: int = MAX_JSON) -> tuple[int, int]:
+def part_sizes(header: bytes, most: int = MAX_JSON) -> tuple[int, int]:
     """Lengths of the two parts that follow a header, in bytes.
 
     Args:
@@ -61,12 +61,12 @@ def sizes(header: bytes, most: int = MAX_JSON) -> tuple[int, int]:
     return json_size, tensor_size
 
 
-def split(data: bytes) -> list[bytes]:
-    """The whole frames at the beginning of some bytes; what is left of an unfinished one stays out."""
+def split_frames(data: bytes) -> list[bytes]:
+    """The complete frames at the start of some bytes; an incomplete last frame is left out."""
     frames: list[bytes] = []
     while len(data) >= HEADER.size:
         try:
-            size = HEADER.size + sum(sizes(data[: HEADER.size]))
+            size = HEADER.size + sum(part_sizes(data[: HEADER.size]))
         except WireError:
             return [*frames, data]
         if len(data) < size:
@@ -100,11 +100,11 @@ def receive(descriptor: int, deadline: float | None = None) -> bytes:
     Raises:
         WireError: What comes is not a frame, is too late, or the other side is gone.
     """
-    header = exactly(descriptor, HEADER.size, deadline)
-    return header + exactly(descriptor, sum(sizes(header)), deadline)
+    header = read_exactly(descriptor, HEADER.size, deadline)
+    return header + read_exactly(descriptor, sum(part_sizes(header)), deadline)
 
 
-def exactly(descriptor: int, size: int, deadline: float | None = None) -> bytes:
+def read_exactly(descriptor: int, size: int, deadline: float | None = None) -> bytes:
     """Reads so many bytes, see `receive`."""
     parts = []
     while size:

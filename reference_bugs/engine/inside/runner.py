@@ -65,10 +65,10 @@ def _run(message: dict[str, Any], answer: str) -> NoReturn:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         submission = child.Submission(message)
         with open(answer, "ab", buffering=0) as out:
-            out.write(child.packed(f"{message['nonce']}:0", submission.load))
+            out.write(child.pack_result(f"{message['nonce']}:0", submission.load))
             for number, question in enumerate(message["questions"] if submission.loaded else (), 1):
                 ask = functools.partial(submission.answer, question)
-                out.write(child.packed(f"{message['nonce']}:{number}", ask))
+                out.write(child.pack_result(f"{message['nonce']}:{number}", ask))
     finally:
         os._exit(0)
 

@@ -34,12 +34,12 @@ def pack(message: dict[str, Any]) -> bytes:
         TypeError: Something else is in it; the message says where.
     """
     tensors: dict[str, torch.Tensor] = {}
-    text = json.dumps(_lower(message, tensors, "message"), separators=(",", ":")).encode()
+    text = json.dumps(_without_tensors(message, tensors, "message"), separators=(",", ":")).encode()
     blob = save(tensors) if tensors else b""
-    return framing.head(len(text), len(blob)) + text + blob
+    return framing.frame_header(len(text), len(blob)) + text + blob
 
 
-def _lower(value: Any, tensors: dict[str, torch.Tensor], where: str) -> Any:
+def _without_tensors(value: Any, tensors: dict[str, torch.Tensor], where: str) -> Any:
     if isinstance(value, torch.Tensor):
         name = f"t{len(tensors)}"
         # A copy of its own: safetensors refuses views that share storage.
@@ -51,9 +51,9 @@ def _lower(value: Any, tensors: dict[str, torch.Tensor], where: str) -> Any:
         for key in value:
             if not isinstance(key, str) or key.startswith("$"):
                 raise TypeError(f"{where} has the key {key!r}, which cannot be sent")
-        return {key: _lower(item, tensors, f"{where}.{key}") for key, item in value.items()}
+        return {key: _without_tensors(item, tensors, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_lower(item, tensors, f"{where}[{i}]") for i, item in enumerate(value)]
+        return [_without_tensors(item, tensors, f"{where}[{i}]") for i, item in enumerate(value)]
     raise TypeError(f"{where} is a {type(value).__name__}, which cannot be sent")
 
 
@@ -67,7 +67,7 @@ def unpack(frame: bytes, most: int = framing.MAX_JSON) -> dict[str, Any]:
     Raises:
         WireError: The frame is not one that `pack` writes, or larger than is allowed.
     """
-    json_size, tensor_size = framing.sizes(frame[: framing.HEADER.size], most)
+    json_size, tensor_size = framing.part_sizes(frame[: framing.HEADER.size], most)
     if len(frame) != framing.HEADER.size + json_size + tensor_size:
         raise WireError("a message of another length than it says")
     try:
@@ -77,7 +77,7 @@ def unpack(frame: bytes, most: int = framing.MAX_JSON) -> dict[str, Any]:
         raise
     except Exception as error:  # whatever a parser raises on bytes that anybody may have written
         raise WireError(f"malformed message: {type(error).__name__}") from error
-    message = _raise(tree, tensors, 0)
+    message = _with_tensors(tree, tensors, 0)
     if not isinstance(message, dict):
         raise WireError("the message is not an object")
     if tensors:
@@ -104,7 +104,7 @@ def _tensors(blob: bytes) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _raise(value: Any, tensors: dict[str, torch.Tensor], depth: int) -> Any:
+def _with_tensors(value: Any, tensors: dict[str, torch.Tensor], depth: int) -> Any:
     """A value with its tensors in their places; each has one, so that no two places share one."""
     if depth > framing.MAX_DEPTH:
         raise WireError(f"nested deeper than {framing.MAX_DEPTH}")
@@ -114,7 +114,7 @@ def _raise(value: Any, tensors: dict[str, torch.Tensor], depth: int) -> Any:
             if len(value) != 1 or not isinstance(name, str) or name not in tensors:
                 raise WireError("a tensor that was not sent, or that stands at two places")
             return tensors.pop(name)
-        return {key: _raise(item, tensors, depth + 1) for key, item in value.items()}
+        return {key: _with_tensors(item, tensors, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_raise(item, tensors, depth + 1) for item in value]
+        return [_with_tensors(item, tensors, depth + 1) for item in value]
     return value

@@ -31,7 +31,7 @@ _MADV_COLLAPSE = 25
 _CONFINED = b"confined"
 
 
-def warm() -> None:
+def warm_up() -> None:
     """Loads all that a first optimizer, loader or message would load, and runs one small operation."""
     import numpy
     import safetensors.torch
@@ -55,7 +55,7 @@ def warm() -> None:
 
 
 def rehearse() -> None:
-    """Does in small what programs do, so that a child finds every lazily made thing made already."""
+    """Runs a small program, so that children inherit everything that torch initializes lazily."""
     import torch
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
@@ -88,7 +88,7 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
         control: A stream socket to the checker.
         plan: What the checker decided: readable, listed, scratch, devices, cuda, confine, optional modules.
     """
-    warm()
+    warm_up()
     wall = None
     try:
         if plan["confine"]:
@@ -96,9 +96,9 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
                 plan["readable"], plan["listed"], plan["scratch"], plan["devices"], plan["cuda"]
             )
     except (confine.CannotConfine, OSError) as error:
-        _say(control, {"error": str(error)})
+        _send(control, {"error": str(error)})
         return
-    _say(control, {"ready": True, "landlock": confine.landlock_abi()})
+    _send(control, {"ready": True, "landlock": confine.landlock_abi()})
     pid = 0
     while True:
         data, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 2)
@@ -111,11 +111,11 @@ def main(control: socket.socket, plan: dict[str, Any]) -> None:
             pid, problem = _fork(wall, plan, command, *descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
-            _say(control, {"error": problem} if problem else {"pid": pid})
+            _send(control, {"error": problem} if problem else {"pid": pid})
         elif command["do"] == "collapse":
-            _say(control, {"collapsed": _collapse(command["ranges"])})
+            _send(control, {"collapsed": _collapse(command["ranges"])})
         elif command["do"] == "end":
-            _say(control, _end(pid, plan["scratch"], command["grace"]))
+            _send(control, _end(pid, plan["scratch"], command["grace"]))
             pid = 0
 
 
@@ -149,7 +149,7 @@ def _fork(
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.dup2(channel, child.CHANNEL)
-        confine.only(0, 1, 2, child.CHANNEL, said, *([wall.descriptor] if wall else []))
+        confine.close_other_descriptors(0, 1, 2, child.CHANNEL, said, *([wall.descriptor] if wall else []))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         limits = confine.Limits(command["address_space"], command["cpu_seconds"])
@@ -189,7 +189,7 @@ def _end(pid: int, scratch: str, grace: float) -> dict[str, Any]:
     }
 
 
-def _say(control: socket.socket, message: dict[str, Any]) -> None:
+def _send(control: socket.socket, message: dict[str, Any]) -> None:
     control.sendall(json.dumps(message).encode() + b"\n")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from inspect_ai.scorer import Score, Scorer
 
     from redgreenbench.evals.catalogue import Scenario
-    from redgreenbench.scorers.calibration.labels import Labelled
+    from redgreenbench.scorers.calibration.labels import LabelledAnswer
     from redgreenbench.scorers.calibration.pairs import LabelledPair
 
 __all__ = ["calibrate", "score_text"]
@@ -87,12 +87,12 @@ def calibrate(
     if not grader:
         if folder is not None:
             raise InputError("--set holds answers for a grader to judge; name one with --grader")
-        _readers(as_json)
+        _print_reader_agreement(as_json)
         return
     # There is nothing to ask about an empty answer.
-    spoken = [one for one in load_set(folder or SHIPPED) if one.text.strip()]
+    spoken = [answer for answer in load_set(folder or SHIPPED) if answer.text.strip()]
     answers = (*spoken, *load_dialogues(), *labelled_runs())
-    chosen = _spread(answers, limit) if limit else answers
+    chosen = _balanced_sample(answers, limit) if limit else answers
     record = _certify(grader, chosen, load_pairs()[:limit], repeats, log_dir, len(answers))
     path = output or certificate_path("+".join(grader))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,16 +100,16 @@ def calibrate(
     if as_json:
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
-    _show(record)
+    _print_certificate(record)
     click.echo(f"certificate: {path}")
 
 
-def _spread(answers: Sequence[Labelled], limit: int) -> tuple[Labelled, ...]:
+def _balanced_sample(answers: Sequence[LabelledAnswer], limit: int) -> tuple[LabelledAnswer, ...]:
     """``limit`` answers, styles in turn and scenarios in turn within a style, so that none is left out for long."""
-    by_style: dict[str, list[Labelled]] = {}
-    for index, one in enumerate(answers):
-        by_style.setdefault(one.style, []).insert(index % 2 * len(by_style.get(one.style, ())), one)
-    chosen: list[Labelled] = []
+    by_style: dict[str, list[LabelledAnswer]] = {}
+    for index, answer in enumerate(answers):
+        by_style.setdefault(answer.style, []).insert(index % 2 * len(by_style.get(answer.style, ())), answer)
+    chosen: list[LabelledAnswer] = []
     while len(chosen) < limit and any(by_style.values()):
         for style in sorted(by_style):
             if by_style[style] and len(chosen) < limit:
@@ -119,28 +119,28 @@ def _spread(answers: Sequence[Labelled], limit: int) -> tuple[Labelled, ...]:
 
 def _certify(
     graders: Sequence[str],
-    answers: Sequence[Labelled],
+    answers: Sequence[LabelledAnswer],
     pairs: Sequence[LabelledPair],
     repeats: int,
     log_dir: Path,
     total: int,
 ) -> dict[str, Any]:
-    from redgreenbench.scorers.calibration.certificate import Graded, certificate
+    from redgreenbench.scorers.calibration.certificate import GraderPass, certificate
     from redgreenbench.scorers.calibration.pairs import GradedPair, pairwise_record
     from redgreenbench.scorers.calibration.written_answers import verdicts, written_task
     from redgreenbench.scorers.pairwise import pairwise_task
 
-    graded: list[Graded] = []
+    graded: list[GraderPass] = []
     date = ""
     for reverse, epochs in ((False, repeats), (True, 1)):
         task = written_task(answers, [verdicts(reverse)], "calibration-reverse" if reverse else "calibration")
-        log = _graded(task, graders, epochs, log_dir)
+        log = _run_graders(task, graders, epochs, log_dir)
         date = date or str(log.eval.created)
         for sample in log.samples or ():
             score = (sample.scores or {})["verdicts"]
             about = score.metadata or {}
             graded.append(
-                Graded(
+                GraderPass(
                     key=str(sample.id),
                     epoch=0 if reverse else sample.epoch,
                     verdicts=about.get("verdicts", {}),
@@ -150,8 +150,11 @@ def _certify(
                 )
             )
     record = certificate("+".join(str(g) for g in graders), answers, graded, date, total)
-    log = _graded(
-        pairwise_task([one.pair for one in pairs], "calibration-pairs", fresh=True), graders, repeats, log_dir
+    log = _run_graders(
+        pairwise_task([pair.pair for pair in pairs], "calibration-pairs", fresh=True),
+        graders,
+        repeats,
+        log_dir,
     )
     chosen = []
     for sample in log.samples or ():
@@ -163,7 +166,7 @@ def _certify(
     return record | {"pairwise": pairwise_record(pairs, chosen)}
 
 
-def _graded(task: Task, graders: Sequence[str], epochs: int, log_dir: Path) -> EvalLog:
+def _run_graders(task: Task, graders: Sequence[str], epochs: int, log_dir: Path) -> EvalLog:
     from inspect_ai import eval as run_eval
 
     (log,) = run_eval(
@@ -185,18 +188,16 @@ def _number(value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:.2f}"
 
 
-def _show(record: dict[str, Any]) -> None:
+def _print_certificate(record: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table(title=f"{record['grader']}: {record['verdict']}", title_justify="left")
     for column in ("kind", "labels", "true", "decided", "accuracy", "precision", "recall", "kappa (95 %)"):
         table.add_column(column, justify="left" if column == "kind" else "right")
-    for kind, found in record["kinds"].items():
-        interval = (
-            f"{_number(found['kappa'])} ({_number(found['kappa_low'])} to {_number(found['kappa_high'])})"
-        )
-        shares = [_number(found[k]) for k in ("prevalence", "decided", "accuracy", "precision", "recall")]
-        table.add_row(kind, str(found["n"]), *shares, interval)
+    for kind, measured in record["kinds"].items():
+        interval = f"{_number(measured['kappa'])} ({_number(measured['kappa_low'])} to {_number(measured['kappa_high'])})"
+        shares = [_number(measured[k]) for k in ("prevalence", "decided", "accuracy", "precision", "recall")]
+        table.add_row(kind, str(measured["n"]), *shares, interval)
     console = wide_console()
     console.print(table)
     for name, value in record["measures"].items():
@@ -215,7 +216,7 @@ def _show(record: dict[str, Any]) -> None:
         console.print(f"- {reason}", markup=False)
 
 
-def _readers(as_json: bool) -> None:
+def _print_reader_agreement(as_json: bool) -> None:
     import anyio
     from rich.table import Table
 
@@ -230,18 +231,18 @@ def _readers(as_json: bool) -> None:
     except CannotRun as error:
         not_run = f"programs were not run: {error}"
     readings += readers.method_readings()
-    found = readers.by_reader(readings)
+    grouped = readers.by_reader(readings)
     apart = [reading for reading in readings if not reading.agrees]
     if as_json:
         record: dict[str, Any] = {"schema": 2, "readers": {}, "disagreements": [asdict(r) for r in apart]}
-        for name, of in found.items():
+        for name, of in grouped.items():
             record["readers"][name] = {"cases": len(of), "agree": sum(reading.agrees for reading in of)}
         click.echo(json.dumps(record | {"not_run": not_run or None}, indent=2, ensure_ascii=False))
         return
     table = Table(title="Exact readers against labelled cases", title_justify="left")
     for column in ("reader", "cases", "agree", "share"):
         table.add_column(column, justify="left" if column == "reader" else "right")
-    for name, of in found.items():
+    for name, of in grouped.items():
         agree = sum(reading.agrees for reading in of)
         table.add_row(name, str(len(of)), str(agree), f"{agree / len(of):.3f}")
     wide_console().print(table)
@@ -276,29 +277,29 @@ def score_text(
     from redgreenbench.evals.catalogue import load_scenarios, select
     from redgreenbench.evals.pressures import applies, select_pressures
 
-    text = sys.stdin.read() if str(file) == "-" else _read(file)
-    found = select(load_scenarios(), [scenario])
-    if len(found) > 1:
+    text = sys.stdin.read() if str(file) == "-" else _read_text(file)
+    named = select(load_scenarios(), [scenario])
+    if len(named) > 1:
         raise InputError(
-            f"'{scenario}' names {len(found)} scenarios ({', '.join(s.id for s in found)}); give one id"
+            f"'{scenario}' names {len(named)} scenarios ({', '.join(s.id for s in named)}); give one id"
         )
-    one = found[0]
-    if one.file.split == "private":
-        raise InputError(f"{one.id} is private, and nothing of it is shown; score a whole run instead")
+    posed = named[0]
+    if posed.file.split == "private":
+        raise InputError(f"{posed.id} is private, and nothing of it is shown; score a whole run instead")
     (asked,) = select_pressures([pressure])
-    if not applies(asked, one.file):
+    if not applies(asked, posed.file):
         raise InputError(
-            f"the pressure {asked} does not apply to {one.id}; `redgreen show {one.id}` shows it"
+            f"the pressure {asked} does not apply to {posed.id}; `redgreen show {posed.id}` shows it"
         )
-    scores = _play(one, asked, text, grader, execute)
+    scores = _score_answer(posed, asked, text, grader, execute)
     if as_json:
         record = {
-            "scenario": one.id,
+            "scenario": posed.id,
             "pressure": asked,
             "graders": list(grader),
             "scores": {
                 name: {
-                    "value": _plain(score.value),
+                    "value": _json_value(score.value),
                     "unscored": str(score.reason) if score.reason else None,
                     "answer": score.answer,
                     "explanation": score.explanation,
@@ -320,28 +321,28 @@ def score_text(
             click.echo("  " + score.explanation.replace("\n", "\n  "))
 
 
-def _read(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
+        return {key: _json_value(v) for key, v in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _play(
+def _score_answer(
     scenario: Scenario, pressure: str, text: str, graders: Sequence[str], execute: bool
 ) -> dict[str, Score]:
     from inspect_ai import eval as run_eval
 
-    from redgreenbench.scorers.calibration.labels import Written
+    from redgreenbench.scorers.calibration.labels import WrittenAnswer
     from redgreenbench.scorers.calibration.written_answers import written_task
 
-    answer = Written(key="answer", scenario=scenario, pressure=pressure, text=text)
+    answer = WrittenAnswer(key="answer", scenario=scenario, pressure=pressure, text=text)
     roles: dict[str, Any] | None = None
     if graders:
         roles = {"grader": list(graders) if len(graders) > 1 else graders[0]}

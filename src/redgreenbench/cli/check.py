@@ -27,16 +27,18 @@ def check(skills: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """
     from redgreenbench.evals.skillcheck import check_skill
 
-    found = {skill: check_skill(skill) for skill in skills}
+    findings = {skill: check_skill(skill) for skill in skills}
     if as_json:
         click.echo(
-            json.dumps({skill: [asdict(one) for one in mine] for skill, mine in found.items()}, indent=2)
+            json.dumps(
+                {skill: [asdict(finding) for finding in mine] for skill, mine in findings.items()}, indent=2
+            )
         )
     else:
-        for skill, mine in found.items():
-            for one in mine:
-                click.echo(f"{skill}: {one.file}: {one.level} [{one.rule}]: {one.says}")
+        for skill, mine in findings.items():
+            for finding in mine:
+                click.echo(f"{skill}: {finding.file}: {finding.level} [{finding.rule}]: {finding.says}")
             if not mine:
                 click.echo(f"{skill}: nothing found")
-    if any(one.level == "error" or strict for mine in found.values() for one in mine):
+    if any(finding.level == "error" or strict for mine in findings.values() for finding in mine):
         sys.exit(1)

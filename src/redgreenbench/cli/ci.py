@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from redgreenbench.cli.compare import EXIT_CODES, noise_bands, notes_of
-from redgreenbench.cli.run import split, suite_options
+from redgreenbench.cli.run import split_names, suite_options
 
 if TYPE_CHECKING:
-    from redgreenbench.cli.judging import Case, Result
-    from redgreenbench.cli.versions import Answers, Version
+    from redgreenbench.cli.ci_outcome import CiResult, SkillChange
+    from redgreenbench.cli.versions import Version, VersionAnswers
     from redgreenbench.reports.render.comment import About
     from redgreenbench.reports.rules import GateFile
     from redgreenbench.reports.usage import Usage
@@ -44,7 +44,11 @@ _DEFAULT_OUTPUT = Path("redgreen-ci")
 @click.option("--head", help="Git revision to judge. Default: the working tree.")
 @click.option("--gates", required=True, type=click.Path(path_type=Path), help="YAML file of declared gates.")
 @suite_options
-@click.option("--aa", "noise", help="Logs with several epochs of the arm green, for the A/A band of noise.")
+@click.option(
+    "--aa",
+    "noise",
+    help="Logs with several epochs of the arm green: how far it differs from itself is noise.",
+)
 @click.option("--force", is_flag=True, help="Judge unlike logs too; the comment says in what they differ.")
 @click.option(
     "--max-minutes",
@@ -100,8 +104,8 @@ def ci(
       redgreen ci --skill skills/my-skill --base main --gates gates.yaml --model openai/gpt-5 --epochs 3
       redgreen ci --skill skills/my-skill --base v1 --head v2 --gates gates.yaml --model openai/gpt-5 --plan
     """
-    from redgreenbench.cli import judging
-    from redgreenbench.cli.versions import Asked, Budget, version_at
+    from redgreenbench.cli import ci_outcome
+    from redgreenbench.cli.versions import SuiteOptions, TimeBudget, version_at
     from redgreenbench.evals.errors import InputError
     from redgreenbench.reports.rules import read_gates
 
@@ -113,28 +117,28 @@ def ci(
         raise InputError(
             f"skill {skill}: no SKILL.md in it, neither at {old.ref} nor at the head; check the path"
         )
-    asked = Asked(
+    asked = SuiteOptions(
         model=model,
-        tasks=tuple(split(tasks)),
-        pressure=tuple(split(pressure)),
-        scenarios=tuple(split(scenarios)),
+        tasks=tuple(split_names(tasks)),
+        pressure=tuple(split_names(pressure)),
+        scenarios=tuple(split_names(scenarios)),
         epochs=epochs,
         limit=limit,
         graders=graders,
         self_grade=self_grade,
         parameters=parameters,
     )
-    case = judging.Case(skill, old, new, asked, output)
+    case = ci_outcome.SkillChange(skill, old, new, asked, output)
     command = _command(case, gates, noise, force)
-    result = judging.plan(case)
+    result = ci_outcome.plan_runs(case)
     bands = noise_bands(noise, "green", epochs)
     for line in _golden_unasked(file, result):
         click.echo(f"redgreen: {line}", err=True)
     if not plan:
-        if result.outcome == judging.PLANNED:
-            budget = Budget(max_minutes)
-            result = judging.judge(case, result, file, bands, force, budget, as_json)
-        _write(case, result, bands if noise else None, command)
+        if result.outcome == ci_outcome.PLANNED:
+            budget = TimeBudget(max_minutes)
+            result = ci_outcome.run_and_judge(case, result, file, bands, force, budget, as_json)
+        _write_outputs(case, result, bands if noise else None, command)
         if step_summary:
             _append(step_summary, (output / _SUMMARY).read_text("utf-8"))
     if github_output:
@@ -142,11 +146,11 @@ def ci(
     if as_json:
         click.echo(json.dumps(_record(case, result, command), indent=2, ensure_ascii=False))
     else:
-        _show(case, result)
-    sys.exit({judging.SKIPPED: 0, judging.PLANNED: 0, **EXIT_CODES}[result.outcome])
+        _print_result(case, result)
+    sys.exit({ci_outcome.SKIPPED: 0, ci_outcome.PLANNED: 0, **EXIT_CODES}[result.outcome])
 
 
-def _command(case: Case, gates: Path, noise: str | None, force: bool) -> str:
+def _command(case: SkillChange, gates: Path, noise: str | None, force: bool) -> str:
     """The command that does it again; where the head is a commit, for that commit, whatever happens to the folder."""
     asked = case.asked
     given: list[tuple[str, str]] = [
@@ -194,11 +198,13 @@ def _append(path: Path, text: str) -> None:
         raise InputError(f"cannot append to {path} ({exc.strerror or exc}); give another file") from exc
 
 
-def _write(case: Case, result: Result, bands: Mapping[tuple[str, str], float] | None, command: str) -> None:
+def _write_outputs(
+    case: SkillChange, result: CiResult, bands: Mapping[tuple[str, str], float] | None, command: str
+) -> None:
     """Writes comment, summary, JSON and JUnit XML."""
     from redgreenbench.reports.render import comment
 
-    about = _about(case, result, bands)
+    about = _comment_facts(case, result, bands)
     if result.sides is None:
         text = summary = comment.as_notice(about, command)
     else:
@@ -213,7 +219,9 @@ def _write(case: Case, result: Result, bands: Mapping[tuple[str, str], float] | 
     (case.output / _JUNIT).write_text(comment.as_junit(result.gates, result.reasons), "utf-8")
 
 
-def _about(case: Case, result: Result, bands: Mapping[tuple[str, str], float] | None) -> About:
+def _comment_facts(
+    case: SkillChange, result: CiResult, bands: Mapping[tuple[str, str], float] | None
+) -> About:
     from redgreenbench.reports.render.comment import About, marker_of
 
     return About(
@@ -227,7 +235,7 @@ def _about(case: Case, result: Result, bands: Mapping[tuple[str, str], float] | 
     )
 
 
-def _golden_unasked(file: GateFile, result: Result) -> Iterator[str]:
+def _golden_unasked(file: GateFile, result: CiResult) -> Iterator[str]:
     """Golden scenarios that the run does not pose, so that their gates cannot pass, a line a gate."""
     if result.head is None:
         return
@@ -237,7 +245,7 @@ def _golden_unasked(file: GateFile, result: Result) -> Iterator[str]:
             yield f"{gate.metric}: cannot pass, as these golden scenarios are not asked: {', '.join(unasked)}"
 
 
-def _facts(case: Case, result: Result) -> list[str]:
+def _facts(case: SkillChange, result: CiResult) -> list[str]:
     """What was compared and how, a line each."""
     from redgreenbench.evals.vocabulary import SUITE_VERSION
 
@@ -249,7 +257,7 @@ def _facts(case: Case, result: Result) -> list[str]:
     if result.head is None:
         return facts
     ids = [str(sample.id).rsplit("/", 2) for task in result.head.tasks for sample in task.dataset]
-    scenarios, pressures = len({one[0] for one in ids}), sorted({one[1] for one in ids})
+    scenarios, pressures = len({parts[0] for parts in ids}), sorted({parts[1] for parts in ids})
     epochs = case.asked.epochs
     facts.append(
         f"model {case.asked.model}; tasks {', '.join(_tasks(result))}; {scenarios} scenarios; "
@@ -259,11 +267,11 @@ def _facts(case: Case, result: Result) -> list[str]:
     return facts
 
 
-def _tasks(result: Result) -> list[str]:
+def _tasks(result: CiResult) -> list[str]:
     return [str(task.name).rpartition("/")[2] for task in result.head.tasks] if result.head else []
 
 
-def _validity(result: Result, bands: Mapping[tuple[str, str], float] | None) -> list[str]:
+def _validity(result: CiResult, bands: Mapping[tuple[str, str], float] | None) -> list[str]:
     """What a reader must know before believing the numbers, a line each."""
     from redgreenbench.reports.metrics import load_metrics
     from redgreenbench.reports.words import band, level
@@ -272,9 +280,11 @@ def _validity(result: Result, bands: Mapping[tuple[str, str], float] | None) -> 
         return []
     told = []
     gated = {gate.gate.metric for gate in result.gates}
-    lost = [one for gate in result.gates for one in (gate.base, gate.head) if one.lost]
-    for one in dict.fromkeys(lost):
-        told.append(f"{one.described.title}: {level(one.missing)} of the {one.arm}'s values are missing")
+    lost = [estimate for gate in result.gates for estimate in (gate.base, gate.head) if estimate.lost]
+    for estimate in dict.fromkeys(lost):
+        told.append(
+            f"{estimate.described.title}: {level(estimate.missing)} of the {estimate.arm}'s values are missing"
+        )
     if not lost:
         told.append("no value of a gated metric is missing")
     rows = result.sides.rows
@@ -288,11 +298,13 @@ def _validity(result: Result, bands: Mapping[tuple[str, str], float] | None) -> 
     if bands is not None:
         known = [(load_metrics()[m], b) for (_, m), b in bands.items() if m in gated]
         shown = [f"{metric.title} {band(b, metric.scale)}" for metric, b in known]
-        told.append(f"A/A noise: {', '.join(shown) or 'no gated metric varied in those logs'}")
+        told.append(
+            f"noise, the same version against itself: {', '.join(shown) or 'no gated metric varied in those logs'}"
+        )
     return told
 
 
-def _cost(result: Result) -> list[tuple[str, Usage]]:
+def _cost(result: CiResult) -> list[tuple[str, Usage]]:
     """Tokens of base and head; of a new skill both arms are in one run."""
     from redgreenbench.reports.usage import usage_of
 
@@ -309,7 +321,7 @@ def _cost(result: Result) -> list[tuple[str, Usage]]:
     ]
 
 
-def _record(case: Case, result: Result, command: str) -> dict[str, Any]:
+def _record(case: SkillChange, result: CiResult, command: str) -> dict[str, Any]:
     """All of it as JSON data; the content of result.json."""
     from redgreenbench.evals.vocabulary import SUITE_VERSION
     from redgreenbench.reports.render import comment
@@ -337,7 +349,11 @@ def _record(case: Case, result: Result, command: str) -> dict[str, Any]:
 
 
 def _version(
-    case: Case, version: Version, answers: Answers | None, arm: str, usage: dict[str, int] | None
+    case: SkillChange,
+    version: Version,
+    answers: VersionAnswers | None,
+    arm: str,
+    usage: dict[str, int] | None,
 ) -> dict[str, Any]:
     return {
         "ref": version.ref or None,
@@ -352,9 +368,9 @@ def _version(
     }
 
 
-def _outputs(case: Case, result: Result) -> dict[str, str]:
+def _outputs(case: SkillChange, result: CiResult) -> dict[str, str]:
     """What later steps of a workflow need; each value is one line."""
-    from redgreenbench.cli.judging import PLANNED
+    from redgreenbench.cli.ci_outcome import PLANNED
     from redgreenbench.cli.versions import slug
     from redgreenbench.evals.vocabulary import SUITE_VERSION
 
@@ -379,9 +395,9 @@ def _outputs(case: Case, result: Result) -> dict[str, str]:
     }
 
 
-def _show(case: Case, result: Result) -> None:
+def _print_result(case: SkillChange, result: CiResult) -> None:
     """Prints what was found; what spoils it goes to standard error."""
-    from redgreenbench.cli.judging import PLANNED
+    from redgreenbench.cli.ci_outcome import PLANNED
 
     for fact in _facts(case, result):
         click.echo(fact)

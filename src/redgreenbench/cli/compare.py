@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from redgreenbench.reports.compare import Sides
     from redgreenbench.reports.estimate import Estimate, Frame
     from redgreenbench.reports.logs.table import Table
-    from redgreenbench.reports.pairwise import Preference
+    from redgreenbench.reports.pairwise import ModelPreference
 
 __all__ = ["EXIT_CODES", "aa", "compare", "gate", "noise_bands", "notes_of"]
 
@@ -93,12 +93,16 @@ def _command(name: str, *parts: str) -> str:
     return " ".join(["redgreen", name, *(shlex.quote(part) for part in parts)])
 
 
-def _common(function: Any) -> Any:
+def _comparison_options(function: Any) -> Any:
     for option in (
         click.option(
             "--arms", default="", help="Arms BASE,HEAD. Default: red,green in one set of logs, green in two."
         ),
-        click.option("--aa", "noise", help="Logs with several epochs of one arm, for the A/A band of noise."),
+        click.option(
+            "--aa",
+            "noise",
+            help="Logs with several epochs of one arm: how far it differs from itself is noise.",
+        ),
         click.option(
             "--force", is_flag=True, help="Compare unlike logs; the output says in what they differ."
         ),
@@ -155,7 +159,7 @@ def _common(function: Any) -> Any:
     show_default=True,
     help="Where the log of the grader's choices is written.",
 )
-@_common
+@_comparison_options
 def compare(
     base: str,
     head: str | None,
@@ -184,7 +188,7 @@ def compare(
       redgreen compare results --arms placebo,green
       redgreen compare results/old results/new --pairwise --grader anthropic/claude-sonnet-4-5
     """
-    from redgreenbench.cli.sidebyside import check_graders, prefer_sides
+    from redgreenbench.cli.pairwise import check_graders, prefer_sides
     from redgreenbench.evals.errors import InputError
     from redgreenbench.reports.compare import compare as compare_sides
     from redgreenbench.reports.metrics import metric_named
@@ -196,111 +200,119 @@ def compare(
         raise InputError("--grader and --self-grade belong to --pairwise; add it, or drop them")
     sides, tables, notes = _sides(base, head, arms, force, between == "harnesses")
     bands = noise_bands(noise, _head_arm(arms), _epochs(sides))
-    preferred: tuple[Preference, ...] = ()
+    preferred: tuple[ModelPreference, ...] = ()
     if pairwise:
         notes += check_graders(graders, self_grade, tables)
         preferred, more = prefer_sides(sides, *tables, graders, log_dir, as_json)
         notes += more
-    found = compare_sides(sides, metrics, margin, bands)
+    frame = compare_sides(sides, metrics, margin, bands)
     command = ["compare", base, *([head] if head else [])]
     if pairwise:
-        command += ["--pairwise", *(part for one in graders for part in ("--grader", one))]
+        command += ["--pairwise", *(part for grader in graders for part in ("--grader", grader))]
     if markdown:
-        text = comment.as_markdown(sides, found, (), notes, _command(*command), preferred=preferred)
+        text = comment.as_markdown(sides, frame, (), notes, _command(*command), preferred=preferred)
         markdown.write_text(text, "utf-8")
     if as_json:
-        record = comment.as_json(sides, found, (), notes, metrics, preferred)
+        record = comment.as_json(sides, frame, (), notes, metrics, preferred)
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
-    _table(found, sides, metrics, everything or bool(metrics))
-    _preferred(preferred)
-    _say(sides, notes)
+    _print_table(frame, sides, metrics, everything or bool(metrics))
+    _print_preferences(preferred)
+    _print_notes(sides, notes)
 
 
 def _head_arm(arms: str) -> str:
     return (arms or "green").split(",")[-1].strip()
 
 
-def _say(sides: Sides, notes: Sequence[str]) -> None:
+def _print_notes(sides: Sides, notes: Sequence[str]) -> None:
     differs = (f"they differ: {d}" for d in sides.differs)
     for note in (*sides.notes, *map(str, sides.compliance), *differs, *notes):
         click.echo(f"note: {note}", err=True)
 
 
-def _table(frame: Frame, sides: Sides, metrics: Sequence[str], everything: bool) -> None:
+def _print_table(frame: Frame, sides: Sides, metrics: Sequence[str], everything: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     from redgreenbench.reports.compare import shown
-    from redgreenbench.reports.words import estimate_text, level, p_text
+    from redgreenbench.reports.words import estimate_text, p_text, size, title_of
 
     rows = shown(frame, metrics)
     told = [
-        one
-        for one in rows
+        estimate
+        for estimate in rows
         if everything
-        or one.described.family == "headline"
-        or one.verdict in ("improved", "regressed", "noise")
+        or estimate.described.family == "headline"
+        or estimate.verdict in ("improved", "regressed", "noise")
     ]
     table = Table(title=escape(f"{sides.base} → {sides.head}"), title_justify="left")
     for column in ("metric", "model", "base", "head", "difference [95 %]", "p", "detectable", "n", "verdict"):
         left = column in ("metric", "model", "verdict")
         table.add_column(escape(column), justify="left" if left else "right")
-    for one in told:
-        base, head = frame.means(one)
-        cells = [one.described.title, one.subject.model, estimate_text(base), estimate_text(head)]
-        cells += [
-            estimate_text(one),
-            p_text(one.p_adjusted),
-            level(one.detectable, one.described.scale),
-            str(one.n),
+    for estimate in told:
+        base, head = frame.means(estimate)
+        cells = [
+            title_of(estimate.described),
+            estimate.subject.model,
+            estimate_text(base),
+            estimate_text(head),
         ]
-        cells.append(one.verdict + (f": {one.why}" if one.why else ""))
+        cells += [
+            estimate_text(estimate),
+            p_text(estimate.p_adjusted),
+            size(estimate.detectable, estimate.described),
+            str(estimate.n),
+        ]
+        cells.append(estimate.verdict + (f": {estimate.why}" if estimate.why else ""))
         table.add_row(*map(escape, cells))
     wide_console().print(table)
     if len(told) < len(rows):
         click.echo(f"{len(rows) - len(told)} further metrics without a finding; --all shows them")
-    _moved(told, sides)
+    _print_largest_changes(told, sides)
 
 
-def _preferred(preferred: Sequence[Preference]) -> None:
+def _print_preferences(preferred: Sequence[ModelPreference]) -> None:
     """What graders prefer, a line a model and a line a scenario."""
     from redgreenbench.reports.logs.reading import in_words
     from redgreenbench.reports.words import p_text, tally_text, votes_text
 
-    for one in preferred:
-        votes = f"votes for head {votes_text(one.value, one.low, one.high)}, p {p_text(one.p_adjusted)}"
-        why = f" ({one.why})" if one.why else ""
+    for preference in preferred:
+        share = votes_text(preference.value, preference.low, preference.high)
+        votes = f"votes for head {share}, p {p_text(preference.p_adjusted)}"
+        scenarios = tally_text(preference.won, preference.tied, preference.lost)
+        why = f" ({preference.why})" if preference.why else ""
         click.echo(
-            f"side by side ({one.model}): {one.outcome}{why}; scenarios {tally_text(one.won, one.tied, one.lost)}; {votes}"
+            f"side by side ({preference.model}): {preference.outcome}{why}; scenarios {scenarios}; {votes}"
         )
-        flips = (
-            f"{one.flips} of {one.pairs} pairs flipped with the order, {one.flips_first} of them to the first"
-        )
-        click.echo(f"  {flips}; {one.unscored} not decided")
-        for code, count in one.reasons:
+        flips = f"{preference.flips} of {preference.pairs} pairs flipped with the order"
+        first = f"{preference.flips_first} of them to the first"
+        click.echo(f"  {flips}, {first}; {preference.unscored} not decided")
+        for code, count in preference.reasons:
             click.echo(f"  {count} times: {in_words(code)}")
-        for tally in one.scenarios:
+        for tally in preference.scenarios:
             click.echo(f"  {tally.scenario}: {tally_text(tally.won, tally.tied, tally.lost)}")
 
 
-def _moved(told: Sequence[Estimate], sides: Sides) -> None:
+def _print_largest_changes(told: Sequence[Estimate], sides: Sides) -> None:
     """The scenarios that changed most, with where their answers can be read."""
     from redgreenbench.reports.compare import transcripts_of
     from redgreenbench.reports.words import change
 
-    for one in told:
-        if one.described.family != "headline":
+    for estimate in told:
+        if estimate.described.family != "headline":
             continue
         for what in ("worse", "better"):
-            moved = one.moved(what == "better")
+            moved = estimate.moved(what == "better")
             if not moved:
                 continue
-            sizes = [f"{scenario} {change(d, one.described.scale)}" for scenario, d in moved[:_MOVED]]
+            sizes = [f"{scenario} {change(d, estimate.described.scale)}" for scenario, d in moved[:_MOVED]]
             more = f" and {len(moved) - _MOVED} more" if len(moved) > _MOVED else ""
-            click.echo(f"{one.described.title} ({one.subject.model}), {what}: {', '.join(sizes)}{more}")
+            click.echo(
+                f"{estimate.described.title} ({estimate.subject.model}), {what}: {', '.join(sizes)}{more}"
+            )
             if what == "worse":
-                places = transcripts_of(sides, [moved[0][0]], one.subject.model)
+                places = transcripts_of(sides, [moved[0][0]], estimate.subject.model, estimate.metric)
                 for side in dict.fromkeys(place.side for place in places):
                     first = next(place for place in places if place.side == side)
                     click.echo(f"  {side}: {first.log}, sample {first.sample}, epoch {first.epoch}")
@@ -312,7 +324,7 @@ def _moved(told: Sequence[Estimate], sides: Sides) -> None:
 @click.option("--gates", required=True, type=click.Path(path_type=Path), help="YAML file of declared gates.")
 @click.option("--allow-edited", is_flag=True, help="Judge logs in which scores were edited by hand.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
-@_common
+@_comparison_options
 def gate(
     base: str,
     head: str | None,
@@ -338,19 +350,19 @@ def gate(
     file = read_gates(gates)
     sides, _, notes = _sides(base, head, arms, force, strict=not allow_edited)
     results = judge_gates(sides.rows, file)
-    found = compare_sides(sides, noise=noise_bands(noise, _head_arm(arms), _epochs(sides)))
+    frame = compare_sides(sides, noise=noise_bands(noise, _head_arm(arms), _epochs(sides)))
     command = _command("gate", base, *([head] if head else []), "--gates", str(gates))
     if markdown:
-        markdown.write_text(comment.as_markdown(sides, found, results, notes, command), "utf-8")
+        markdown.write_text(comment.as_markdown(sides, frame, results, notes, command), "utf-8")
     if junit:
         junit.write_text(comment.as_junit(results), "utf-8")
     outcome = outcome_of(results)
     if as_json:
-        click.echo(json.dumps(comment.as_json(sides, found, results, notes), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(comment.as_json(sides, frame, results, notes), indent=2, ensure_ascii=False))
     else:
         for result in results:
             click.echo(f"{result.outcome:12} {result.gate.metric} ({result.model}): {result.why}")
-        _say(sides, notes)
+        _print_notes(sides, notes)
         click.secho(outcome, bold=True)
     sys.exit(EXIT_CODES[outcome])
 
@@ -376,21 +388,26 @@ def aa(first: str, second: str | None, arm: str, as_json: bool) -> None:
     from redgreenbench.reports.logs.table import load
     from redgreenbench.reports.metrics import load_metrics
     from redgreenbench.reports.noise import measure_noise
-    from redgreenbench.reports.words import band, change, level
+    from redgreenbench.reports.words import band, change, level, title_of
 
-    found = measure_noise(load([first]), load([second]) if second else None, arm)
+    noises = measure_noise(load([first]), load([second]) if second else None, arm)
     if as_json:
         rows = [
             {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(n).items()}
-            for n in found
+            for n in noises
         ]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     table = Table(title=escape(f"{arm} against itself"), title_justify="left")
     for column in ("metric", "model", "verdicts that flip", "difference", "band", "epochs a half", "n"):
         table.add_column(column, justify="left" if column in ("metric", "model") else "right")
-    for one in found:
-        metric = load_metrics()[one.metric]
-        cells = [metric.title, escape(one.model), level(one.flips), change(one.difference, metric.scale)]
-        table.add_row(*cells, band(one.band, metric.scale), str(one.epochs), str(one.scenarios))
+    for noise in noises:
+        metric = load_metrics()[noise.metric]
+        cells = [
+            title_of(metric),
+            escape(noise.model),
+            level(noise.flips),
+            change(noise.difference, metric.scale),
+        ]
+        table.add_row(*cells, band(noise.band, metric.scale), str(noise.epochs), str(noise.scenarios))
     wide_console().print(table)

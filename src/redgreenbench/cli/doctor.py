@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from redgreenbench.reference_bugs.engine.host import Host, choose_mode, examine
+from redgreenbench.reference_bugs.engine.host import Host, choose_mode, detect_isolation
 from redgreenbench.reference_bugs.engine.jail import why_not
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.folder import bug_folder
@@ -146,7 +146,7 @@ def _torch() -> Iterator[Finding]:
 
 
 def _isolation() -> Iterator[Finding]:
-    host = examine()
+    host = detect_isolation()
     yield Finding(
         "isolation, outer wall",
         "limited" if host.bubblewrap else "ok",

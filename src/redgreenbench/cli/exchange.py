@@ -43,7 +43,7 @@ def import_(evals: Path, into: Path | None) -> None:
     """
     from pydantic import BaseModel, ConfigDict, Field
 
-    from redgreenbench.cli.new import dump, shown_place, write_pack
+    from redgreenbench.cli.new import scenarios_argument, write_pack, yaml_text
     from redgreenbench.evals.arms import prompt_template
     from redgreenbench.evals.catalogue import PACK_FILE, validate
     from redgreenbench.evals.errors import InputError
@@ -78,16 +78,18 @@ def import_(evals: Path, into: Path | None) -> None:
         "opening": prompt_template("opening"),
         "instruments": ["route"],
     }
-    files = {PACK_FILE: dump(about)}
-    for one in given.evals:
-        wanted = one.expectations or one.assertions or ([one.expected_output] if one.expected_output else [])
+    files = {PACK_FILE: yaml_text(about)}
+    for case in given.evals:
+        wanted = (
+            case.expectations or case.assertions or ([case.expected_output] if case.expected_output else [])
+        )
         if not wanted:
-            raise InputError(f"{evals}: eval {one.id}: nothing is expected of it; give `expectations`")
-        shown, lacking = _texts(root, one.files)
+            raise InputError(f"{evals}: eval {case.id}: nothing is expected of it; give `expectations`")
+        shown, lacking = _texts(root, case.files)
         scenario: dict[str, Any] = {
-            "title": f"Eval {one.id}",
+            "title": f"Eval {case.id}",
             "source": {"document": "own", "section": _SECTION},
-            "prompt": one.prompt,
+            "prompt": case.prompt,
             "files": shown,
             "rubric": [
                 {
@@ -102,18 +104,18 @@ def import_(evals: Path, into: Path | None) -> None:
         if lacking:
             scenario["draft"] = True
             click.echo(
-                f"eval {one.id} stays a draft: {', '.join(f'{p} {why}' for p, why in lacking.items())}",
+                f"eval {case.id} stays a draft: {', '.join(f'{p} {why}' for p, why in lacking.items())}",
                 err=True,
             )
-        path = f"scenarios/{_slug(f'eval-{one.id}')}.yaml"
+        path = f"scenarios/{_slug(f'eval-{case.id}')}.yaml"
         if path in files:
             raise InputError(f"{evals}: two evals would be {path}; give each an id of its own in ASCII")
-        files[path] = dump({key: value for key, value in scenario.items() if value})
+        files[path] = yaml_text({key: value for key, value in scenario.items() if value})
     target = into or Path(_slug(f"{given.skill_name}-evals"))
     write_pack(target, files)
     click.echo(f"made {target} with {len(given.evals)} scenarios; its statements need a grader:")
     click.echo(
-        f"  redgreen run --model MODEL --grader MODEL --scenarios {shown_place(target)} --skill {root}"
+        f"  redgreen run --model MODEL --grader MODEL --scenarios {scenarios_argument(target)} --skill {root}"
     )
 
 
@@ -152,7 +154,7 @@ def export() -> None:
     """Write results of logs in the formats of others."""
 
 
-def _places(function: Any) -> Any:
+def _logs_and_out(function: Any) -> Any:
     """LOGS and the folder OUT."""
     for argument in (
         click.argument("into", metavar="OUT", type=click.Path(path_type=Path, file_okay=False)),
@@ -163,7 +165,7 @@ def _places(function: Any) -> Any:
 
 
 @export.command("skill-evals")
-@_places
+@_logs_and_out
 def skill_evals(logs: tuple[str, ...], into: Path) -> None:
     """Write the graded answers of LOGS to OUT as grading.json and benchmark.json of Agent Skills.
 
@@ -182,9 +184,9 @@ def skill_evals(logs: tuple[str, ...], into: Path) -> None:
     for place in logs:
         for info in list_eval_logs(place) or ():
             log = read_eval_log(info)
-            found = list(_runs(log))
-            runs += found
-            last = log if found else last
+            log_runs = list(_runs(log))
+            runs += log_runs
+            last = log if log_runs else last
     if last is None:
         raise InputError(
             f"{', '.join(logs)}: no graded answer of red or green without pressure; run with --grader, then export"
@@ -199,15 +201,15 @@ def skill_evals(logs: tuple[str, ...], into: Path) -> None:
             )
             folder.mkdir(parents=True, exist_ok=True)
             summary = {key: run["result"][key] for key in ("passed", "failed", "total", "pass_rate")}
-            _write(folder / "grading.json", {"expectations": run["expectations"], "summary": summary})
-        _write(into / "benchmark.json", _benchmark(last, runs))
+            _write_json(folder / "grading.json", {"expectations": run["expectations"], "summary": summary})
+        _write_json(into / "benchmark.json", _benchmark_summary(last, runs))
     except OSError as exc:
         raise InputError(f"cannot write to {into} ({exc.strerror or exc}); choose another OUT") from exc
     click.echo(f"wrote {into / 'benchmark.json'} and {len(runs)} grading.json")
 
 
 @export.command("eee")
-@_places
+@_logs_and_out
 @click.option("--organization", default="unknown", show_default=True, help="Who ran the evaluation.")
 @click.option(
     "--relationship",
@@ -230,11 +232,11 @@ def eee(logs: tuple[str, ...], into: Path, organization: str, relationship: str)
 
     for record in every_eval_records(load(logs), organization, relationship):
         text = json.dumps(record.data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        _put(into, record.path, text)
+        _write_text(into, record.path, text)
 
 
 @export.command("hub-results")
-@_places
+@_logs_and_out
 @click.option("--dataset", required=True, help="The benchmark's data set on the Hub, OWNER/NAME.")
 @click.option("--source", help="Address of what the results come from, such as a leaderboard.")
 def hub_results(logs: tuple[str, ...], into: Path, dataset: str, source: str | None) -> None:
@@ -250,10 +252,12 @@ def hub_results(logs: tuple[str, ...], into: Path, dataset: str, source: str | N
     from redgreenbench.reports.published import hub_results as results_of
 
     for file in results_of(load(logs), dataset, source):
-        _put(into, file.path, yaml.safe_dump(file.data, sort_keys=False, allow_unicode=True, width=1000))
+        _write_text(
+            into, file.path, yaml.safe_dump(file.data, sort_keys=False, allow_unicode=True, width=1000)
+        )
 
 
-def _put(into: Path, path: str, text: str) -> None:
+def _write_text(into: Path, path: str, text: str) -> None:
     from redgreenbench.evals.errors import InputError
 
     target = into / path
@@ -265,7 +269,7 @@ def _put(into: Path, path: str, text: str) -> None:
     click.echo(f"wrote {target}")
 
 
-def _write(path: Path, data: Any) -> None:
+def _write_json(path: Path, data: Any) -> None:
     path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
@@ -309,7 +313,7 @@ def _runs(log: EvalLog) -> Iterator[dict[str, Any]]:
                 "failed": len(verdicts) - passed,
                 "total": len(verdicts),
                 "time_seconds": sample.working_time or 0.0,
-                "tokens": sum(one.total_tokens for one in usage),
+                "tokens": sum(usage_of_model.total_tokens for usage_of_model in usage),
                 "tool_calls": sum(len(getattr(m, "tool_calls", None) or ()) for m in sample.messages),
                 "errors": int(sample.error is not None) + len(sample.error_retries or ()),
             },
@@ -336,13 +340,13 @@ def _verdicts(sample: EvalSample, scenario: Scenario) -> Iterator[dict[str, Any]
             }
 
 
-def _benchmark(log: EvalLog, runs: list[dict[str, Any]]) -> dict[str, Any]:
+def _benchmark_summary(log: EvalLog, runs: list[dict[str, Any]]) -> dict[str, Any]:
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         for key in ("pass_rate", "time_seconds", "tokens"):
             values[run["configuration"]][key].append(run["result"][key])
     summary: dict[str, Any] = {
-        configuration: {key: _spread(found) for key, found in by_key.items()}
+        configuration: {key: _summary_statistics(numbers) for key, numbers in by_key.items()}
         for configuration, by_key in values.items()
     }
     if len(values) == 2:
@@ -368,6 +372,6 @@ def _benchmark(log: EvalLog, runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _spread(values: list[float]) -> dict[str, float]:
+def _summary_statistics(values: list[float]) -> dict[str, float]:
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     return {"mean": statistics.fmean(values), "stddev": deviation, "min": min(values), "max": max(values)}

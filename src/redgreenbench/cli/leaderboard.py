@@ -37,13 +37,13 @@ def leaderboard(logs: tuple[str, ...], output: str, title: str, no_transcripts: 
       redgreen leaderboard results -o site/
       redgreen leaderboard submissions --title "Our skills" -o site/
     """
-    from redgreenbench.evals.storage import published
+    from redgreenbench.evals.storage import writable_folder
     from redgreenbench.reports.leaderboard.site import write_site
     from redgreenbench.reports.leaderboard.submissions import submitters_of
     from redgreenbench.reports.logs.table import load
 
     table = load(logs)
-    with published(output) as folder:
+    with writable_folder(output) as folder:
         site = write_site(table, folder, title, _cards(), submitters_of(logs), not no_transcripts)
     index = f"{output.rstrip('/')}/index.html"
     if as_json:
@@ -108,31 +108,31 @@ def check(folder: Path, as_json: bool) -> None:
     """
     from redgreenbench.reports.leaderboard.submissions import check_submission
 
-    found = check_submission(folder, _expected())
+    checked = check_submission(folder, _expected_scenario_sets())
     if as_json:
         record = {
-            "ok": not found.problems,
-            "problems": list(found.problems),
-            "logs": list(found.logs),
-            "submission": found.about.model_dump(mode="json") if found.about else None,
+            "ok": not checked.problems,
+            "problems": list(checked.problems),
+            "logs": list(checked.logs),
+            "submission": checked.about.model_dump(mode="json") if checked.about else None,
         }
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
     else:
-        for problem in found.problems:
+        for problem in checked.problems:
             click.echo(f"- {problem}")
-        many = f"{len(found.problems)} problem{'s' if len(found.problems) != 1 else ''}"
-        click.echo(f"{folder}: {many if found.problems else f'nothing is wrong; {len(found.logs)} logs'}")
-    sys.exit(1 if found.problems else 0)
+        many = f"{len(checked.problems)} problem{'s' if len(checked.problems) != 1 else ''}"
+        click.echo(f"{folder}: {many if checked.problems else f'nothing is wrong; {len(checked.logs)} logs'}")
+    sys.exit(1 if checked.problems else 0)
 
 
-def _expected() -> dict[str, Sequence[Expected]]:
+def _expected_scenario_sets() -> dict[str, Sequence[Expected]]:
     """By task, the scenario sets that a whole run poses: all packs, or those of one skill."""
     from redgreenbench.evals.catalogue import load_packs, load_scenarios, scenario_set_hash
     from redgreenbench.reports.leaderboard.submissions import Expected
 
     packs = load_packs()
-    posed = [s for s in load_scenarios() if not s.positive and s.file.split == "public"]
-    found: dict[str, list[Expected]] = {}
+    posed = [s for s in load_scenarios() if not s.is_positive_control and s.file.split == "public"]
+    expected: dict[str, list[Expected]] = {}
     for task in ["decision", *sorted({pack.task for pack in packs.values() if pack.task})]:
         mine = [s for s in posed if s.file.decision or task != "decision"]
         mine = [s for s in mine if task in ("decision", packs[s.pack].task)]
@@ -140,8 +140,8 @@ def _expected() -> dict[str, Sequence[Expected]]:
         choices = [mine, *([s for s in mine if (packs[s.pack].skill or "") == skill] for skill in skills)]
         for chosen in choices:
             sets = Expected(scenario_set_hash(chosen), tuple(s.id for s in chosen))
-            if sets not in found.setdefault(task, []):
-                found[task].append(sets)
+            if sets not in expected.setdefault(task, []):
+                expected[task].append(sets)
     every = Expected(scenario_set_hash(posed), tuple(s.id for s in posed))
-    found["pressure"] = [every]
-    return dict(found)
+    expected["pressure"] = [every]
+    return dict(expected)

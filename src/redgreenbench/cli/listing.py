@@ -183,10 +183,10 @@ def show(
     from redgreenbench.evals.samples import build_samples, find_scenarios
 
     (wanted_pressure,) = select_pressures([pressure])[:1]
-    found = find_scenarios([*([folder] if folder else []), scenario])
-    if len(found) > 1:
-        raise InputError(f"'{scenario}' names {len(found)} scenarios ({found[0].id}, …); give one id")
-    (chosen,) = found
+    named = find_scenarios([*([folder] if folder else []), scenario])
+    if len(named) > 1:
+        raise InputError(f"'{scenario}' names {len(named)} scenarios ({named[0].id}, …); give one id")
+    (chosen,) = named
     if chosen.file.split == "private":
         raise InputError(f"{chosen.id} is private, and nothing of it is shown; open its file")
     if decision and not chosen.file.decision:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-__all__ = ["check_new", "dump", "new", "shown_place", "write_pack"]
+__all__ = ["check_new_folder", "new", "scenarios_argument", "write_pack", "yaml_text"]
 
 
 @click.group()
@@ -45,7 +45,7 @@ def bug(name: str, into: Path | None) -> None:
     template = files("redgreenbench.reference_bugs") / "engine" / "template"
     for relative in ("fixes", "workarounds"):
         (target / relative).mkdir(parents=True)
-    for source in sorted(_all(template)):
+    for source in sorted(_template_files(template)):
         (target / source).write_text((template / source).read_text("utf-8"), "utf-8")
     click.echo(f"made {target}")
     click.echo("next:")
@@ -81,13 +81,13 @@ def scenario(name: str, into: Path) -> None:
     from pydantic import TypeAdapter, ValidationError
 
     from redgreenbench.evals.catalogue import HERE, load_packs, read_yaml
-    from redgreenbench.evals.errors import InputError, unknown
+    from redgreenbench.evals.errors import InputError, unknown_name
     from redgreenbench.evals.schema import Slug
 
     packs = {pack: about for pack, about in load_packs().items() if about.task}
     pack, _, slug = name.rpartition("/")
     if pack not in packs:
-        raise unknown("pack", pack or name, packs, "redgreen list scenarios")
+        raise unknown_name("pack", pack or name, packs, "redgreen list scenarios")
     try:
         TypeAdapter(Slug).validate_python(slug)
     except ValidationError:
@@ -141,20 +141,20 @@ def pack(name: str, into: Path) -> None:
     count = len(load_scenarios(into / name))
     click.echo(f"made {into / name} with {count} scenarios")
     click.echo("next: make them yours, look at what a model will see, and pose them:")
-    place = shown_place(into / name)
+    place = scenarios_argument(into / name)
     click.echo(f"  redgreen show {name}/breaking-change --scenarios {place}")
     click.echo(f"  redgreen run --model mockllm/model --scenarios {place} --skill path/to/your-skill")
 
 
-def dump(data: dict[str, Any]) -> str:
+def yaml_text(data: dict[str, Any]) -> str:
     """A file of a pack as text."""
     import yaml
 
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110)
 
 
-def check_new(folder: Path) -> None:
-    """Refuses a folder that no new pack can have.
+def check_new_folder(folder: Path) -> None:
+    """Raises an error if a new pack cannot be made in this folder.
 
     Raises:
         InputError: Its name is none for a pack, or it is there already.
@@ -167,7 +167,7 @@ def check_new(folder: Path) -> None:
         raise InputError(f"{folder} is there already; choose another name or remove it")
 
 
-def shown_place(folder: Path) -> str:
+def scenarios_argument(folder: Path) -> str:
     """A folder as `--scenarios` takes it."""
     return str(folder) if folder.is_absolute() else f"./{folder}"
 
@@ -184,7 +184,7 @@ def write_pack(folder: Path, files: dict[str, str]) -> None:
     """
     from redgreenbench.evals.errors import InputError
 
-    check_new(folder)
+    check_new_folder(folder)
     try:
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -193,6 +193,6 @@ def write_pack(folder: Path, files: dict[str, str]) -> None:
         raise InputError(f"cannot write {folder} ({exc.strerror or exc}); choose another --into") from exc
 
 
-def _all(template: object) -> list[str]:
+def _template_files(template: object) -> list[str]:
     root = Path(str(template))
     return [str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()]

@@ -18,16 +18,26 @@ if TYPE_CHECKING:
     from redgreenbench.evals.arms import Arms
     from redgreenbench.evals.catalogue import Scenario
 
-__all__ = ["FREE", "Plan", "Share", "arms_of", "dry_run", "plan_of", "price_of", "read_prices", "treatment"]
+__all__ = [
+    "FREE",
+    "Plan",
+    "Share",
+    "arms_of",
+    "dry_run_model",
+    "plan_of",
+    "price_of",
+    "read_prices",
+    "skill_notes",
+]
 
 FREE = ("embedded/", "mockllm/")
 """How the names of models begin that cost nothing."""
 
-_LETTER = 2
+_LETTER_TOKENS = 2
 """Tokens of a letter: measured with the embedded models."""
-_CALL = 20
+_CALL_TOKENS = 20
 """Tokens of a call that loads a skill."""
-_MESSAGE = 4
+_MESSAGE_TOKENS = 4
 """Tokens that mark a message's role and end."""
 
 
@@ -163,7 +173,7 @@ def plan_of(
         if (price := price_of(name)) is not None:
             plan.prices[name] = price
     for task in tasks:
-        _add(plan, task, judges, reply_tokens)
+        _add_task(plan, task, judges, reply_tokens)
     if any(sample.choices is None for task in tasks for sample in task.dataset):
         plan.assumed.append(
             f"replies are taken to be {reply_tokens:,} tokens long (--reply-tokens), and none to be asked for again; "
@@ -176,39 +186,45 @@ def plan_of(
     return plan
 
 
-def _add(plan: Plan, task: Task, judges: Sequence[str], reply_tokens: int) -> None:
+def _add_task(plan: Plan, task: Task, judges: Sequence[str], reply_tokens: int) -> None:
     from redgreenbench.evals.arms import estimate_tokens
     from redgreenbench.evals.followup import TURNS
     from redgreenbench.evals.samples import scenarios_by_id
     from redgreenbench.evals.skilltools import tool_texts
 
     name = str(task.name).rpartition("/")[2]
-    known = scenarios_by_id(_folders(task))
+    known = scenarios_by_id(_scenario_folders(task))
     samples = list(task.dataset)
     plan.scenarios[name] = len({(sample.metadata or {})["scenario"] for sample in samples})
     limit, arms = int(task.token_limit or 0), arms_of(task)
     for sample in samples:
         about = sample.metadata or {}
         scenario, share = known[about["scenario"]], plan.arms[name, about["arm"]]
-        said = _LETTER if sample.choices else reply_tokens
-        given = _prompt(sample, scenario)
+        said = _LETTER_TOKENS if sample.choices else reply_tokens
+        given = _prompt_tokens(sample, scenario)
         if about["delivery"] == "tool":
             # One load, after which the conversation goes in once more.
             given += estimate_tokens(tool_texts().model_dump_json())
-            given, said = 2 * given + _loaded(arms, about["pack"], about["arm"]) + _CALL, said + _CALL
+            given, said = (
+                2 * given + _skill_tokens(arms, about["pack"], about["arm"]) + _CALL_TOKENS,
+                said + _CALL_TOKENS,
+            )
         for pressed in range(1, TURNS.index(about["turn"]) + 1):
             # Every later demand takes all before it in once more.
-            given, said = given + _prompt(sample, scenario) + pressed * reply_tokens, said + reply_tokens
+            given, said = (
+                given + _prompt_tokens(sample, scenario) + pressed * reply_tokens,
+                said + reply_tokens,
+            )
         share.add(plan.epochs, given, said)
         if limit:
             plan.at_most += max(0, plan.epochs * (limit - given - said))
         if not sample.choices:
             for judge in judges:
-                length = _graded(sample, scenario, about["pressure"], reply_tokens)
+                length = _grader_tokens(sample, scenario, about["pressure"], reply_tokens)
                 plan.graders[judge].add(plan.epochs, length, reply_tokens)
 
 
-def _folders(task: Task) -> list[str]:
+def _scenario_folders(task: Task) -> list[str]:
     from inspect_ai._util.registry import registry_params
 
     return list(registry_params(task.solver).get("scenarios") or [])
@@ -223,7 +239,7 @@ def arms_of(task: Task) -> Arms:
     return Arms.model_validate(registry_params(task.solver)["arms"])
 
 
-def _prompt(sample: Sample, scenario: Scenario) -> int:
+def _prompt_tokens(sample: Sample, scenario: Scenario) -> int:
     from redgreenbench.evals.arms import estimate_tokens
     from redgreenbench.evals.decisions import options_text
 
@@ -231,10 +247,10 @@ def _prompt(sample: Sample, scenario: Scenario) -> int:
     texts = [message.text for message in sample.input]
     if sample.choices:
         texts[-1] = options_text(scenario, texts[-1], 1)[1]
-    return sum(estimate_tokens(text) + _MESSAGE for text in texts)
+    return sum(estimate_tokens(text) + _MESSAGE_TOKENS for text in texts)
 
 
-def _loaded(arms: Arms, pack: str, arm: str) -> int:
+def _skill_tokens(arms: Arms, pack: str, arm: str) -> int:
     """Tokens of the skill that an arm adds, as the tool gives it; of the first that all are offered where it adds none."""
     from redgreenbench.evals.arms import estimate_tokens
     from redgreenbench.evals.discovery import common_skills
@@ -243,7 +259,7 @@ def _loaded(arms: Arms, pack: str, arm: str) -> int:
     return sum(estimate_tokens("\n".join([s.body, *(path for path, _ in s.sheets)])) for s in skills)
 
 
-def _graded(sample: Sample, scenario: Scenario, pressure: str, reply_tokens: int) -> int:
+def _grader_tokens(sample: Sample, scenario: Scenario, pressure: str, reply_tokens: int) -> int:
     from redgreenbench.evals.arms import estimate_tokens
     from redgreenbench.scorers.grading.evidence import transcript_of
     from redgreenbench.scorers.grading.panel import grader_messages
@@ -251,10 +267,10 @@ def _graded(sample: Sample, scenario: Scenario, pressure: str, reply_tokens: int
 
     assert not isinstance(sample.input, str)
     asked = grader_messages(transcript_of(sample.input), questions_of(scenario, pressure))
-    return reply_tokens + sum(estimate_tokens(message.text) + _MESSAGE for message in asked)
+    return reply_tokens + sum(estimate_tokens(message.text) + _MESSAGE_TOKENS for message in asked)
 
 
-def treatment(skills: Sequence[str], tasks: Sequence[Task]) -> Iterator[str]:
+def skill_notes(skills: Sequence[str], tasks: Sequence[Task]) -> Iterator[str]:
     """What is delivered of the skills under test, what is left out of them, and which packs they are tested on."""
     from redgreenbench.evals.arms import estimate_tokens, served_packs
     from redgreenbench.evals.skillfolder import dead_links
@@ -272,9 +288,9 @@ def treatment(skills: Sequence[str], tasks: Sequence[Task]) -> Iterator[str]:
     }
     for skill, addition, by_tool in tested.values():
         if skill.left_out:
-            yield f"{skill.name}: left out: {_few(skill.left_out)}"
+            yield f"{skill.name}: left out: {_first_names(skill.left_out)}"
         if dead := dead_links(skill):
-            yield f"{skill.name}: links to files that are not there: {_few(dead)}"
+            yield f"{skill.name}: links to files that are not there: {_first_names(dead)}"
         if addition.body_only and skill.sheets and not by_tool:
             whole, body = estimate_tokens(skill.text), estimate_tokens(addition.text_of(skill))
             yield (
@@ -283,7 +299,7 @@ def treatment(skills: Sequence[str], tasks: Sequence[Task]) -> Iterator[str]:
             )
 
 
-def _few(names: Sequence[str], count: int = 8) -> str:
+def _first_names(names: Sequence[str], count: int = 8) -> str:
     more = f" and {len(names) - count} more" if len(names) > count else ""
     return ", ".join(names[:count]) + more
 
@@ -309,7 +325,7 @@ def read_prices(path: str | None) -> None:
         ) from exc
 
 
-def dry_run(name: str, reply_tokens: int = 500) -> str | Model:
+def dry_run_model(name: str, reply_tokens: int = 500) -> str | Model:
     """The model of this name; for ``mockllm/model`` one that answers in the form that is asked for and says nothing.
 
     Args:
@@ -328,8 +344,8 @@ def dry_run(name: str, reply_tokens: int = 500) -> str | Model:
     def reply(messages: list[ChatMessage], *_: object) -> ModelOutput:
         decides = messages[-1].text.endswith(form)
         output = ModelOutput.from_content("mockllm/model", "A" if decides else words)
-        given = sum(estimate_tokens(message.text) + _MESSAGE for message in messages)
-        said = _LETTER if decides else reply_tokens
+        given = sum(estimate_tokens(message.text) + _MESSAGE_TOKENS for message in messages)
+        said = _LETTER_TOKENS if decides else reply_tokens
         output.usage = ModelUsage(input_tokens=given, output_tokens=said, total_tokens=given + said)
         return output
 

@@ -53,9 +53,9 @@ def quickstart(model: str, fallback_model: str | None, skill: str, limit: int | 
     from redgreenbench.evals.samples import find_scenarios
     from redgreenbench.tasks.assemble import packs_of
 
-    found = find_scenarios(packs=packs_of([skill], None))
+    scenarios = find_scenarios(packs=packs_of([skill], None))
     # Edge cases, which documents only name, and controls are for longer runs.
-    posed = [s.id for s in found if s.file.decision and s.document in load_documents()]
+    posed = [s.id for s in scenarios if s.file.decision and s.document in load_documents()]
     # SKILL.md alone: the context of the embedded model holds no more, and the rest would take minutes to read.
     arms, parameters = ["red", "green"], ["inject=body"]
     pressures = ["none", _PRESSURE]
@@ -88,14 +88,15 @@ def findings(frame: Frame) -> Iterator[str]:
     """
     from redgreenbench.reports.words import estimate_text, value_text
 
-    for one in frame.where(kind="difference", metric="decision-accuracy", arm="green"):
-        red, green = frame.means(one)
-        name, _, pressure = one.slice.partition("=")
+    for difference in frame.where(kind="difference", metric="decision-accuracy", arm="green"):
+        red, green = frame.means(difference)
+        name, _, pressure = difference.slice.partition("=")
         if name not in ("all", "pressure") or not green.answers:
             continue
         pressed = f" under the pressure {pressure}" if pressure else ""
         pressed = " without pressure" if pressure == "none" else pressed
         yield (
             f"Decisions{pressed}: the right next step in {value_text(red)} without the skill and in "
-            f"{value_text(green)} with it, in points {estimate_text(one)} over {green.n} scenarios: {one.verdict}."
+            f"{value_text(green)} with it, in points {estimate_text(difference)} over {green.n} scenarios: "
+            f"{difference.verdict}."
         )

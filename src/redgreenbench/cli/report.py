@@ -42,7 +42,7 @@ def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     """Writes the report of ``logs`` to ``output`` and shows it; returns its estimates."""
     import gc
 
-    from redgreenbench.evals.storage import published
+    from redgreenbench.evals.storage import writable_folder
     from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compliance import compliance_of
     from redgreenbench.reports.logs.table import load
@@ -52,7 +52,7 @@ def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     table = load(logs)
     gc.freeze()  # what is there stays; looking through it at each collection would take a tenth of the time
     made = make_report(replace(table, notes=(*table.notes, *grader_notes(table.provenance))))
-    with published(output) as folder:
+    with writable_folder(output) as folder:
         files = [f"{output.rstrip('/')}/{file.relative_to(folder)}" for file in write_report(made, folder)]
     said = [*map(str, compliance_of(table.rows)), *caveats(made.frame), *made.table.notes]
     if as_json:
@@ -105,15 +105,15 @@ def rationalizations(logs: tuple[str, ...], arms: tuple[str, ...], quotes: int, 
             "graded": listing.graded,
             "ungraded": listing.ungraded,
             "left_out": [{"log": s.log, "reason": s.reason} for s in listing.skipped],
-            "excuses": [asdict(one) for one in listing.found],
+            "excuses": [asdict(quoted) for quoted in listing.excuses],
         }
         click.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
     meaning = {name: (excuse.says, excuse.counter) for name, excuse in load_excuses().items()}
-    if listing.found:
+    if listing.excuses:
         click.echo(as_markdown(listing, meaning, quotes))
-    with_excuse = len({(f.log, f.scenario, f.pressure, f.arm, f.epoch) for f in listing.found})
-    click.echo(f"{with_excuse} of {listing.graded} graded answers make an excuse.", err=bool(listing.found))
+    with_excuse = len({(f.log, f.scenario, f.pressure, f.arm, f.epoch) for f in listing.excuses})
+    click.echo(f"{with_excuse} of {listing.graded} graded answers make an excuse.", err=bool(listing.excuses))
     for reason, count in listing.ungraded.items():
         click.echo(f"{count} answers were not graded: {reason}", err=True)
     for skip in listing.skipped:

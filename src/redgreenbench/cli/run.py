@@ -33,7 +33,7 @@ __all__ = [
     "run",
     "run_folder",
     "run_tasks",
-    "split",
+    "split_names",
     "suite_options",
     "usable_model",
 ]
@@ -44,7 +44,7 @@ _EVERY_PACK = ("decision", "pressure")
 _OPTIONS = ("skill", "arms", "pressure", "scenarios", "bugs", "self_grade")
 
 
-def split(value: str) -> list[str]:
+def split_names(value: str) -> list[str]:
     """The names in an option that takes several, separated by commas."""
     return [part.strip() for part in value.split(",") if part.strip()]
 
@@ -79,7 +79,7 @@ def build_tasks(
     import importlib
 
     from redgreenbench.evals.catalogue import load_packs
-    from redgreenbench.evals.errors import InputError, unknown
+    from redgreenbench.evals.errors import InputError, unknown_name
     from redgreenbench.evals.samples import find_scenarios, is_external
     from redgreenbench.reference_bugs.folder import bug_names
     from redgreenbench.tasks.assemble import packs_of
@@ -90,7 +90,7 @@ def build_tasks(
     taken: set[str] = set()
     for name in tasks:
         if name not in _TASKS:
-            raise unknown("task", name, _TASKS, "redgreen run --help")
+            raise unknown_name("task", name, _TASKS, "redgreen run --help")
         chosen = list(scenarios)
         arguments: dict[str, Any] = {"skill": skill, "arms": ",".join(arms)}
         if self_grade:
@@ -123,7 +123,7 @@ def build_tasks(
                 f"-T {key}=: {' and '.join(tasks)} pose no programs, which it is for; see docs/command-line.md"
             )
     if bugs and not built:
-        raise unknown("bug", bugs[0], bug_names(), "redgreen list bugs")
+        raise unknown_name("bug", bugs[0], bug_names(), "redgreen list bugs")
     return built
 
 
@@ -133,22 +133,22 @@ def _parameters(given: Sequence[str]) -> dict[str, Any]:
 
     from redgreenbench.evals.errors import InputError
 
-    found: dict[str, Any] = {}
-    for one in given:
-        name, sign, value = one.partition("=")
+    parameters: dict[str, Any] = {}
+    for assignment in given:
+        name, sign, value = assignment.partition("=")
         if not sign or not name.isidentifier():
-            raise InputError(f"-T {one}: give it as name=value, such as -T delivery=tool")
+            raise InputError(f"-T {assignment}: give it as name=value, such as -T delivery=tool")
         if name in _OPTIONS:
-            raise InputError(f"-T {one}: there is an option for it; use --{name.replace('_', '-')}")
-        found[name] = yaml.safe_load(value)
-    return found
+            raise InputError(f"-T {assignment}: there is an option for it; use --{name.replace('_', '-')}")
+        parameters[name] = yaml.safe_load(value)
+    return parameters
 
 
-def _notes(
+def _run_notes(
     tasks: Sequence[Task], graders: Sequence[str], self_grade: bool, parameters: Sequence[str]
 ) -> Iterator[str]:
     """What must be known of a run before it begins: which numbers it cannot give, and behind which walls programs run."""
-    from redgreenbench.reference_bugs.engine.host import choose_mode, examine
+    from redgreenbench.reference_bugs.engine.host import choose_mode, detect_isolation
 
     if not graders and not self_grade:
         yield (
@@ -156,7 +156,9 @@ def _notes(
             "excuses) is absent; add --grader"
         )
     executed = any((sample.metadata or {}).get("bug") for task in tasks for sample in task.dataset)
-    if not executed or any(one.startswith(("exec_sandbox=", "execution=later")) for one in parameters):
+    if not executed or any(
+        parameter.startswith(("exec_sandbox=", "execution=later")) for parameter in parameters
+    ):
         return
     try:
         mode = choose_mode()
@@ -164,7 +166,7 @@ def _notes(
         yield f"programs are not executed here and stay unscored: {exc}"
         return
     if mode == "landlock":
-        yield f"programs run behind the inner wall alone (Landlock, seccomp): {examine().bubblewrap}"
+        yield f"programs run behind the inner wall alone (Landlock, seccomp): {detect_isolation().bubblewrap}"
     elif mode == "unsafe":
         yield "programs run behind no wall, with all rights of this user"
 
@@ -183,15 +185,17 @@ def default_tasks(skill: str, scenarios: Sequence[str] = ()) -> list[str]:
     from redgreenbench.tasks.parameters import names
 
     if any(map(is_external, scenarios)):
-        found = find_scenarios(scenarios)
-        posed = {load_packs()[s.pack].task for s in found if _asks(s.pack, "route", "fix", "work")}
-        decides = any(s.file.decision and _asks(s.pack, "decide") for s in found)
+        selected = find_scenarios(scenarios)
+        posed = {
+            load_packs()[s.pack].task for s in selected if _uses_instrument(s.pack, "route", "fix", "work")
+        }
+        decides = any(s.file.decision and _uses_instrument(s.pack, "decide") for s in selected)
         return [name for name in _TASKS if name in posed or (name == "decision" and decides)]
     own = {load_packs()[pack].task for pack in packs_of(names(skill), None)}
     return [name for name in _TASKS if name != "pressure" and (name == "decision" or not own or name in own)]
 
 
-def _asks(pack: str, *instruments: str) -> bool:
+def _uses_instrument(pack: str, *instruments: str) -> bool:
     """Whether one of the instruments is used on a pack; a user's own pack says which, the shipped ones take all."""
     from redgreenbench.evals.catalogue import own_pack
 
@@ -237,14 +241,21 @@ def is_finished(tasks: Sequence[Task], folder: Path, epochs: int) -> bool:
             header.status == "success" and results and results.completed_samples == results.total_samples
         )
         if complete and (header.eval.config.epochs or 1) == epochs:
-            done.add((_bare(header.eval.task), str(header.eval.task_version), frozenset(map(str, asked))))
+            done.add(
+                (
+                    _short_task_name(header.eval.task),
+                    str(header.eval.task_version),
+                    frozenset(map(str, asked)),
+                )
+            )
     return all(
-        (_bare(str(task.name)), str(task.version), frozenset(str(s.id) for s in task.dataset)) in done
+        (_short_task_name(str(task.name)), str(task.version), frozenset(str(s.id) for s in task.dataset))
+        in done
         for task in tasks
     )
 
 
-def _bare(task: str) -> str:
+def _short_task_name(task: str) -> str:
     """A task's name without its package; by path it has none."""
     return task.rpartition("/")[2]
 
@@ -259,13 +270,13 @@ def model_options(graders: Sequence[str], quiet: bool) -> dict[str, Any]:
     return options
 
 
-def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
-    """The tasks with a shard's samples only, without those of which it has none; their logs say which share they are."""
+def shard_tasks(tasks: Sequence[Task], shard: Shard) -> list[Task]:
+    """The tasks with a shard's samples only; tasks without any are left out. Their logs name the shard."""
     from copy import copy
 
     from redgreenbench.evals.sharding import Shard, share_of
 
-    found = []
+    sharded = []
     for task in tasks:
         samples = list(task.dataset)
         shards = [
@@ -278,17 +289,19 @@ def shares(tasks: Sequence[Task], shard: Shard) -> list[Task]:
             task = copy(task)
             task.dataset = task.dataset.filter(lambda sample, mine=mine: str(sample.id) in mine)  # type: ignore[misc]
             task.metadata = {**(task.metadata or {}), **about}
-            found.append(task)
-    return found
+            sharded.append(task)
+    return sharded
 
 
-def placed(tasks: Sequence[Task], logs: Path, shard: Shard | None) -> Iterator[tuple[Sequence[Task], Path]]:
+def tasks_by_folder(
+    tasks: Sequence[Task], logs: Path, shard: Shard | None
+) -> Iterator[tuple[Sequence[Task], Path]]:
     """Which tasks run into which folder: all into one, or each task's shard into its own, as inspect lays them out."""
     if shard is None:
         yield tasks, logs
         return
     for task in tasks:
-        yield [task], logs / f"{_bare(str(task.name))}.shards" / str(shard.number)
+        yield [task], logs / f"{_short_task_name(str(task.name))}.shards" / str(shard.number)
 
 
 def run_tasks(tasks: Sequence[Task], model: str | Model, logs: Path, epochs: int, **options: Any) -> int:
@@ -516,9 +529,9 @@ def run(
     """
     from upath import UPath
 
-    from redgreenbench.cli.plan import FREE, dry_run, plan_of, read_prices, treatment
+    from redgreenbench.cli.plan import FREE, dry_run_model, plan_of, read_prices, skill_notes
     from redgreenbench.cli.report import print_report
-    from redgreenbench.cli.spending import spending
+    from redgreenbench.cli.spending import limit_spending
     from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.sharding import Shard
 
@@ -527,19 +540,19 @@ def run(
         parameters = (*parameters, f"catalogue={','.join(catalogues)}")
     read_prices(model_cost_config)
     built = build_tasks(
-        split(tasks) or default_tasks(skill, split(scenarios)),
+        split_names(tasks) or default_tasks(skill, split_names(scenarios)),
         skill,
-        split(arms),
-        split(pressure),
-        split(scenarios),
+        split_names(arms),
+        split_names(pressure),
+        split_names(scenarios),
         limit,
-        split(bugs),
+        split_names(bugs),
         self_grade,
         parameters,
     )
     whole, shard = built, Shard.read(share) if share else None
     if shard:
-        built = shares(whole, shard)
+        built = shard_tasks(whole, shard)
     plan = plan_of(built, model, epochs, graders, self_grade, reply_tokens)
     if only_plan and as_json:
         click.echo(json.dumps(plan.record(), indent=2))
@@ -551,25 +564,25 @@ def run(
         )
     chosen = model if only_plan else usable_model(model, fallback_model)
     if not as_json:
-        for note in (*treatment(skills, built), *plan.lines()):
+        for note in (*skill_notes(skills, built), *plan.lines()):
             click.echo(f"redgreen: {note}", err=not only_plan)
     if only_plan:
         return
     if not (yes or as_json or model.startswith(FREE)) and sys.stdin.isatty():
         click.confirm("redgreen: go on?", abort=True, err=True)
     if not as_json:
-        for note in _notes(built, graders, self_grade, parameters):
+        for note in _run_notes(built, graders, self_grade, parameters):
             click.echo(f"redgreen: {note}", err=True)
     place: Any = UPath(output)  # a Path, or what behaves like one at an address
     folder = run_folder(place, chosen, whole, epochs, graders)
     if shard:
         folder = folder.with_name(f"{folder.name}-{shard.of}-shards")
-    asked = dry_run(chosen, reply_tokens)
+    asked = dry_run_model(chosen, reply_tokens)
     code = 0
-    with spending(max_tokens, max_cost) as spent:
+    with limit_spending(max_tokens, max_cost) as spent:
         try:
             options = model_options(graders, as_json) | ({"cache": True} if cache else {})
-            for part, logs in placed(built, folder / "logs", shard):
+            for part, logs in tasks_by_folder(built, folder / "logs", shard):
                 code = max(code, run_tasks(part, asked, logs, epochs, **options))
         except KeyboardInterrupt:
             if not spent.is_over:

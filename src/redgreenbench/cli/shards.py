@@ -12,17 +12,17 @@ import click
 __all__ = ["grade", "merge"]
 
 
-def _files(logs: Sequence[str]) -> Iterator[str]:
+def _log_files(logs: Sequence[str]) -> Iterator[str]:
     """The .eval logs at these places, without shards that a merged log holds."""
     from redgreenbench.evals.errors import InputError
     from redgreenbench.evals.sharding import without_merged
     from redgreenbench.reports.logs.addresses import files_of
 
     for place in logs:
-        found = [file for file in files_of(place) if file.endswith(".eval")]
-        if not found:
+        files = [file for file in files_of(place) if file.endswith(".eval")]
+        if not files:
             raise InputError(f"{place}: there is no .eval log here; give a log, or a folder of logs")
-        yield from without_merged(found)
+        yield from without_merged(files)
 
 
 @click.command()
@@ -56,8 +56,10 @@ def grade(logs: tuple[str, ...], share: str, again: bool, workers: int | None, a
         choose_mode()
     except ValueError as error:
         raise InputError(f"this machine cannot confine programs: {error}") from error
-    done = {file: anyio.run(grade_log, file, shard, again, workers) for file in _files(logs)}
-    total = {name: sum(asdict(one)[name] for one in done.values()) for name in ("graded", "failed", "kept")}
+    done = {file: anyio.run(grade_log, file, shard, again, workers) for file in _log_files(logs)}
+    total = {
+        name: sum(asdict(counts)[name] for counts in done.values()) for name in ("graded", "failed", "kept")
+    }
     if as_json:
         click.echo(json.dumps({"shard": str(shard), "logs": len(done), **total}, indent=2))
     else:
@@ -87,7 +89,7 @@ def merge(logs: tuple[str, ...], partial: bool, as_json: bool) -> None:
       redgreen merge s3://bucket/logs --partial
     """
     from redgreenbench.evals.errors import InputError
-    from redgreenbench.evals.sharding import sets_of
+    from redgreenbench.evals.sharding import shards_by_log
     from redgreenbench.reports.logs.addresses import files_of
     from redgreenbench.scorers.merging import merge as put_together
     from redgreenbench.scorers.regrading import has_grades
@@ -95,7 +97,7 @@ def merge(logs: tuple[str, ...], partial: bool, as_json: bool) -> None:
     done, lacking = [], []
     for place in logs:
         files = [file for file in files_of(place) if file.endswith(".eval")]
-        sets = sets_of(files)
+        sets = shards_by_log(files)
         shards = {part for parts in sets.values() for part in parts}
         sets |= {file: [] for file in files if file not in shards and file not in sets and has_grades(file)}
         if not sets:
@@ -108,11 +110,11 @@ def merge(logs: tuple[str, ...], partial: bool, as_json: bool) -> None:
             except InputError as error:
                 lacking.append(str(error))
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in done], indent=2))
-    for one in done:
+        click.echo(json.dumps([asdict(merged) for merged in done], indent=2))
+    for merged in done:
         if not as_json:
-            click.echo(f"{one.log}: {one.samples} answers, {one.graded} with a grade from shards")
-        for lack in one.lacks:
-            click.echo(f"redgreen: {one.log}: {lack}", err=True)
+            click.echo(f"{merged.log}: {merged.samples} answers, {merged.graded} with a grade from shards")
+        for lack in merged.lacks:
+            click.echo(f"redgreen: {merged.log}: {lack}", err=True)
     if lacking:
         raise InputError("; ".join(lacking))

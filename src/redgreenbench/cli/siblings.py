@@ -46,7 +46,7 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
     from redgreenbench.evals.samples import find_scenarios
 
     kept = 0
-    public = [s for s in find_scenarios(scenarios) if s.file.split == "public" and not s.positive]
+    public = [s for s in find_scenarios(scenarios) if s.file.split == "public" and not s.is_positive_control]
     if not public:
         raise InputError(
             "none of these scenarios can have a sibling: they are private or ask for a skill by name"
@@ -65,7 +65,7 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
             why = (str(exc) or type(exc).__name__).splitlines()[0][:300]
             click.echo(f"{scenario.id}: no usable paraphrase ({why}); left out", err=True)
             continue
-        for line in _shown(scenario, said):
+        for line in _paraphrase_lines(scenario, said):
             click.echo(line)
         answer = click.prompt("Keep it? y: yes, n: no, q: stop here", type=click.Choice(["y", "n", "q"]))
         if answer == "q":
@@ -77,17 +77,17 @@ def siblings(scenarios: tuple[str, ...], model: str, into: Path) -> None:
     click.echo(f"{kept} kept; pose them with REDGREEN_PRIVATE={into}")
 
 
-def _texts(scenario: Scenario) -> dict[str, str]:
+def _paraphrasable_texts(scenario: Scenario) -> dict[str, str]:
     """The texts that are paraphrased, by the path of their field."""
     file = scenario.file
-    found = {"title": file.title, "prompt": file.prompt}
+    texts = {"title": file.title, "prompt": file.prompt}
     if file.decision:
-        found |= {f"decision.{place}": step for place, step in enumerate(file.decision.steps)}
+        texts |= {f"decision.{place}": step for place, step in enumerate(file.decision.steps)}
     slots = {name: value for name, value in file.slots if isinstance(value, str)}
-    found |= {f"slots.{name}": value for name, value in slots.items()}
+    texts |= {f"slots.{name}": value for name, value in slots.items()}
     if file.slots.right_call:
-        found["slots.right_call"] = file.slots.right_call.do
-    return found
+        texts["slots.right_call"] = file.slots.right_call.do
+    return texts
 
 
 async def _paraphrased(scenario: Scenario, model: str) -> dict[str, str]:
@@ -100,7 +100,7 @@ async def _paraphrased(scenario: Scenario, model: str) -> dict[str, str]:
 
     from redgreenbench.evals.arms import prompt_template
 
-    texts = _texts(scenario)
+    texts = _paraphrasable_texts(scenario)
     asked = prompt_template("sibling").format(texts=json.dumps(texts, indent=1, ensure_ascii=False))
     text = (await get_model(model).generate(asked)).completion
     for place in (place for place, mark in enumerate(text) if mark == "{"):
@@ -148,8 +148,8 @@ def lost_facts(before: str, after: str) -> list[str]:
     return [fact for fact in dict.fromkeys(facts(before)) if fact not in there]
 
 
-def _shown(scenario: Scenario, said: dict[str, str]) -> Iterator[str]:
-    texts = _texts(scenario)
+def _paraphrase_lines(scenario: Scenario, said: dict[str, str]) -> Iterator[str]:
+    texts = _paraphrasable_texts(scenario)
     yield click.style(
         f"\n──── {scenario.id}, each text with its paraphrase; decision.0 is right ────", bold=True
     )

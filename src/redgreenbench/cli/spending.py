@@ -10,7 +10,7 @@ from inspect_ai.hooks import Hooks, ModelUsageData, hooks
 
 from redgreenbench.cli.versions import interrupt, interruptible
 
-__all__ = ["Spending", "spending"]
+__all__ = ["Spending", "limit_spending"]
 
 
 @dataclass
@@ -53,17 +53,17 @@ class _Watch(Hooks):
 
 
 @contextmanager
-def spending(max_tokens: int | None, max_cost: float | None) -> Iterator[Spending]:
-    """Counts what the models of the body use, and interrupts it when that is too much.
+def limit_spending(max_tokens: int | None, max_cost: float | None) -> Iterator[Spending]:
+    """Counts the tokens and cost of the models in the body, and interrupts it above the limits.
 
     Args:
         max_tokens: Tokens, in and out; None: as many as it takes.
         max_cost: US dollars; None: whatever it costs.
     """
-    found = Spending(max_tokens, max_cost)
-    _watched.append(found)
+    spent = Spending(max_tokens, max_cost)
+    _watched.append(spent)
     try:
         with interruptible():
-            yield found
+            yield spent
     finally:
-        _watched.remove(found)
+        _watched.remove(spent)

@@ -34,7 +34,7 @@ def suggest(skill: str, model: str, count: int, into: Path | None) -> None:
     Examples:
       redgreen suggest ./skills/release-notes --model openai/gpt-5
     """
-    from redgreenbench.cli.new import check_new, dump, write_pack
+    from redgreenbench.cli.new import check_new_folder, write_pack, yaml_text
     from redgreenbench.evals.arms import prompt_template
     from redgreenbench.evals.catalogue import PACK_FILE
     from redgreenbench.evals.errors import InputError
@@ -44,22 +44,22 @@ def suggest(skill: str, model: str, count: int, into: Path | None) -> None:
     target = into or Path(f"{read.name}-pack")
     adds = (target / PACK_FILE).is_file()
     if not adds:
-        check_new(target)
+        check_new_folder(target)
     drafts = asyncio.run(_drafts(read, model, count))
     files: dict[str, str] = {}
     patterns: dict[str, str] = {}
     for n, draft in enumerate(drafts, 1):
         try:
-            data, mine = _scenario(draft)
+            data, mine = _draft_file(draft)
         except InputError as exc:
             click.echo(f"draft {n} is no scenario and is left out: {exc}", err=True)
             continue
         patterns |= mine
-        files[f"scenarios/draft-{n}.yaml"] = dump(data)
+        files[f"scenarios/draft-{n}.yaml"] = yaml_text(data)
     if not files:
         raise InputError(f"{model} wrote no draft that is a scenario; try again, or take another model")
     if adds:
-        _add(target, files, patterns)
+        _add_drafts(target, files, patterns)
     else:
         about = {
             "summary": f"Situations for {read.name}",
@@ -67,12 +67,12 @@ def suggest(skill: str, model: str, count: int, into: Path | None) -> None:
             "opening": prompt_template("opening"),
             "patterns": patterns,
         }
-        write_pack(target, {PACK_FILE: dump(about)} | files)
+        write_pack(target, {PACK_FILE: yaml_text(about)} | files)
     click.echo(f"wrote {len(files)} drafts to {target / 'scenarios'}")
     click.echo("next: read each one, correct it, and take its line `draft: true` out; only then is it posed")
 
 
-def _add(target: Path, files: dict[str, str], patterns: dict[str, str]) -> None:
+def _add_drafts(target: Path, files: dict[str, str], patterns: dict[str, str]) -> None:
     """Adds drafts to a pack that is there, under names that are free."""
     from redgreenbench.evals.catalogue import PACK_FILE, read_yaml
     from redgreenbench.evals.errors import InputError
@@ -130,7 +130,7 @@ async def _drafts(skill: Skill, model: str, count: int) -> list[Any]:
     return drafts[:count]
 
 
-def _scenario(draft: Any) -> tuple[dict[str, Any], dict[str, str]]:
+def _draft_file(draft: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """The file of a draft as data, and the failure patterns that it names with what they say.
 
     Raises:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from redgreenbench.cli.plan import dry_run
+from redgreenbench.cli.plan import dry_run_model
 from redgreenbench.cli.run import (
     build_tasks,
     default_tasks,
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTERRUPTED",
-    "Answers",
-    "Asked",
-    "Budget",
+    "SuiteOptions",
+    "TimeBudget",
     "Version",
+    "VersionAnswers",
     "answers_of",
     "interrupt",
     "interruptible",
@@ -120,7 +120,7 @@ def _skill(spec: str) -> Skill | None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SuiteOptions:
     """What both versions are asked; the options of `redgreen run` of the same names."""
 
     model: str
@@ -135,7 +135,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answers:
+class VersionAnswers:
     """A version's answers: what was asked and where they are.
 
     Attributes:
@@ -160,7 +160,7 @@ class Answers:
         return sum(str(sample.id).endswith(f"/{arm}") for task in self.tasks for sample in task.dataset)
 
 
-class Budget:
+class TimeBudget:
     """The time that all runs together may take.
 
     Args:
@@ -193,7 +193,7 @@ class Budget:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Has interrupts count in the body, also in a job that a shell started in the background, which ignores them."""
+    """Enables interrupts in the body, even in a background job of a shell, which ignores them."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -214,8 +214,8 @@ def interrupt() -> None:
 
 
 def answers_of(
-    version: Version, arms: Sequence[str], asked: Asked, names: Sequence[str], runs: Path
-) -> Answers:
+    version: Version, arms: Sequence[str], asked: SuiteOptions, names: Sequence[str], runs: Path
+) -> VersionAnswers:
     """What a version is asked, and whether its answers are there already.
 
     Args:
@@ -243,15 +243,17 @@ def answers_of(
     # By content and not by revision, so that the head's answers serve when it has become the base.
     parent = runs / f"{name}-{version.hash[:_SHORT]}"
     folder = run_folder(parent, asked.model, tasks, asked.epochs, graders)
-    return Answers(tuple(tasks), folder, is_finished(tasks, folder, asked.epochs))
+    return VersionAnswers(tuple(tasks), folder, is_finished(tasks, folder, asked.epochs))
 
 
-def task_names(asked: Asked, version: Version) -> list[str]:
-    """The tasks that both versions are asked: those given, or those that the skill's name says."""
+def task_names(asked: SuiteOptions, version: Version) -> list[str]:
+    """The tasks for both versions: the given ones, or those that follow from the skill's name."""
     return list(asked.tasks) or default_tasks(version.spec, asked.scenarios)
 
 
-def run_answers(answers: Answers, asked: Asked, budget: Budget, quiet: bool) -> Answers:
+def run_answers(
+    answers: VersionAnswers, asked: SuiteOptions, budget: TimeBudget, quiet: bool
+) -> VersionAnswers:
     """Asks what is not answered yet.
 
     Args:
@@ -270,19 +272,19 @@ def run_answers(answers: Answers, asked: Asked, budget: Budget, quiet: bool) -> 
         with suppress(KeyboardInterrupt), budget.watch():
             code = run_tasks(
                 answers.tasks,
-                dry_run(usable_model(asked.model)),
+                dry_run_model(usable_model(asked.model)),
                 answers.folder / "logs",
                 asked.epochs,
                 # One sample that fails must not cost the others' answers.
                 continue_on_fail=True,
                 **model_options(asked.graders, quiet),
             )
-    return Answers(answers.tasks, answers.folder, False, code)
+    return VersionAnswers(answers.tasks, answers.folder, False, code)
 
 
-def set_aside(answers: Answers) -> Answers:
+def set_aside(answers: VersionAnswers) -> VersionAnswers:
     """Moves answers away that arose under other conditions, so that they are asked for again. The last ones are kept."""
     aside = answers.folder.with_name(f"{answers.folder.name}.aside")
     shutil.rmtree(aside, ignore_errors=True)
     answers.folder.rename(aside)
-    return Answers(answers.tasks, answers.folder, False)
+    return VersionAnswers(answers.tasks, answers.folder, False)

@@ -9,10 +9,10 @@ from pathlib import Path
 from redgreenbench.cli.run import is_finished
 from redgreenbench.cli.versions import (
     INTERRUPTED,
-    Answers,
-    Asked,
-    Budget,
+    SuiteOptions,
+    TimeBudget,
     Version,
+    VersionAnswers,
     answers_of,
     run_answers,
     set_aside,
@@ -24,7 +24,7 @@ from redgreenbench.reports.estimate import Frame
 from redgreenbench.reports.logs.table import Table, load
 from redgreenbench.reports.rules import BLOCK, INCONCLUSIVE, GateFile, GateResult, judge_gates, outcome_of
 
-__all__ = ["PLANNED", "SKIPPED", "Case", "Result", "judge", "plan"]
+__all__ = ["PLANNED", "SKIPPED", "CiResult", "SkillChange", "plan_runs", "run_and_judge"]
 
 SKIPPED = "skipped"
 PLANNED = "planned"
@@ -33,8 +33,8 @@ _ANSWERED = ("scored", "not_applicable", "unscored")
 
 
 @dataclass(frozen=True)
-class Case:
-    """What is to be judged.
+class SkillChange:
+    """A change of a skill that is to be judged.
 
     Attributes:
         folder: The skill's folder.
@@ -47,7 +47,7 @@ class Case:
     folder: Path
     old: Version
     new: Version
-    asked: Asked
+    asked: SuiteOptions
     output: Path
 
     @property
@@ -57,8 +57,8 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of it.
+class CiResult:
+    """The outcome of judging a change.
 
     Attributes:
         outcome: ``PASS``, ``BLOCK``, ``INCONCLUSIVE``, ``skipped`` or ``planned``.
@@ -73,47 +73,47 @@ class Result:
 
     outcome: str
     reasons: tuple[str, ...] = ()
-    base: Answers | None = None
-    head: Answers | None = None
+    base: VersionAnswers | None = None
+    head: VersionAnswers | None = None
     tables: tuple[Table, ...] = ()
     sides: Sides | None = None
     frame: Frame | None = None
     gates: tuple[GateResult, ...] = ()
 
 
-def plan(case: Case) -> Result:
-    """What would be asked, or that nothing has to be.
+def plan_runs(case: SkillChange) -> CiResult:
+    """Plans the runs of both versions; the outcome is `SKIPPED` if nothing has to be asked.
 
     Raises:
         InputError: It cannot be asked.
     """
     if case.new.skill is None:
-        return Result(SKIPPED, ("the head has no such skill any more; nothing is left to judge",))
+        return CiResult(SKIPPED, ("the head has no such skill any more; nothing is left to judge",))
     if case.old.hash == case.new.hash:
-        return Result(SKIPPED, ("base and head have the same content; there is nothing to compare",))
+        return CiResult(SKIPPED, ("base and head have the same content; there is nothing to compare",))
     names = task_names(case.asked, case.new)
     runs = case.output / "runs"
     if case.old.skill is None:
         both = answers_of(case.new, case.arms, case.asked, names, runs)
-        return Result(PLANNED, (), both, both)
+        return CiResult(PLANNED, (), both, both)
     base, head = (answers_of(v, ("green",), case.asked, names, runs) for v in (case.old, case.new))
-    return Result(PLANNED, (), base, head)
+    return CiResult(PLANNED, (), base, head)
 
 
-def judge(
-    case: Case,
-    planned: Result,
+def run_and_judge(
+    case: SkillChange,
+    planned: CiResult,
     file: GateFile,
     noise: Mapping[tuple[str, str], float],
     force: bool,
-    budget: Budget,
+    budget: TimeBudget,
     quiet: bool,
-) -> Result:
+) -> CiResult:
     """Asks, compares and judges.
 
     Args:
         case: What is judged.
-        planned: What `plan` said is to be asked.
+        planned: What `plan_runs` said is to be asked.
         file: The gates.
         noise: Half-width of the A/A band by model and metric.
         force: Whether unlike logs are judged too.
@@ -146,7 +146,7 @@ def judge(
     return replace(result, outcome=outcome, reasons=reasons, frame=frame, gates=gates)
 
 
-def _ask(case: Case, planned: Result, budget: Budget, quiet: bool) -> Result:
+def _ask(case: SkillChange, planned: CiResult, budget: TimeBudget, quiet: bool) -> CiResult:
     """Gets the answers of both and puts them beside each other, with what spoils them as reasons."""
     assert planned.base is not None
     assert planned.head is not None
@@ -184,10 +184,10 @@ def _ask(case: Case, planned: Result, budget: Budget, quiet: bool) -> Result:
 
 
 def _unfinished(
-    table: Table, answers: Answers, arms: tuple[str, ...], who: str, epochs: int
+    table: Table, answers: VersionAnswers, arms: tuple[str, ...], who: str, epochs: int
 ) -> tuple[str, ...]:
     """In what a run is not whole, a line each."""
-    reasons = [f"the {who}'s log {one.log} is left out: {one.reason}" for one in table.skipped]
+    reasons = [f"the {who}'s log {skipped.log} is left out: {skipped.reason}" for skipped in table.skipped]
     sample = ["task", "scenario", "pressure", "arm", "epoch"]
     rows = table.rows[table.rows["arm"].isin(arms)]
     failed = rows[~rows["status"].isin(_ANSWERED)]

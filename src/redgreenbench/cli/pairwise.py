@@ -13,7 +13,7 @@ from redgreenbench.evals.errors import InputError
 if TYPE_CHECKING:
     from redgreenbench.reports.compare import Sides
     from redgreenbench.reports.logs.table import Table
-    from redgreenbench.reports.pairwise import AnswerPair, PairVerdict, Preference
+    from redgreenbench.reports.pairwise import AnswerPair, ModelPreference, PairVerdict
     from redgreenbench.scorers.grading.evidence import Transcript
     from redgreenbench.scorers.pairwise import Pair
 
@@ -24,7 +24,7 @@ _NEEDLESS = {"events", "store", "scores"}
 
 
 def check_graders(graders: Sequence[str], self_grade: bool, tables: Sequence[Table]) -> tuple[str, ...]:
-    """What must be known of the graders.
+    """Checks the graders; returns notes about them.
 
     Raises:
         InputError: There is none, or one of them is a model under test and that was not asked for.
@@ -42,7 +42,7 @@ def check_graders(graders: Sequence[str], self_grade: bool, tables: Sequence[Tab
             f"{', '.join(own)} would judge its own replies; name another --grader, or allow it with --self-grade"
         )
     notes = [pairwise_note("+".join(graders), pair_hash())]
-    notes += [f"{one} judges its own replies; such preferences are no evidence" for one in own]
+    notes += [f"{grader} judges its own replies; such preferences are no evidence" for grader in own]
     for grader in graders:
         for model in models:
             family = same_family(grader, model)
@@ -55,7 +55,7 @@ def check_graders(graders: Sequence[str], self_grade: bool, tables: Sequence[Tab
 
 def prefer_sides(
     sides: Sides, base: Table, head: Table, graders: Sequence[Any], log_dir: Path, quiet: bool
-) -> tuple[tuple[Preference, ...], tuple[str, ...]]:
+) -> tuple[tuple[ModelPreference, ...], tuple[str, ...]]:
     """Asks the graders about every pair of replies.
 
     Args:
@@ -127,10 +127,10 @@ def _samples(
     from redgreenbench.evals.samples import is_external
     from redgreenbench.reports.logs.addresses import short
     from redgreenbench.reports.logs.reading import identity_of
-    from redgreenbench.scorers.pairwise import replied
+    from redgreenbench.scorers.pairwise import reply_of
     from redgreenbench.tasks.parameters import names
 
-    found = {}
+    by_sample = {}
     for file in table.logs:
         if short(file) not in logs:
             continue
@@ -142,9 +142,9 @@ def _samples(
         for sample in samples:
             scenario, _, pressure, its = identity_of(sample.metadata)
             if its == arm:
-                about = (*replied(sample.messages, sample.output), str(sample.metadata["pressure"]), folders)
-                found[short(file), scenario, pressure, sample.epoch] = about
-    return found
+                about = (*reply_of(sample.messages, sample.output), str(sample.metadata["pressure"]), folders)
+                by_sample[short(file), scenario, pressure, sample.epoch] = about
+    return by_sample
 
 
 def _verdicts(
@@ -168,12 +168,14 @@ def _verdicts(
             f"the comparison did not finish: {error}; the same command takes it up again"
         )
     scores = {str(sample.id): (sample.scores or {})["preference"] for sample in log.samples or ()}
-    found = []
+    verdicts = []
     for pair in asked:
         score = scores[pair.key]
         about = score.metadata or {}
         if isinstance(score.value, dict):
-            found.append(PairVerdict(pair, round(2 * float(score.value["head"])) - 1, about.get("flip", "")))
+            verdicts.append(
+                PairVerdict(pair, round(2 * float(score.value["head"])) - 1, about.get("flip", ""))
+            )
         else:
-            found.append(PairVerdict(pair, None, reason=str(score.reason)))
-    return found
+            verdicts.append(PairVerdict(pair, None, reason=str(score.reason)))
+    return verdicts

@@ -11,17 +11,17 @@ from redgreenbench.reports.estimate import Estimate
 from redgreenbench.reports.rules import ALPHA, EXPLORING
 from redgreenbench.reports.words import level
 
-__all__ = ["answer_marks", "direction", "lift_strip", "value_strip"]
+__all__ = ["answer_links", "difference_class", "difference_interval", "value_interval"]
 
 _WIDTH = 96
 # The track and the mark at zero are drawn by the style sheet: an index has hundreds of strips.
-_STRIP = Markup(
+_INTERVAL_SVG = Markup(
     '<svg class="strip{zero}" viewBox="0 0 {w} 12" aria-hidden="true"><path d="M{low} 6H{high}"/>'
     '<circle cx="{at}" cy="6" r="3.5"/></svg>'
 )
 
 
-def _strip(value: float, low: float, high: float, zero: bool) -> Markup:
+def _interval_svg(value: float, low: float, high: float, zero: bool) -> Markup:
     if math.isnan(value):
         return Markup("")
 
@@ -30,32 +30,36 @@ def _strip(value: float, low: float, high: float, zero: bool) -> Markup:
         return f"{_WIDTH * min(1.0, max(0.0, share)):.1f}"
 
     ends = (value, value) if math.isnan(low) else (low, high)
-    return _STRIP.format(
+    return _INTERVAL_SVG.format(
         w=_WIDTH, zero=" zero" if zero else "", low=at(ends[0]), high=at(ends[1]), at=at(value)
     )
 
 
-def value_strip(one: Estimate | None) -> Markup:
+def value_interval(estimate: Estimate | None) -> Markup:
     """A share between 0 and 1 with its interval."""
-    return Markup("") if one is None else _strip(one.value, one.low, one.high, False)
+    return (
+        Markup("") if estimate is None else _interval_svg(estimate.value, estimate.low, estimate.high, False)
+    )
 
 
-def lift_strip(one: Estimate | None) -> Markup:
+def difference_interval(estimate: Estimate | None) -> Markup:
     """A difference between −1 and 1 with its interval, and a mark at zero."""
-    return Markup("") if one is None else _strip(one.value, one.low, one.high, True)
+    return (
+        Markup("") if estimate is None else _interval_svg(estimate.value, estimate.low, estimate.high, True)
+    )
 
 
-def direction(one: Estimate | None) -> str:
+def difference_class(estimate: Estimate | None) -> str:
     """Class of a difference: ``gain`` or ``loss`` where its corrected p is small enough, else ``open``."""
-    if one is None:
+    if estimate is None:
         return "open"
-    alpha = ALPHA if one.described.family == "headline" else EXPLORING
-    if not one.p_adjusted < alpha:
+    alpha = ALPHA if estimate.described.family == "headline" else EXPLORING
+    if not estimate.p_adjusted < alpha:
         return "open"
-    return "gain" if one.value * one.described.sign > 0 else "loss"
+    return "gain" if estimate.value * estimate.described.sign > 0 else "loss"
 
 
-def answer_marks(answers: Iterable[tuple[int, str, float, str]]) -> Markup:
+def answer_links(answers: Iterable[tuple[int, str, float, str]]) -> Markup:
     """One mark an answer: its epoch and how it was judged, linked to its transcript.
 
     Args:

@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
-from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, examine
+from redgreenbench.reference_bugs.engine.host import UNSAFE, choose_mode, detect_isolation
 from redgreenbench.reference_bugs.engine.pool import GraderError, Pool
 from redgreenbench.reference_bugs.files import Files, as_files, read_files
 from redgreenbench.reference_bugs.folder import BugFolder, bug_folder, bug_names, read_folder
-from redgreenbench.reference_bugs.held_out import FOLDER, confusion, held_out
+from redgreenbench.reference_bugs.held_out import FOLDER, grade_held_out, load_held_out
 from redgreenbench.reference_bugs.printable import printable
 from redgreenbench.reference_bugs.verdict import Verdict, grade_program, grade_reply
 from redgreenbench.reference_bugs.verify import Outcome, verify
@@ -42,7 +42,7 @@ def _folder(name: str) -> BugFolder:
     return read_folder(Path(name).resolve()) if os.sep in name or Path(name).is_dir() else bug_folder(name)
 
 
-def _no_cuda() -> str:
+def _cuda_missing() -> str:
     import torch
 
     if not torch.cuda.is_available():
@@ -53,10 +53,10 @@ def _no_cuda() -> str:
 def verify_command(options: argparse.Namespace) -> int:
     """Verifies bugs and prints a table; returns 1 where something does not hold."""
     bugs = [_folder(name) for name in options.bug or bug_names()]
-    if options.device == "cuda" and (reason := _no_cuda()):
+    if options.device == "cuda" and (reason := _cuda_missing()):
         print(json.dumps({"skipped": reason}) if options.json else f"skipped: {reason}")
         return 0
-    host = examine()
+    host = detect_isolation()
     if host.mode == "unsafe" and options.mode is None:
         # These are our own programs; what is refused is running somebody else's without a wall.
         os.environ[UNSAFE] = "1"
@@ -75,18 +75,18 @@ def verify_command(options: argparse.Namespace) -> int:
             idle.put(stack.enter_context(Pool(size, mode, options.device)))
         many = stack.enter_context(ThreadPoolExecutor(abreast))
 
-        def one(bug: BugFolder) -> Outcome:
+        def verify_bug(bug: BugFolder) -> Outcome:
             pool = idle.get()
             try:
                 return verify(bug, pool, options.seeds, threads, options.device, size)
             finally:
                 idle.put(pool)
 
-        for outcome in many.map(one, bugs):
+        for outcome in many.map(verify_bug, bugs):
             outcomes.append(outcome)
             if not options.json:
                 # On the error stream, so that a table can be redirected while one sees how far it is.
-                _tell(outcome)
+                _print_outcome(outcome)
     if options.json:
         print(
             json.dumps(
@@ -100,14 +100,14 @@ def verify_command(options: argparse.Namespace) -> int:
     return 1 if any(outcome.problems for outcome in outcomes) else 0
 
 
-def _tell(outcome: Outcome) -> None:
+def _print_outcome(outcome: Outcome) -> None:
     word = "holds" if not outcome.problems else "DOES NOT HOLD"
     print(f"{outcome.bug}: {word}", file=sys.stderr, flush=True)
     for problem in outcome.problems:
         print(f"    {problem}", file=sys.stderr, flush=True)
 
 
-def _row(outcome: Outcome) -> list[str]:
+def _outcome_row(outcome: Outcome) -> list[str]:
     result = "FAILS" if outcome.problems else "holds"
     numbers = [
         f"{outcome.seconds:.1f}",
@@ -120,7 +120,7 @@ def _row(outcome: Outcome) -> list[str]:
 
 
 def _table(outcomes: Sequence[Outcome]) -> str:
-    rows = [list(_HEADINGS), *map(_row, outcomes)]
+    rows = [list(_HEADINGS), *map(_outcome_row, outcomes)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADINGS))]
     return "\n".join(
         "  ".join(
@@ -132,20 +132,20 @@ def _table(outcomes: Sequence[Outcome]) -> str:
 
 
 def _markdown(outcomes: Sequence[Outcome]) -> str:
-    lines = [list(_HEADINGS), ["---", "---", *["---:"] * (len(_HEADINGS) - 2)], *map(_row, outcomes)]
+    lines = [list(_HEADINGS), ["---", "---", *["---:"] * (len(_HEADINGS) - 2)], *map(_outcome_row, outcomes)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def grade_command(options: argparse.Namespace) -> int:
     """Grades files and prints verdicts; returns 1 where one of them is not correct or not graded."""
     bug = _folder(options.bug)
-    given = [(name, _given(name)) for name in options.file]
-    if options.device == "cuda" and (reason := _no_cuda()):
+    given = [(name, _read_argument(name)) for name in options.file]
+    if options.device == "cuda" and (reason := _cuda_missing()):
         raise ValueError(reason)
     mode = choose_mode(options.mode)
     verdicts: list[tuple[str, Verdict | str]] = []
 
-    def one(item: tuple[str, str | Files]) -> tuple[str, Verdict | str]:
+    def grade_file(item: tuple[str, str | Files]) -> tuple[str, Verdict | str]:
         name, what = item
         try:
             if isinstance(what, str):
@@ -158,10 +158,10 @@ def grade_command(options: argparse.Namespace) -> int:
         Pool(min(options.workers, len(given)), mode, options.device) as pool,
         ThreadPoolExecutor(options.workers) as many,
     ):
-        for name, verdict in many.map(one, given):
+        for name, verdict in many.map(grade_file, given):
             verdicts.append((name, verdict))
             if not options.json:
-                _print(name, verdict)
+                _print_verdict(name, verdict)
     if options.json:
         print(
             json.dumps(
@@ -178,11 +178,11 @@ def grade_command(options: argparse.Namespace) -> int:
 
 def confusion_command(options: argparse.Namespace) -> int:
     """Grades held-out submissions and prints where the checks differ from labels; returns 1 where they do."""
-    submissions = held_out(options.folder or FOLDER, options.bug or ())
+    submissions = load_held_out(options.folder or FOLDER, options.bug or ())
     counts: dict[str, dict[bool, list[bool]]] = {}
     differing = 0
     with Pool(options.workers, choose_mode(options.mode)) as pool:
-        for held, accepted, why in confusion(submissions, pool, options.workers, options.seed):
+        for held, accepted, why in grade_held_out(submissions, pool, options.workers, options.seed):
             counts.setdefault(held.bug.name, {True: [], False: []})[held.right].append(accepted)
             if accepted != held.right:
                 differing += 1
@@ -197,7 +197,7 @@ def confusion_command(options: argparse.Namespace) -> int:
     return 1 if differing else 0
 
 
-def _given(name: str) -> str | Files:
+def _read_argument(name: str) -> str | Files:
     """A reply's text, or the files of a program that is a folder or ends in ``.py``."""
     if Path(name).is_dir():
         return read_files(Path(name))
@@ -209,7 +209,7 @@ def _given(name: str) -> str | Files:
 def fuzz_command(options: argparse.Namespace) -> int:
     """Fuzzes checks and readers and prints a line for each; returns 1 where a property does not hold."""
     try:
-        from redgreenbench.reference_bugs.fuzz import READERS, Fuzzed, fuzz_bug, fuzz_reader
+        from redgreenbench.reference_bugs.fuzz import READERS, FuzzResult, fuzz_bug, fuzz_reader
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
@@ -220,7 +220,7 @@ def fuzz_command(options: argparse.Namespace) -> int:
     bugs = [_folder(name) for name in options.bug or bug_names()]
     bad = 0
 
-    def tell(fuzzed: Fuzzed, noun: str) -> None:
+    def tell(fuzzed: FuzzResult, noun: str) -> None:
         nonlocal bad
         bad += bool(fuzzed.problem)
         word = "DOES NOT HOLD" if fuzzed.problem else "holds"
@@ -236,7 +236,7 @@ def fuzz_command(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _print(name: str, verdict: Verdict | str) -> None:
+def _print_verdict(name: str, verdict: Verdict | str) -> None:
     if isinstance(verdict, str):
         print(f"{name}: not graded: {verdict}", flush=True)
         return

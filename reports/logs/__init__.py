@@ -1,0 +1,1 @@
+"""Logs at any address become one tidy table."""
