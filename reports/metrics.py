@@ -75,6 +75,7 @@ class Metric(BaseModel):
         needs: What a run needs to measure it.
         claimed: The document's own figures.
         grader: Whether it needs a grader.
+        judged: Whether differences get a verdict; what hangs on the machine's load is only shown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -98,6 +99,7 @@ class Metric(BaseModel):
     needs: str = "a task whose scenarios ask for it"
     claimed: Claim | None = None
     grader: bool = False
+    judged: bool = True
 
     @property
     def sign(self) -> int:

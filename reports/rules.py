@@ -164,6 +164,8 @@ def _corrected(rows: Sequence[Estimate]) -> dict[int, float]:
 def _judged(one: Estimate, frame: Frame, margin: float, bands: Mapping[tuple[str, str], float]) -> Estimate:
     if one.kind != DIFFERENCE or one.verdict:
         return one
+    if not one.described.judged:
+        return replace(one, verdict="not judged", why="it hangs on the machine and its load")
     base, _ = frame.means(one)
     # Of an amount the margin is a share of the base.
     nothing = margin if one.described.scale == "share" else margin * abs(base.value)
