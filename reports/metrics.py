@@ -192,13 +192,13 @@ class Answers:
         """Which rows have one of the texts in a column."""
         codes, kinds = self._codes(name)
         found = [place for place, kind in enumerate(kinds) if kind in texts]
-        return np.asarray(np.isin(codes, found) if len(found) != 1 else codes == found[0])
+        return np.asarray(codes == found[0]) if len(found) == 1 else np.isin(codes, found)
 
     def _counting(self, metric: Metric, places: np.ndarray) -> np.ndarray:
         """Those of some rows whose samples count for a metric."""
 
         def are(name: str, *texts: str) -> np.ndarray:
-            return self._are(name, *texts)[places]
+            return np.asarray(self._are(name, *texts)[places])
 
         posed = self._codes("control")[0][places] == -1
         kinds: dict[str, Callable[[], np.ndarray]] = {
