@@ -37,12 +37,15 @@ def leaderboard(logs: tuple[str, ...], output: str, title: str, no_transcripts: 
       redgreen leaderboard results -o site/
       redgreen leaderboard submissions --title "Our skills" -o site/
     """
+    import gc
+
     from redgreenbench.evals.storage import writable_folder
     from redgreenbench.reports.leaderboard.site import write_site
     from redgreenbench.reports.leaderboard.submissions import submitters_of
     from redgreenbench.reports.logs.table import load
 
     table = load(logs)
+    gc.freeze()  # what is there stays; looking through it at each collection would take a tenth of the time
     with writable_folder(output) as folder:
         site = write_site(table, folder, title, _cards(), submitters_of(logs), not no_transcripts)
     index = f"{output.rstrip('/')}/index.html"
