@@ -141,7 +141,7 @@ class Estimate:
         """Scenarios that got better, or worse, with their differences, those that changed most first."""
         sign = self.described.sign if better else -self.described.sign
         mine = [(scenario, change) for scenario, change in self.scenarios if sign * change > 0]
-        return sorted(mine, key=lambda one: (-abs(one[1]), one[0]))
+        return sorted(mine, key=lambda pair: (-abs(pair[1]), pair[0]))
 
 
 _SHOWN = tuple(one.name for one in fields(Estimate) if one.name not in ("subject", "scenarios", "answer"))
@@ -164,11 +164,11 @@ class Frame:
     @cached_property
     def _by_metric(self) -> dict[tuple[Subject, str], list[Estimate]]:
         """Rows by subject and metric; under no metric, all of the subject's."""
-        found: dict[tuple[Subject, str], list[Estimate]] = {}
-        for one in self.estimates:
-            found.setdefault((one.subject, one.metric), []).append(one)
-            found.setdefault((one.subject, ""), []).append(one)
-        return found
+        by_metric: dict[tuple[Subject, str], list[Estimate]] = {}
+        for row in self.estimates:
+            by_metric.setdefault((row.subject, row.metric), []).append(row)
+            by_metric.setdefault((row.subject, ""), []).append(row)
+        return by_metric
 
     @cached_property
     def _index(self) -> dict[tuple[Subject, str, str, str, str], Estimate]:
@@ -192,9 +192,9 @@ class Frame:
         if isinstance(subject, Subject) and isinstance(metric, str):
             # Looking through all rows for each cell of a table would take longer than making them.
             rows = self._by_metric.get((subject, metric), [])
-        for one in rows:
-            if all(getattr(one, name) == value for name, value in columns.items()):
-                yield one
+        for row in rows:
+            if all(getattr(row, name) == value for name, value in columns.items()):
+                yield row
 
     def means(self, difference: Estimate) -> tuple[Estimate, Estimate]:
         """The means of the base and of the arm that a difference is between."""
@@ -213,9 +213,9 @@ class Frame:
     def only(self, subject: Subject, arms: Mapping[str, str]) -> Frame:
         """The rows of one subject and some of its arms, which get the names that are given for them."""
         kept = [
-            replace(one, arm=arms.get(one.arm, one.arm))
-            for one in self.where(subject=subject)
-            if one.arm in arms or not one.arm
+            replace(row, arm=arms.get(row.arm, row.arm))
+            for row in self.where(subject=subject)
+            if row.arm in arms or not row.arm
         ]
         names = tuple(arms[arm] for arm in self.arms[subject] if arm in arms)
         return Frame(tuple(kept), {subject: names}, self.base)
@@ -224,27 +224,27 @@ class Frame:
         """Metrics without a value, and why."""
         there = self.where(subject=subject, kind=MEAN, slice=ALL)
         known: dict[str, str] = {}
-        for one in there:
-            if math.isnan(one.value):
-                known.setdefault(one.metric, one.why)
+        for row in there:
+            if math.isnan(row.value):
+                known.setdefault(row.metric, row.why)
             else:
-                known[one.metric] = ""
+                known[row.metric] = ""
         return {metric: why for metric, why in known.items() if why}
 
     def metrics(self, subject: Subject, family: str = "headline") -> list[str]:
         """Metrics of a family that have a value."""
         return list(dict.fromkeys(
-            one.metric
-            for one in self.where(subject=subject, kind=MEAN, slice=ALL)
-            if not math.isnan(one.value) and one.described.family == family
+            row.metric
+            for row in self.where(subject=subject, kind=MEAN, slice=ALL)
+            if not math.isnan(row.value) and row.described.family == family
         ))  # fmt: skip
 
     def table(self) -> pd.DataFrame:
         """The frame for CSV, JSON and Parquet: columns as in `Estimate`, the subject's four apart."""
         records: list[dict[str, Any]] = []
-        for one in self.estimates:
-            record = dict(zip(SUBJECT, one.subject, strict=True))
-            records.append(record | {name: getattr(one, name) for name in _SHOWN} | {"missing": one.missing})
+        for row in self.estimates:
+            record = dict(zip(SUBJECT, row.subject, strict=True))
+            records.append(record | {name: getattr(row, name) for name in _SHOWN} | {"missing": row.missing})
         return pd.DataFrame(records)
 
 
@@ -327,24 +327,26 @@ def estimate(
         level: Confidence level of the means' intervals.
         seed: For sign-flip tests and for the draws of single scenarios.
     """
-    found: list[Estimate] = []
+    estimates: list[Estimate] = []
     arms: dict[Subject, tuple[str, ...]] = {}
     columns = [name for name in SUBJECT if name in rows]
     for key, mine in rows.groupby(columns, sort=True, dropna=False, observed=True):
         subject = Subject(**dict(zip(columns, map(str, key), strict=True)))
-        one = _Estimator(subject, mine, base, arm_order(map(str, mine["arm"].unique())), whole, level, seed)
-        arms[subject] = one.arms
+        estimator = _Estimator(
+            subject, mine, base, arm_order(map(str, mine["arm"].unique())), whole, level, seed
+        )
+        arms[subject] = estimator.arms
         answers, there = Answers(mine), set(mine["scorer"].dropna().unique())
         for name, metric in load_metrics().items():
             if metrics and name not in metrics:
                 continue
             if metric.scorer in there:
-                found += one.of_metric(name, metric, answers, scenarios)
+                estimates += estimator.of_metric(name, metric, answers, scenarios)
             else:
-                found.append(
+                estimates.append(
                     Estimate(subject, name, MEAN, ALL, "", verdict="absent", why=f"needs {metric.needs}")
                 )
-    return Frame(tuple(found), arms, base)
+    return Frame(tuple(estimates), arms, base)
 
 
 @dataclass(frozen=True)
@@ -416,16 +418,16 @@ class _Estimator:
 
     def _parts(self, name: str, metric: Metric, cells: Cells, lost: pd.DataFrame) -> Iterator[Estimate]:
         """The metric by pressure, and by document where there are several."""
-        for place, one in enumerate(cells.pressures) if len(cells.pressures) > 1 else ():
-            gone = lost[lost["pressure"].eq(one)] if len(lost) else lost
+        for place, value_label in enumerate(cells.pressures) if len(cells.pressures) > 1 else ():
+            gone = lost[lost["pressure"].eq(value_label)] if len(lost) else lost
             part = cells.where(pressure=place)
-            yield from self.of_slice(name, metric, part, gone, slice_name(pressure=str(one)))
+            yield from self.of_slice(name, metric, part, gone, slice_name(pressure=str(value_label)))
         of = self._scenarios["document"].reindex(cells.scenarios)
         documents = sorted(map(str, of.dropna().unique()))
-        for one in documents if len(documents) > 1 else ():
-            gone = lost[self._labels("document")(lost).eq(one)] if len(lost) else lost
-            part = cells.where(scenarios=of.eq(one).to_numpy(bool))
-            yield from self.of_slice(name, metric, part, gone, slice_name(document=one))
+        for value_label in documents if len(documents) > 1 else ():
+            gone = lost[self._labels("document")(lost).eq(value_label)] if len(lost) else lost
+            part = cells.where(scenarios=of.eq(value_label).to_numpy(bool))
+            yield from self.of_slice(name, metric, part, gone, slice_name(document=value_label))
 
     @cached_property
     def _scenarios(self) -> pd.DataFrame:
@@ -464,20 +466,20 @@ class _Estimator:
 
     def _reliable(self, name: str, values: pd.DataFrame, cells: Cells) -> Iterator[Estimate]:
         """pass^k of each arm, where any was asked twice."""
-        found = []
+        rates = []
         asked = cells.counts.sum(axis=2).max(axis=(0, 1))
         for arm, most in zip(cells.arms, asked, strict=True):
             mine = values[values["arm"].eq(arm)]
             for k in (k for k in _KS if k <= most):
                 rate = pass_hat_k(mine, k).dropna()
                 mean = float(rate.mean()) if len(rate) else math.nan
-                found.append(
+                rates.append(
                     Estimate(
                         self.subject, name, RELIABILITY, slice_name(k=str(k)), arm, value=mean, n=len(rate)
                     )
                 )
-        if any(one.slice != slice_name(k="1") for one in found):
-            yield from found
+        if any(row.slice != slice_name(k="1") for row in rates):
+            yield from rates
 
     def _gaps(self, name: str, values: pd.DataFrame) -> Iterator[Estimate]:
         """Public less private scenarios, or less those with variants of the same programs: Welch, over scenarios.

@@ -283,14 +283,14 @@ def adjust(p_values: Sequence[float], method: str = "holm") -> list[float]:
     """
     known = np.array([p for p in p_values if not math.isnan(p)])
     if method == "fdr_bh":
-        found = stats.false_discovery_control(known) if len(known) else known
+        corrected = stats.false_discovery_control(known) if len(known) else known
     elif method == "holm":
         order = np.argsort(known, kind="stable")
-        found = np.empty(len(known))
-        found[order] = np.minimum(1.0, np.maximum.accumulate(known[order] * np.arange(len(known), 0, -1)))
+        corrected = np.empty(len(known))
+        corrected[order] = np.minimum(1.0, np.maximum.accumulate(known[order] * np.arange(len(known), 0, -1)))
     else:
         raise ValueError(f"the method is holm or fdr_bh, not {method}")
-    adjusted = iter(found)
+    adjusted = iter(corrected)
     return [math.nan if math.isnan(p) else float(next(adjusted)) for p in p_values]
 
 

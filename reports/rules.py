@@ -55,9 +55,9 @@ __all__ = [
     "Gate",
     "GateFile",
     "GateResult",
-    "found",
     "full_scenarios",
     "is_discovery",
+    "is_finding",
     "judge",
     "judge_gates",
     "outcome_of",
@@ -79,9 +79,9 @@ def is_discovery(delivery: str) -> bool:
     return delivery.partition(",")[0] == "discovery"
 
 
-def found(one: Estimate) -> bool:
+def is_finding(row: Estimate) -> bool:
     """Whether a row is a finding, in either direction."""
-    return one.verdict in ("improved", "regressed")
+    return row.verdict in ("improved", "regressed")
 
 
 def judge(
@@ -96,99 +96,99 @@ def judge(
     """
     faults = {subject: _fault_of_loading(frame, subject) for subject in frame.subjects}
     invalid = {
-        (one.subject, one.metric, one.slice, one.arm): why
-        for one in frame.where(kind=MEAN)
-        if not one.verdict
-        and (why := _fault(one, faults[one.subject]) or too_much_missing([one], MOST_MISSING))
+        (row.subject, row.metric, row.slice, row.arm): why
+        for row in frame.where(kind=MEAN)
+        if not row.verdict
+        and (why := _fault(row, faults[row.subject]) or too_much_missing([row], MOST_MISSING))
     }
     rows: list[Estimate] = []
-    for one in frame.estimates:
-        arms = [one.arm, *([one.base] if one.kind != MEAN else [])]
-        slices = dict.fromkeys((one.slice, ALL))
-        whys = (invalid.get((one.subject, one.metric, slice, arm), "") for slice in slices for arm in arms)
+    for row in frame.estimates:
+        arms = [row.arm, *([row.base] if row.kind != MEAN else [])]
+        slices = dict.fromkeys((row.slice, ALL))
+        whys = (invalid.get((row.subject, row.metric, slice, arm), "") for slice in slices for arm in arms)
         why = next(filter(None, whys), "")
-        if not why and one.kind == DIFFERENCE and one.n < 2 and not one.slice.startswith("scenario="):
-            few = f"{one.n} common scenarios with a value; two are needed"
-            rows.append(replace(one, verdict="invalid", why=few))
+        if not why and row.kind == DIFFERENCE and row.n < 2 and not row.slice.startswith("scenario="):
+            few = f"{row.n} common scenarios with a value; two are needed"
+            rows.append(replace(row, verdict="invalid", why=few))
         elif not why:
-            rows.append(one)
-        elif one.kind == MEAN:
-            rows.append(one if one.verdict else replace(one, verdict="invalid", why=why))
-        elif one.kind == DIFFERENCE:
+            rows.append(row)
+        elif row.kind == MEAN:
+            rows.append(row if row.verdict else replace(row, verdict="invalid", why=why))
+        elif row.kind == DIFFERENCE:
             rows.append(
                 Estimate(
-                    one.subject,
-                    one.metric,
-                    one.kind,
-                    one.slice,
-                    one.arm,
-                    one.base,
-                    n=one.n,
+                    row.subject,
+                    row.metric,
+                    row.kind,
+                    row.slice,
+                    row.arm,
+                    row.base,
+                    n=row.n,
                     verdict="invalid",
                     why=why,
                 )
             )
     corrected = _corrected(rows)
     judged = [
-        replace(one, p_adjusted=corrected.get(i, math.nan)) if i in corrected else one
-        for i, one in enumerate(rows)
+        replace(row, p_adjusted=corrected.get(i, math.nan)) if i in corrected else row
+        for i, row in enumerate(rows)
     ]
     known = replace(frame, estimates=tuple(judged))
-    return replace(known, estimates=tuple(_judged(one, known, margin, bands or {}) for one in judged))
+    return replace(known, estimates=tuple(_judged(row, known, margin, bands or {}) for row in judged))
 
 
 def _corrected(rows: Sequence[Estimate]) -> dict[int, float]:
     """The corrected p by place of a row."""
     families: dict[tuple[str, ...], list[int]] = {}
-    for i, one in enumerate(rows):
-        if one.verdict == "invalid" or one.base == "" or math.isnan(one.p):
+    for i, row in enumerate(rows):
+        if row.verdict == "invalid" or row.base == "" or math.isnan(row.p):
             continue
-        kind = "" if one.slice == ALL else one.slice.partition("=")[0]
-        headline = one.described.family == "headline"
-        families.setdefault((one.kind, kind, "headline" if headline else "detail"), []).append(i)
+        kind = "" if row.slice == ALL else row.slice.partition("=")[0]
+        headline = row.described.family == "headline"
+        families.setdefault((row.kind, kind, "headline" if headline else "detail"), []).append(i)
     p: dict[int, float] = {}
     for (_, _, family), places in families.items():
         method = "holm" if family == "headline" else "fdr_bh"
         p |= zip(places, adjust([rows[i].p for i in places], method), strict=True)
     whole = {
-        (one.subject, one.metric, one.arm): p[i]
-        for i, one in enumerate(rows)
-        if i in p and one.slice == ALL and one.kind == DIFFERENCE
+        (row.subject, row.metric, row.arm): p[i]
+        for i, row in enumerate(rows)
+        if i in p and row.slice == ALL and row.kind == DIFFERENCE
     }
-    for i, one in enumerate(rows):
-        if i in p and one.kind == DIFFERENCE and one.slice != ALL and one.n > 1:
-            p[i] = max(p[i], whole.get((one.subject, one.metric, one.arm), math.nan))
+    for i, row in enumerate(rows):
+        if i in p and row.kind == DIFFERENCE and row.slice != ALL and row.n > 1:
+            p[i] = max(p[i], whole.get((row.subject, row.metric, row.arm), math.nan))
     return p
 
 
-def _judged(one: Estimate, frame: Frame, margin: float, bands: Mapping[tuple[str, str], float]) -> Estimate:
-    if one.kind != DIFFERENCE or one.verdict:
-        return one
-    if not one.described.judged:
-        return replace(one, verdict="not judged", why="it hangs on the machine and its load")
-    base, _ = frame.means(one)
+def _judged(row: Estimate, frame: Frame, margin: float, bands: Mapping[tuple[str, str], float]) -> Estimate:
+    if row.kind != DIFFERENCE or row.verdict:
+        return row
+    if not row.described.judged:
+        return replace(row, verdict="not judged", why="it hangs on the machine and its load")
+    base, _ = frame.means(row)
     # Of an amount the margin is a share of the base.
-    nothing = margin if one.described.scale == "share" else margin * abs(base.value)
-    alpha = ALPHA if one.described.family == "headline" else EXPLORING
-    verdict, why = "underpowered", f"only {size(one.detectable, one.described)} or more would show"
-    if one.p < alpha <= one.p_adjusted:
-        why = f"p is {p_text(one.p)} alone, too large once corrected for all comparisons"
-    if one.p_adjusted < alpha:
-        band = bands.get((one.subject.model, one.metric), 0.0)
-        if abs(one.value) <= band:
-            verdict, why = "noise", f"asking the same again differs by up to {size(band, one.described)}"
-        elif abs(one.value) >= nothing:
-            verdict, why = ("improved" if one.value * one.described.sign > 0 else "regressed"), ""
+    nothing = margin if row.described.scale == "share" else margin * abs(base.value)
+    alpha = ALPHA if row.described.family == "headline" else EXPLORING
+    verdict, why = "underpowered", f"only {size(row.detectable, row.described)} or more would show"
+    if row.p < alpha <= row.p_adjusted:
+        why = f"p is {p_text(row.p)} alone, too large once corrected for all comparisons"
+    if row.p_adjusted < alpha:
+        band = bands.get((row.subject.model, row.metric), 0.0)
+        if abs(row.value) <= band:
+            verdict, why = "noise", f"asking the same again differs by up to {size(band, row.described)}"
+        elif abs(row.value) >= nothing:
+            verdict, why = ("improved" if row.value * row.described.sign > 0 else "regressed"), ""
         else:
             verdict, why = (
                 "below the margin",
-                f"it shows, but less than {size(nothing, one.described)} counts as nothing",
+                f"it shows, but less than {size(nothing, row.described)} counts as nothing",
             )
-    if verdict in ("underpowered", "below the margin") and -nothing < one.low and one.high < nothing:
-        verdict, why = "no detectable change", f"the interval lies within ±{size(nothing, one.described)}"
-    elif verdict == "underpowered" and math.isnan(one.detectable):
-        why = "no scenario changed" if one.value == 0 else "too few scenarios"
-    return replace(one, verdict=verdict, why=why)
+    if verdict in ("underpowered", "below the margin") and -nothing < row.low and row.high < nothing:
+        verdict, why = "no detectable change", f"the interval lies within ±{size(nothing, row.described)}"
+    elif verdict == "underpowered" and math.isnan(row.detectable):
+        why = "no scenario changed" if row.value == 0 else "too few scenarios"
+    return replace(row, verdict=verdict, why=why)
 
 
 # --- what must not be interpreted
@@ -203,16 +203,16 @@ def too_much_missing(means: Iterable[Estimate], most: float, unrun: bool = True)
         unrun: Whether answers that never ran count. What could not be judged need not be like the rest; what was
             merely not asked yet is.
     """
-    for one in means:
-        lost = one.lost if unrun else one.lost - one.unrun
-        if lost > most * (one.lost + one.answers):
-            total = one.lost + one.answers
-            return f"{share_of(lost, total)} of the answers of {one.arm} are missing; at most {level(most)} may be"
+    for mean in means:
+        lost = mean.lost if unrun else mean.lost - mean.unrun
+        if lost > most * (mean.lost + mean.answers):
+            total = mean.lost + mean.answers
+            return f"{share_of(lost, total)} of the answers of {mean.arm} are missing; at most {level(most)} may be"
     return ""
 
 
-def _fault(one: Estimate, faults: Mapping[str, str]) -> str:
-    return faults.get(one.described.scorer, "") if one.described.of != POSITIVE else ""
+def _fault(row: Estimate, faults: Mapping[str, str]) -> str:
+    return faults.get(row.described.scorer, "") if row.described.of != POSITIVE else ""
 
 
 def _fault_of_loading(frame: Frame, subject: Subject) -> Mapping[str, str]:
@@ -225,10 +225,10 @@ def _fault_of_loading(frame: Frame, subject: Subject) -> Mapping[str, str]:
     if not is_discovery(subject.delivery):
         return {}
     controls = list(frame.where(subject=subject, metric="positive-controls", kind=MEAN, slice=ALL))
-    asked = sum(one.answers for one in controls)
+    asked = sum(control.answers for control in controls)
     if not asked:
         return {"activation": "no positive control was judged, so a broken harness would look the same"}
-    loaded = sum(one.passed for one in controls if one.answers)
+    loaded = sum(control.passed for control in controls if control.answers)
     if loaded >= LEAST_LOADED * asked:
         return {}
     reason = (
@@ -385,16 +385,16 @@ def judge_gates(
     tested = [
         _tested(frame, strict, subject, gate, head) for subject in frame.subjects for gate in file.gates
     ]
-    passes = adjust([one.p for one in tested])
-    losses = [one.difference.p if one.gate.margin else math.nan for one in tested]
-    drops = [drop.p for one in tested for drop in one.golden.values()]
+    passes = adjust([gate_test.p for gate_test in tested])
+    losses = [gate_test.difference.p if gate_test.gate.margin else math.nan for gate_test in tested]
+    drops = [drop.p for gate_test in tested for drop in gate_test.golden.values()]
     worse = iter(adjust([*losses, *drops]))
     p_worse = [next(worse) for _ in losses]
-    dropped = [{name: next(worse) for name in one.golden} for one in tested]
+    dropped = [{name: next(worse) for name in gate_test.golden} for gate_test in tested]
     unrun = [_unrun(rows, arm, file.max_missing) for arm in (base, head)]
     return tuple(
-        _gated(one, file, frame, p, q, drop, unrun)
-        for one, p, q, drop in zip(tested, passes, p_worse, dropped, strict=True)
+        _gated(gate_test, file, frame, p, q, drop, unrun)
+        for gate_test, p, q, drop in zip(tested, passes, p_worse, dropped, strict=True)
     )
 
 
@@ -423,7 +423,7 @@ def _tested(frame: Frame, strict: Frame, subject: Subject, gate: Gate, head: str
         for name in gate.golden
     }
     return _Tested(
-        gate, difference, base, mine, p, {name: one for name, one in drops.items() if one},
+        gate, difference, base, mine, p, {name: effect for name, effect in drops.items() if effect},
         strict.get(subject, gate.metric, head),
     )  # fmt: skip
 
@@ -442,7 +442,7 @@ def outcome_of(results: Sequence[GateResult]) -> str:
 
 
 def _gated(
-    one: _Tested,
+    tested: _Tested,
     file: GateFile,
     frame: Frame,
     p: float,
@@ -450,39 +450,41 @@ def _gated(
     dropped: Mapping[str, float],
     unrun: Sequence[str],
 ) -> GateResult:
-    gate, subject = one.gate, one.difference.subject
+    gate, subject = tested.gate, tested.difference.subject
     result = GateResult(
-        gate, subject.model, INCONCLUSIVE, "", one.base, one.head, one.difference, p, p_worse, None
+        gate, subject.model, INCONCLUSIVE, "", tested.base, tested.head, tested.difference, p, p_worse, None
     )
-    fault = _fault(one.difference, _fault_of_loading(frame, subject))
-    problem = fault or too_much_missing((one.base, one.head), file.max_missing, unrun=False)
-    if not problem and one.difference.n < 2 and (gate.margin is not None or gate.minimum is not None):
-        problem = f"{one.difference.n} common scenarios with a value; two are needed"
+    fault = _fault(tested.difference, _fault_of_loading(frame, subject))
+    problem = fault or too_much_missing((tested.base, tested.head), file.max_missing, unrun=False)
+    if not problem and tested.difference.n < 2 and (gate.margin is not None or gate.minimum is not None):
+        problem = f"{tested.difference.n} common scenarios with a value; two are needed"
     if problem:
         return replace(result, why=problem)
-    blocks = list(_blocks(one, p_worse, dropped))
+    blocks = list(_blocks(tested, p_worse, dropped))
     if blocks:
         return replace(result, outcome=BLOCK, why="; ".join(blocks))
-    doubts = [too_much_missing((one.base, one.head), file.max_missing), *unrun]
+    doubts = [too_much_missing((tested.base, tested.head), file.max_missing), *unrun]
     if file.changed_scenarios == "inconclusive":
-        only = sorted({s for s, _ in one.base.scenarios} ^ {s for s, _ in one.head.scenarios})
+        only = sorted({s for s, _ in tested.base.scenarios} ^ {s for s, _ in tested.head.scenarios})
         doubts.append(f"scenarios on one side only: {', '.join(only)}" if only else "")
     needed = None
     if gate.margin is not None and not p < ALPHA:
-        scale = 1.0 if one.difference.described.scale == "share" else abs(one.base.value)
+        scale = 1.0 if tested.difference.described.scale == "share" else abs(tested.base.value)
         needed = (
-            scenarios_needed(_better(one.difference).to_numpy(float), gate.margin * scale) if scale else None
+            scenarios_needed(_better(tested.difference).to_numpy(float), gate.margin * scale)
+            if scale
+            else None
         )
         # What it would take if the head is exactly as good as the base.
         more = f"; about {needed} scenarios that vary like these would decide" if needed else ""
-        doubts.append(f"a loss of {_margin(one, gate.margin)} is not ruled out{more}")
-    doubts += _doubts(one, dropped)
+        doubts.append(f"a loss of {_margin(tested, gate.margin)} is not ruled out{more}")
+    doubts += _doubts(tested, dropped)
     doubts = [doubt for doubt in doubts if doubt]
     if doubts:
         return replace(result, why="; ".join(doubts), needed=needed)
     held = "all that it demands holds"
     if gate.margin is not None:
-        held = f"worse by less than {_margin(one, gate.margin)} (p {p_text(p)})"
+        held = f"worse by less than {_margin(tested, gate.margin)} (p {p_text(p)})"
     return replace(result, outcome=PASS, why=held)
 
 
@@ -492,43 +494,43 @@ def _margin(one: _Tested, margin: float) -> str:
     return size(margin, described) if described.scale == "share" else level(margin)
 
 
-def _blocks(one: _Tested, p_worse: float, dropped: Mapping[str, float]) -> Iterator[str]:
+def _blocks(tested: _Tested, p_worse: float, dropped: Mapping[str, float]) -> Iterator[str]:
     """What is shown against the head."""
     for name, p in dropped.items():
-        worse = -one.golden[name].described.sign * one.golden[name].value
+        worse = -tested.golden[name].described.sign * tested.golden[name].value
         if worse > 0 and p <= ALPHA:
-            yield f"golden scenario dropped: {name} by {size(worse, one.golden[name].described)} (p {p_text(p)})"
-    sign = one.difference.described.sign
-    minimum = one.gate.minimum
-    if minimum is not None and one.strict is not None:
-        nearest = one.strict.high if sign > 0 else one.strict.low
+            yield f"golden scenario dropped: {name} by {size(worse, tested.golden[name].described)} (p {p_text(p)})"
+    sign = tested.difference.described.sign
+    minimum = tested.gate.minimum
+    if minimum is not None and tested.strict is not None:
+        nearest = tested.strict.high if sign > 0 else tested.strict.low
         if sign * nearest < sign * minimum:
             side = "below" if sign > 0 else "above"
-            bound = level(minimum, one.difference.described.scale)
+            bound = level(minimum, tested.difference.described.scale)
             yield f"the head's value lies {side} {bound} with its whole interval"
     if (
-        one.gate.margin is not None
-        and sign * one.difference.value < 0
+        tested.gate.margin is not None
+        and sign * tested.difference.value < 0
         and p_worse < ALPHA
-        and not one.p < ALPHA
+        and not tested.p < ALPHA
     ):
-        yield f"the head is worse, by {size(abs(one.difference.value), one.difference.described)}"
+        yield f"the head is worse, by {size(abs(tested.difference.value), tested.difference.described)}"
 
 
-def _doubts(one: _Tested, dropped: Mapping[str, float]) -> Iterator[str]:
+def _doubts(tested: _Tested, dropped: Mapping[str, float]) -> Iterator[str]:
     """What keeps minimum and golden scenarios from passing."""
-    sign, minimum = one.difference.described.sign, one.gate.minimum
+    sign, minimum = tested.difference.described.sign, tested.gate.minimum
     if minimum is not None:
-        farthest = one.head.low if sign > 0 else one.head.high
+        farthest = tested.head.low if sign > 0 else tested.head.high
         if not sign * farthest >= sign * minimum:
             side = "below" if sign > 0 else "above"
-            yield f"the head's interval reaches {side} {level(minimum, one.difference.described.scale)}"
-    unseen = [name for name in one.gate.golden if name not in dropped]
+            yield f"the head's interval reaches {side} {level(minimum, tested.difference.described.scale)}"
+    unseen = [name for name in tested.gate.golden if name not in dropped]
     if unseen:
         yield f"golden scenarios without a value: {', '.join(unseen)}"
-    lower = {name: -sign * one.golden[name].value for name in dropped}
+    lower = {name: -sign * tested.golden[name].value for name in dropped}
     told = [
-        f"{name} by {size(worse, one.golden[name].described)} (p {p_text(dropped[name])})"
+        f"{name} by {size(worse, tested.golden[name].described)} (p {p_text(dropped[name])})"
         for name, worse in lower.items()
         if worse > 0
     ]

@@ -34,34 +34,34 @@ def sortable(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6g}"
 
 
-def lift_cell(one: Estimate | None) -> dict[str, Any]:
+def lift_cell(lift: Estimate | None) -> dict[str, Any]:
     """A difference, coloured where it is one."""
-    text = estimate_text(one)
+    text = estimate_text(lift)
     return {
         "text": text,
-        "class": difference_class(one) if text != BLANK else "none",
-        "sort": sortable(one.value if one else math.nan),
-        "strip": difference_interval(one) if one and one.described.scale == "share" else Markup(""),
+        "class": difference_class(lift) if text != BLANK else "none",
+        "sort": sortable(lift.value if lift else math.nan),
+        "strip": difference_interval(lift) if lift and lift.described.scale == "share" else Markup(""),
     }
 
 
 def amount_cell(entry: Entry, metric: str) -> dict[str, Any]:
     """A row's mean of a metric."""
-    one = entry.get(metric)
-    if one is None:
+    mean = entry.get(metric)
+    if mean is None:
         return {"text": BLANK, "sort": ""}
-    return {"text": value_text(one), "sort": sortable(one.value)}
+    return {"text": value_text(mean), "sort": sortable(mean.value)}
 
 
-def slice_cells(found: Slice) -> dict[str, Any]:
+def slice_cells(part: Slice) -> dict[str, Any]:
     """A row's rank, value, number of answers and lift over some of the samples."""
     return {
-        "rank": str(found.rank),
-        "rank_sort": found.rank.low * 1000 + found.rank.high,
-        "value": estimate_text(found.value),
-        "value_sort": sortable(found.value.value),
-        "strip": value_interval(found.value),
-        "n": f"{found.value.n} ({found.value.answers})",
-        "n_sort": found.value.answers,
-        "lift": lift_cell(found.lift),
+        "rank": str(part.rank),
+        "rank_sort": part.rank.low * 1000 + part.rank.high,
+        "value": estimate_text(part.value),
+        "value_sort": sortable(part.value.value),
+        "strip": value_interval(part.value),
+        "n": f"{part.value.n} ({part.value.answers})",
+        "n_sort": part.value.answers,
+        "lift": lift_cell(part.lift),
     }

@@ -27,12 +27,15 @@ def number(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else round(float(value), 6)
 
 
-def effect(one: Estimate | None) -> dict[str, Any] | None:
+def effect(difference: Estimate | None) -> dict[str, Any] | None:
     """A difference for JSON, as ``effect`` of the schema says; null where there is none."""
-    if one is None or not one.n or math.isnan(one.value):
+    if difference is None or not difference.n or math.isnan(difference.value):
         return None
     names = ("value", "low", "high", "p", "p_adjusted")
-    return {n: number(getattr(one, n)) for n in names} | {"scenarios": one.n, "verdict": one.verdict}
+    return {n: number(getattr(difference, n)) for n in names} | {
+        "scenarios": difference.n,
+        "verdict": difference.verdict,
+    }
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,15 @@ def _all(entry: Entry) -> dict[str, Any]:
 
 
 def _by_pressure(entry: Entry) -> dict[str, Any]:
-    found = [
+    cells = [
         {"pressure": pressure, **lift_cell(s.lift)}
         for (pressure, split), s in entry.slices.items()
         if split == ALL and pressure != ALL and s.lift is not None and s.lift.n
     ]
-    found.sort(key=lambda one: (one["pressure"] != NO_PRESSURE, one["pressure"]))
-    for one in found:
-        one["short"] = one["text"].partition(" ")[0]
-    return {"pressures": found, "sort": found[0]["sort"] if found else ""}
+    cells.sort(key=lambda cell: (cell["pressure"] != NO_PRESSURE, cell["pressure"]))
+    for cell in cells:
+        cell["short"] = cell["text"].partition(" ")[0]
+    return {"pressures": cells, "sort": cells[0]["sort"] if cells else ""}
 
 
 def _tokens(entry: Entry) -> dict[str, Any]:

@@ -44,12 +44,12 @@ _PEEK = 1_000
 
 def schema(name: str) -> Any:
     """A published schema: ``leaderboard``, rows of which have a key for each column that takes something, or ``answers``."""
-    found = json.loads(Path(__file__).with_name(f"{name}.schema.json").read_text("utf-8"))
+    published = json.loads(Path(__file__).with_name(f"{name}.schema.json").read_text("utf-8"))
     if name == "leaderboard":
-        row, own = found["$defs"]["row"], _own()
+        row, own = published["$defs"]["row"], _own()
         row["required"] += [column.key for column in own]
         row["properties"] |= {column.key: dict(column.schema) for column in own}
-    return found
+    return published
 
 
 def _own() -> list[Column]:
@@ -66,21 +66,21 @@ def validate(name: str, data: Any) -> None:
     jsonschema.Draft202012Validator(schema(name)).validate(data)
 
 
-def _rate(one: Estimate | None) -> dict[str, Any] | None:
-    if one is None or not one.answers:
+def _rate(mean: Estimate | None) -> dict[str, Any] | None:
+    if mean is None or not mean.answers:
         return None
-    bounds = {"value": number(one.value), "low": number(one.low), "high": number(one.high)}
-    return bounds | {"answers": one.answers, "scenarios": one.n}
+    bounds = {"value": number(mean.value), "low": number(mean.low), "high": number(mean.high)}
+    return bounds | {"answers": mean.answers, "scenarios": mean.n}
 
 
-def _slice(key: tuple[str, str], found: Slice) -> dict[str, Any]:
+def _slice(key: tuple[str, str], part: Slice) -> dict[str, Any]:
     return {
         "pressure": key[0],
         "split": key[1],
-        "value": _rate(found.value),
-        "lift": effect(found.lift),
-        "rank_low": found.rank.low,
-        "rank_high": found.rank.high,
+        "value": _rate(part.value),
+        "lift": effect(part.lift),
+        "rank_low": part.rank.low,
+        "rank_high": part.rank.high,
     }
 
 
@@ -110,20 +110,20 @@ def _provenance(entry: Entry, tab: Tab) -> dict[str, Any]:
 
 
 def _metrics(entry: Entry) -> list[dict[str, Any]]:
-    found = []
-    for one in entry.view.where(kind=MEAN, arm=entry.arm, slice=ALL):
-        if one.answers:
-            found.append(
+    metrics = []
+    for mean in entry.view.where(kind=MEAN, arm=entry.arm, slice=ALL):
+        if mean.answers:
+            metrics.append(
                 {
-                    "metric": one.metric,
-                    "source": one.described.scorer,
-                    "value": _rate(one),
-                    "red": _rate(entry.view.get(one.metric, "red")),
-                    "difference": effect(entry.get(one.metric, DIFFERENCE)),
-                    "lost": one.lost,
+                    "metric": mean.metric,
+                    "source": mean.described.scorer,
+                    "value": _rate(mean),
+                    "red": _rate(entry.view.get(mean.metric, "red")),
+                    "difference": effect(entry.get(mean.metric, DIFFERENCE)),
+                    "lost": mean.lost,
                 }
             )
-    return found
+    return metrics
 
 
 def _row(entry: Entry, tab: Tab) -> dict[str, Any]:
@@ -170,8 +170,8 @@ def slice_rows(data: Mapping[str, Any]) -> pd.DataFrame:
         for row in tab["rows"]:
             skills = row["skills"]
             by_column = {k: v for column in columns.COLUMNS for k, v in column.in_flat(row).items()}
-            for one in row["results"]:
-                value, lift = one["value"] or {}, one["lift"] or {}
+            for result in row["results"]:
+                value, lift = result["value"] or {}, result["lift"] or {}
                 lines.append(
                     {
                         "schema_version": data["schema_version"],
@@ -186,10 +186,10 @@ def slice_rows(data: Mapping[str, Any]) -> pd.DataFrame:
                         "carries": row["carries"],
                         "skill_hashes": ";".join(dict.fromkeys(s["hash"] for s in skills)),
                         "delivery": row["delivery"],
-                        "pressure": one["pressure"],
-                        "split": one["split"],
-                        "rank_low": one["rank_low"],
-                        "rank_high": one["rank_high"],
+                        "pressure": result["pressure"],
+                        "split": result["split"],
+                        "rank_low": result["rank_low"],
+                        "rank_high": result["rank_high"],
                         **{
                             name: value.get(name) for name in ("value", "low", "high", "answers", "scenarios")
                         },

@@ -61,10 +61,10 @@ def known(infos: Sequence[LogInfo]) -> list[LogInfo]:
 
 def alike(infos: Sequence[LogInfo]) -> list[list[LogInfo]]:
     """Logs that may stand on one tab: a log without a grader lacks scorers, which is no conflict."""
-    found: list[tuple[tuple[str, ...], dict[str, int], list[LogInfo]]] = []
+    groups: list[tuple[tuple[str, ...], dict[str, int], list[LogInfo]]] = []
     for info in infos:
         key = (info.task, info.delivery, info.scenario_set)
-        for other, versions, group in found:
+        for other, versions, group in groups:
             if other == key and all(
                 versions.get(name, version) == version for name, version in info.scorer_versions.items()
             ):
@@ -72,15 +72,15 @@ def alike(infos: Sequence[LogInfo]) -> list[list[LogInfo]]:
                 group.append(info)
                 break
         else:
-            found.append((key, dict(info.scorer_versions), [info]))
-    return [group for _, _, group in found]
+            groups.append((key, dict(info.scorer_versions), [info]))
+    return [group for _, _, group in groups]
 
 
 def keys_of(
     rows: pd.DataFrame, infos: Mapping[str, LogInfo], facts: Mapping[str, LogFacts]
 ) -> dict[tuple[str, str], Key]:
     """The row that each log's arms belong to."""
-    found = {}
+    keys = {}
     known = plain(rows[["log", "arm"]].drop_duplicates()).sort_values(["log", "arm"])
     for log, arm in known.itertuples(index=False, name=None):
         info = infos[log]
@@ -90,7 +90,7 @@ def keys_of(
             if arm in about
         )
         built_in = arm in (Arm.RED, Arm.GENERIC, Arm.PLACEBO)
-        found[log, arm] = Key(
+        keys[log, arm] = Key(
             model=info.model,
             grader="+".join(info.graders),
             kind=arm if built_in else "skill",
@@ -98,7 +98,7 @@ def keys_of(
             name="" if built_in or skills else arm,
             delivery=facts[log].deliveries.get(arm, "none"),
         )
-    return found
+    return keys
 
 
 def slug(text: str) -> str:

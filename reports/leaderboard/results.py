@@ -84,15 +84,15 @@ def slices_of(frame: Frame, subject: Subject, arm: str, metric: str) -> dict[tup
         arm: The row's arm.
         metric: Id of the ranked metric.
     """
-    found = {}
-    for one in frame.where(subject=subject, metric=metric, kind=MEAN, arm=arm):
-        conditions = dict(part.split("=", 1) for part in one.slice.split(",")) if one.slice != ALL else {}
+    slices = {}
+    for mean in frame.where(subject=subject, metric=metric, kind=MEAN, arm=arm):
+        conditions = dict(part.split("=", 1) for part in mean.slice.split(",")) if mean.slice != ALL else {}
         if not conditions.keys() <= {"pressure", "split"}:
             continue
-        lift = frame.get(subject, metric, arm, DIFFERENCE, one.slice)
+        lift = frame.get(subject, metric, arm, DIFFERENCE, mean.slice)
         key = (conditions.get("pressure", ALL), conditions.get("split", ALL))
-        found[key] = Slice(one, lift if lift and not math.isnan(lift.value) else None, Rank(1, 1))
-    return found
+        slices[key] = Slice(mean, lift if lift and not math.isnan(lift.value) else None, Rank(1, 1))
+    return slices
 
 
 def noise_of(values: pd.DataFrame, model: str, metric: str) -> Noise | None:
@@ -117,8 +117,8 @@ def marks_of(rows: pd.DataFrame, metric: str, private: frozenset[str]) -> pd.Dat
     rows = rows[rows["control"].ne(POSITIVE)]
     control = rows["control"].notna()
 
-    def of(one: Metric) -> pd.Series[bool]:
-        return rows["scorer"].eq(one.scorer) & rows["key"].eq(one.key)
+    def of(metric_of_mark: Metric) -> pd.Series[bool]:
+        return rows["scorer"].eq(metric_of_mark.scorer) & rows["key"].eq(metric_of_mark.key)
 
     asked = (~control & of(chosen)) | (control & of(restraint)), control & of(fact)
     scorers = [chosen.scorer, restraint.scorer, fact.scorer]
@@ -127,9 +127,9 @@ def marks_of(rows: pd.DataFrame, metric: str, private: frozenset[str]) -> pd.Dat
     parts = [rows["status"].isin(FAILED), rows["status"].eq("unscored") & rows["scorer"].isin(scorers)]
     parts += [mine & rows["status"].eq(status) for status in ("not_applicable", "scored") for mine in asked]
     columns = [*identity, "control", "split", "status", "value"]
-    found = pd.concat([plain(rows.loc[part, columns]) for part in parts], ignore_index=True)
+    answers = pd.concat([plain(rows.loc[part, columns]) for part in parts], ignore_index=True)
     if chosen.complement:
-        found["value"] = found["value"].where(found["control"].notna(), 1 - found["value"])
-    found = found.drop_duplicates(identity, keep="last").sort_values(identity, kind="stable")
-    found["split"] = found["split"].where(~found["scenario"].isin(list(private)), "private")
-    return found.reset_index(drop=True)
+        answers["value"] = answers["value"].where(answers["control"].notna(), 1 - answers["value"])
+    answers = answers.drop_duplicates(identity, keep="last").sort_values(identity, kind="stable")
+    answers["split"] = answers["split"].where(~answers["scenario"].isin(list(private)), "private")
+    return answers.reset_index(drop=True)

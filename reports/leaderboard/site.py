@@ -179,10 +179,10 @@ class _Writer:
     def _withheld(self) -> dict[str, frozenset[str]]:
         rows = self.table.rows
         hidden = rows.loc[rows["scenario"].isin(list(self.private)), ["log", "scenario"]].drop_duplicates()
-        found = {name: fact.scenarios & self.private for name, fact in self.facts.items()}
+        withheld = {name: fact.scenarios & self.private for name, fact in self.facts.items()}
         for log, scenario in zip(hidden["log"], hidden["scenario"], strict=True):
-            found[str(log)] |= {str(scenario)}
-        return found
+            withheld[str(log)] |= {str(scenario)}
+        return withheld
 
     def _notes(self) -> tuple[str, ...]:
         notes = [*self.table.notes, *(f"left out: {short(s.log)}: {s.reason}" for s in self.table.skipped)]
@@ -235,9 +235,9 @@ class _Writer:
             models=models,
             scripted=[model for model in models if caveat(model)],
             pressures=sorted(
-                {p for one in shown for p in one["pressures"]}, key=lambda p: (p != NO_PRESSURE, p)
+                {p for row in shown for p in row["pressures"]}, key=lambda p: (p != NO_PRESSURE, p)
             ),
-            splits=sorted({s for one in shown for s in one["splits"]}),
+            splits=sorted({s for row in shown for s in row["splits"]}),
         )
 
     def _row(self, tab: Tab, entry: Entry, marks: pd.DataFrame, links: Links, figures: bool) -> None:
@@ -335,11 +335,11 @@ def _line(entry: Entry, tab: Tab, scenario: str, cells: Mapping[str, Any]) -> di
     """A row's results in one scenario, and whether it gained or lost against RED there."""
     moved, text = "", ""
     for name in (tab.metric, "fact-correct", "restraint"):
-        one = entry.get(name, DIFFERENCE)
-        changes = dict(one.scenarios) if one else {}
-        if one is None or scenario not in changes:
+        difference_row = entry.get(name, DIFFERENCE)
+        changes = dict(difference_row.scenarios) if difference_row else {}
+        if difference_row is None or scenario not in changes:
             continue
-        difference = changes[scenario] * one.described.sign
+        difference = changes[scenario] * difference_row.described.sign
         moved = "gained" if difference > 0 else "lost" if difference < 0 else "same"
         text = change(difference) if difference else "0"
         if not difference and scenario in full_scenarios(entry.view.frame, entry.view.subject, name):

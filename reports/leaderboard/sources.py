@@ -117,11 +117,11 @@ def facts_of(file: str, rows: pd.DataFrame) -> LogFacts:
     entry = _entry(file, asked, executed)
     if entry is not None and (known := _kept(entry)) is not None:
         return replace(known, log=short(file), file=file)
-    found = _read_facts(file, asked, executed)
+    facts = _read_facts(file, asked, executed)
     if entry is not None:
-        about = asdict(found) | {"scenarios": sorted(found.scenarios)}
+        about = asdict(facts) | {"scenarios": sorted(facts.scenarios)}
         write_entry(entry, json.dumps(about).encode())
-    return found
+    return facts
 
 
 def _entry(file: str, asked: Sequence[tuple[str, str, int]], executed: bool) -> str | None:
@@ -166,13 +166,13 @@ def _ids(rows: pd.DataFrame) -> list[str]:
 
 
 def _engines(file: str) -> tuple[str, ...]:
-    found = set()
+    engines = set()
     for summary in read_eval_log_sample_summaries(file):
         score = latest_scores(summary.scores or {}).get("execution")
         engine: Any = ((score.metadata if score else None) or {}).get("engine")
         if isinstance(engine, dict):
-            found.add(f"torch {engine.get('torch', '?')} on {engine.get('device', '?')}")
-    return tuple(sorted(found))
+            engines.add(f"torch {engine.get('torch', '?')} on {engine.get('device', '?')}")
+    return tuple(sorted(engines))
 
 
 def _command(header: EvalLog) -> str:
@@ -230,10 +230,10 @@ def texts_of(
         # The sample's own flag counts even where the table's row lost it.
         if (sample.metadata or {}).get("split") == "private":
             continue
-        one = asked.setdefault(str(scenario), _Asked())
-        one.messages[str(pressure)] = _user_text(sample.input)
-        one.target = sample.target if isinstance(sample.target, str) else "; ".join(sample.target)
-    return {name: _text(one) for name, one in sorted(asked.items())}
+        scenario_asked = asked.setdefault(str(scenario), _Asked())
+        scenario_asked.messages[str(pressure)] = _user_text(sample.input)
+        scenario_asked.target = sample.target if isinstance(sample.target, str) else "; ".join(sample.target)
+    return {name: _text(scenario_asked) for name, scenario_asked in sorted(asked.items())}
 
 
 def _user_text(given: Any) -> str:
@@ -242,8 +242,8 @@ def _user_text(given: Any) -> str:
     return "\n\n".join(message.text for message in given if message.role == "user")
 
 
-def _text(one: _Asked) -> ScenarioText:
-    prompt = one.messages.get(NO_PRESSURE, "")
-    pressed: Iterable[tuple[str, str]] = sorted((p, t) for p, t in one.messages.items() if p != NO_PRESSURE)
+def _text(asked: _Asked) -> ScenarioText:
+    prompt = asked.messages.get(NO_PRESSURE, "")
+    pressed: Iterable[tuple[str, str]] = sorted((p, t) for p, t in asked.messages.items() if p != NO_PRESSURE)
     added = {p: clip(t.removeprefix(prompt).strip() if prompt else t) for p, t in pressed}
-    return ScenarioText(clip(prompt), added, clip(one.target))
+    return ScenarioText(clip(prompt), added, clip(asked.target))

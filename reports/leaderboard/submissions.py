@@ -123,7 +123,7 @@ def submitters_of(places: Sequence[str]) -> dict[str, str]:
     Raises:
         InputError: The metadata of a submission are wrong, or a log in it is not the one submitted.
     """
-    found = {}
+    submitters = {}
     for place in places:
         if "://" in place or not Path(place).is_dir():
             continue
@@ -135,8 +135,8 @@ def submitters_of(places: Sequence[str]) -> dict[str, str]:
                     raise InputError(
                         f"{log} is not the log that {file} names; `redgreen submission check` says more"
                     )
-                found[name] = about.submitter
-    return found
+                submitters[name] = about.submitter
+    return submitters
 
 
 def check_submission(folder: Path, expected: Mapping[str, Sequence[Expected]]) -> Checked:
@@ -148,8 +148,8 @@ def check_submission(folder: Path, expected: Mapping[str, Sequence[Expected]]) -
     """
     if not folder.is_dir():
         return Checked(None, (), (f"{folder} is no folder",))
-    about, found = _about(folder)
-    problems = [f"{_ABOUT}: {problem}" for problem in found]
+    about, wrong = _about(folder)
+    problems = [f"{_ABOUT}: {problem}" for problem in wrong]
     files = {short(file): Path(file) for file in files_of(str(folder / "logs"))}
     if not files:
         problems.append("logs/ holds no .eval file; a submission has its raw logs")
@@ -244,8 +244,8 @@ def _coverage(part: Part, sets: Sequence[Expected]) -> Iterator[str]:
     posed = set(map(str, rows["scenario"].unique()))
     if not sets:
         yield f"task {part.info.task} is none of this suite"
-    elif part.info.scenario_set not in {one.hash for one in sets}:
-        nearest = min(sets, key=lambda one: len(set(one.scenarios) ^ posed))
+    elif part.info.scenario_set not in {expected_set.hash for expected_set in sets}:
+        nearest = min(sets, key=lambda expected_set: len(set(expected_set.scenarios) ^ posed))
         missing, extra = sorted(set(nearest.scenarios) - posed), sorted(posed - set(nearest.scenarios))
         if missing:
             yield f"{len(missing)} scenarios of the task are missing: {_some(missing)}"

@@ -55,14 +55,14 @@ class Links:
 
 def island(tab: Tab) -> dict[str, Any]:
     """By pressure and split, then by row, what a filtered table shows; read by the page's script."""
-    found: dict[str, Any] = {}
+    cells: dict[str, Any] = {}
     for entry in tab.entries:
-        for (pressure, split), one in entry.slices.items():
-            view = slice_cells(one)
-            value, lift = one.value, one.lift
+        for (pressure, split), part in entry.slices.items():
+            view = slice_cells(part)
+            value, lift = part.value, part.lift
             numbers = [value.value, value.low, value.high]
             numbers += [lift.value, lift.low, lift.high] if lift else [math.nan] * 3
-            found.setdefault(f"{pressure}|{split}", {})[entry.id] = [
+            cells.setdefault(f"{pressure}|{split}", {})[entry.id] = [
                 view["rank"],
                 view["value"],
                 view["n"],
@@ -70,24 +70,24 @@ def island(tab: Tab) -> dict[str, Any]:
                 view["lift"]["class"],
                 *(None if math.isnan(x) else round(x, 3) for x in numbers),
             ]
-    return found
+    return cells
 
 
-def _metric_row(entry: Entry, one: Estimate) -> dict[str, Any]:
-    metric = one.described
-    red, delta = entry.view.get(one.metric, Arm.RED.value), entry.get(one.metric, DIFFERENCE)
+def _metric_row(entry: Entry, mean: Estimate) -> dict[str, Any]:
+    metric = mean.described
+    red, delta = entry.view.get(mean.metric, Arm.RED.value), entry.get(mean.metric, DIFFERENCE)
     claim = metric.claimed
-    means = [m for m in (red, one) if m] if entry.kind != Arm.RED else [one]
+    means = [m for m in (red, mean) if m] if entry.kind != Arm.RED else [mean]
     return {
-        "id": one.metric,
+        "id": mean.metric,
         "title": title_of(metric),
         "red": estimate_text(red) if entry.kind != Arm.RED else "",
-        "value": estimate_text(one),
-        "strip": value_interval(one) if metric.scale == "share" else Markup(""),
-        "ratio": estimate_text(entry.get(one.metric, RATIO)),
+        "value": estimate_text(mean),
+        "strip": value_interval(mean) if metric.scale == "share" else Markup(""),
+        "ratio": estimate_text(entry.get(mean.metric, RATIO)),
         "lift": lift_cell(delta),
         "p": p_text(delta.p_adjusted if delta else math.nan),
-        "n": f"{one.n} ({one.answers})",
+        "n": f"{mean.n} ({mean.answers})",
         "lost": sum(m.lost for m in means),
         "claim": f"{claim.red} → {claim.green}, {claim.ratio}" if claim else "",
     }
@@ -105,12 +105,12 @@ def metric_rows(
         without: Leave out metrics whose id begins with one of these.
     """
     return [
-        _metric_row(entry, one)
-        for one in entry.view.where(kind=MEAN, slice=ALL, arm=entry.arm)
-        if not math.isnan(one.value)
-        and one.described.family == family
-        and one.metric.startswith(prefix)
-        and not one.metric.startswith(tuple(without) or ("\0",))
+        _metric_row(entry, mean)
+        for mean in entry.view.where(kind=MEAN, slice=ALL, arm=entry.arm)
+        if not math.isnan(mean.value)
+        and mean.described.family == family
+        and mean.metric.startswith(prefix)
+        and not mean.metric.startswith(tuple(without) or ("\0",))
     ]
 
 
@@ -122,15 +122,15 @@ def pressure_rows(entry: Entry) -> list[dict[str, Any]]:
         return (split != ALL, split, pressure != ALL, pressure != NO_PRESSURE, pressure)
 
     ordered = sorted(entry.slices.items(), key=lambda item: place(item[0]))
-    return [{"pressure": p, "split": s, **slice_cells(found)} for (p, s), found in ordered]
+    return [{"pressure": p, "split": s, **slice_cells(part)} for (p, s), part in ordered]
 
 
 def _erosion(entry: Entry) -> list[dict[str, Any]]:
-    view, found = entry.view, []
+    view, rows = entry.view, []
     for mine in view.where(kind=EROSION, arm=entry.arm):
         if not mine.n:
             continue
-        found.append(
+        rows.append(
             {
                 "metric": title_of(mine.described),
                 "pressure": mine.slice.partition("=")[2],
@@ -140,7 +140,7 @@ def _erosion(entry: Entry) -> list[dict[str, Any]]:
                 "n": mine.n,
             }
         )
-    return found
+    return rows
 
 
 def row_page(entry: Entry) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def answer_cells(marks: pd.DataFrame, by: str, links: Links, root: str) -> Mappi
         links: Which transcripts can be linked.
         root: Way to the root of the site.
     """
-    found: dict[str, dict[str, Any]] = {}
+    cells: dict[str, dict[str, Any]] = {}
     collected: dict[tuple[str, str], list[tuple[int, str, float, str]]] = {}
     columns = [by, "pressure", "scenario", "log", "arm", "epoch", "status", "value"]
     for line, pressure, scenario, log, arm, epoch, status, value in marks[columns].itertuples(
@@ -205,8 +205,8 @@ def answer_cells(marks: pd.DataFrame, by: str, links: Links, root: str) -> Mappi
     for (line, pressure), answers in collected.items():
         known = [value for _, status, value, _ in answers if status == "scored" and value == value]
         mean = level(sum(known) / len(known)) if known else BLANK
-        found.setdefault(line, {})[pressure] = {"mean": mean, "marks": answer_links(sorted(answers))}
-    return found
+        cells.setdefault(line, {})[pressure] = {"mean": mean, "marks": answer_links(sorted(answers))}
+    return cells
 
 
 def methods() -> dict[str, Any]:

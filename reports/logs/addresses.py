@@ -40,11 +40,11 @@ def files_of(place: str) -> list[str]:
     try:
         system, path = url_to_fs(place)
         if _GLOB.search(place):
-            found = [
+            files = [
                 f for hit in system.glob(path) for f in ([hit] if hit.endswith(LOGS) else system.find(hit))
             ]
         else:
-            found = system.find(path)
+            files = system.find(path)
     except (FileNotFoundError, ValueError, ImportError):
         return []
     except Exception as error:  # each kind of store has errors of its own
@@ -54,7 +54,7 @@ def files_of(place: str) -> list[str]:
         ) from error
     # What eval sets, reports and `redgreen ci` keep beside logs is none.
     logs = sorted({
-        str(file) for file in found
+        str(file) for file in files
         if str(file).endswith(".eval") or (str(file).endswith(".json") and short(str(file)) not in _BESIDE)
     })  # fmt: skip
     return [system.unstrip_protocol(file) for file in logs] if "://" in place else logs

@@ -133,19 +133,19 @@ def _why(file: str, error: Exception) -> str:
 
 def _followed(infos: Sequence[LogInfo]) -> dict[str, str]:
     """Logs of runs that did not end, by the newer log that goes on where each stopped."""
-    found: dict[str, str] = {}
-    for one in infos:
+    newer: dict[str, str] = {}
+    for info in infos:
         after = [
             other
             for other in infos
-            if one.status != "success"
-            and other.created > one.created
+            if info.status != "success"
+            and other.created > info.created
             and (other.task, other.model, other.delivery, other.scenario_set, other.graders, other.skills)
-            == (one.task, one.model, one.delivery, one.scenario_set, one.graders, one.skills)
+            == (info.task, info.model, info.delivery, info.scenario_set, info.graders, info.skills)
         ]
         if after:
-            found[one.log] = min(after, key=lambda other: other.created).log
-    return found
+            newer[info.log] = min(after, key=lambda other: other.created).log
+    return newer
 
 
 def _continued(note: str, by: str) -> str:
@@ -156,7 +156,7 @@ def _continued(note: str, by: str) -> str:
 
 def _editions(infos: Sequence[LogInfo]) -> dict[str, str]:
     """By log, what tells it apart from others of the same task, model, graders and delivery: the skills that differ."""
-    found = {info.log: "" for info in infos}
+    editions = {info.log: "" for info in infos}
     for kind in {(i.task, i.model, i.graders, i.delivery) for i in infos}:
         mine = [i for i in infos if (i.task, i.model, i.graders, i.delivery) == kind]
         hashes: dict[tuple[str, str], set[str]] = {}
@@ -171,8 +171,8 @@ def _editions(infos: Sequence[LogInfo]) -> dict[str, str]:
                 for arm, skill in sorted(by_arm.items())
                 if len(hashes[pack, arm]) > 1
             ]
-            found[info.log] = ", ".join(dict.fromkeys(told))
-    return found
+            editions[info.log] = ", ".join(dict.fromkeys(told))
+    return editions
 
 
 def _absent(infos: Sequence[LogInfo]) -> list[str]:
@@ -184,8 +184,8 @@ def _absent(infos: Sequence[LogInfo]) -> list[str]:
             there.setdefault((info.task, info.model, info.scenario_set, of, info.shards), set()).add(number)
     return [
         f"{task} of {model}: no log of shard {', '.join(map(str, lacking))} of {of}; their answers are in no number here"
-        for (task, model, _, of, shards), found in sorted(there.items())
-        if (lacking := sorted(set(range(1, shards + 1)) - found))
+        for (task, model, _, of, shards), present in sorted(there.items())
+        if (lacking := sorted(set(range(1, shards + 1)) - present))
     ]
 
 

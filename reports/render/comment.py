@@ -127,14 +127,17 @@ def as_markdown(
             top[1] += f" (the gates alone: {said})"
     else:
         head = f"**{outcome_of(gates)}**" if gates else _headline(compared)
-        models = sorted({one.subject.model for one in compared})
+        models = sorted({compliance.subject.model for compliance in compared})
         facts = f"{escape(sides.base)} → {escape(sides.head)}"
         facts += f"; model {escape(models[0])}" if len(models) == 1 else ""
         top = [MARKER, f"### Skill comparison: {head}", "", facts]
     rows = most - LINES  # more room than a comment has means longer lists
     top += _gates_table(gates, _GATES + rows)
     warnings = [*(f"compared although they differ: {d}" for d in sides.differs), *sides.notes, *notes]
-    forms = [f"- {'⚠ ' * bool(one.unlike)}{escape(one.model)}: {one.text}" for one in sides.compliance]
+    forms = [
+        f"- {'⚠ ' * bool(compliance.unlike)}{escape(compliance.model)}: {compliance.text}"
+        for compliance in sides.compliance
+    ]
     bottom = _preferred_lines(preferred, _SCENARIOS + rows) + _scenario_lines(compared, _SCENARIOS + rows)
     if about:
         bottom += _bullets("**Validity**", forms, about.validity, warnings, _VALIDITY + rows)
@@ -168,7 +171,7 @@ def _bullets(
     title: str, first: Sequence[str], plain: Sequence[str], warnings: Sequence[str], most: int
 ) -> list[str]:
     """A list of at most ``most`` items: those that are ready, then plain ones, then warnings."""
-    told = [*first, *(f"- {escape(one)}" for one in plain), *(f"- ⚠ {escape(one)}" for one in warnings)]
+    told = [*first, *(f"- {escape(item)}" for item in plain), *(f"- ⚠ {escape(item)}" for item in warnings)]
     if not told:
         return []
     if len(told) > most:
@@ -218,12 +221,12 @@ def _metrics_table(frame: Frame, compared: Sequence[Estimate], most: int) -> lis
         key=lambda c: (c.verdict not in _FINDINGS, c.described.family != "headline"),
     )
     rows = able[: max(0, most)]
-    several = len({one.subject.model for one in compared}) > 1
+    several = len({difference.subject.model for difference in compared}) > 1
     lines = [
         "",
         "| metric | verdict | base | head | head − base [95 %] | p, corrected | why |",
         "|---|---|---:|---:|---:|---:|---|",
-        *(_row(frame, one, several) for one in rows),
+        *(_row(frame, difference, several) for difference in rows),
     ]
     hidden = len(compared) - len(rows)
     if hidden:
@@ -244,20 +247,22 @@ def _preferred_lines(preferred: Sequence[ModelPreference], most: int) -> list[st
         "| replies side by side | outcome | scenarios | votes for head [95 %] | p, corrected | pairs | flips |",
         "|---|---|---|---:|---:|---|---:|",
     ]
-    for one in preferred:
-        pairs = [sum(getattr(t, what) for t in one.scenarios) for what in ("won", "tied", "lost")]
+    for preference in preferred:
+        pairs = [sum(getattr(t, what) for t in preference.scenarios) for what in ("won", "tied", "lost")]
         cells = [
-            escape(one.model),
-            f"{one.outcome}{f': {escape(one.why)}' if one.why else ''}",
-            tally_text(one.won, one.tied, one.lost),
-            votes_text(one.value, one.low, one.high),
-            p_text(one.p_adjusted),
-            tally_text(*pairs) + (f", {one.unscored} not decided" if one.unscored else ""),
-            f"{one.flips} ({one.flips_first} to the first)" if one.flips else "0",
+            escape(preference.model),
+            f"{preference.outcome}{f': {escape(preference.why)}' if preference.why else ''}",
+            tally_text(preference.won, preference.tied, preference.lost),
+            votes_text(preference.value, preference.low, preference.high),
+            p_text(preference.p_adjusted),
+            tally_text(*pairs) + (f", {preference.unscored} not decided" if preference.unscored else ""),
+            f"{preference.flips} ({preference.flips_first} to the first)" if preference.flips else "0",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     for what, sign in (("Base", -1), ("Head", 1)):
-        votes = [(sign * t.net, t) for one in preferred for t in one.scenarios if sign * t.net > 0]
+        votes = [
+            (sign * t.net, t) for preference in preferred for t in preference.scenarios if sign * t.net > 0
+        ]
         ranked = sorted(votes, key=lambda vote: (-vote[0], vote[1].scenario))[:most]
         told = [f"{escape(t.scenario)} ({tally_text(t.won, t.tied, t.lost)})" for _, t in ranked]
         lines += ["", f"{what} preferred: {'; '.join(told) or 'none'}"]
@@ -283,29 +288,29 @@ def _named(metric: Metric, model: str, several: bool) -> str:
     return f"{title_of(metric)}, {escape(model)}" if several else title_of(metric)
 
 
-def _row(frame: Frame, one: Estimate, several: bool) -> str:
-    base, head = frame.means(one)
+def _row(frame: Frame, difference: Estimate, several: bool) -> str:
+    base, head = frame.means(difference)
     cells = [
-        _named(one.described, one.subject.model, several),
-        one.verdict,
+        _named(difference.described, difference.subject.model, several),
+        difference.verdict,
         value_text(base),
         value_text(head),
-        _difference(one),
-        p_text(one.p_adjusted),
-        escape(one.why),
+        _difference(difference),
+        p_text(difference.p_adjusted),
+        escape(difference.why),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _gate_row(one: GateResult, several: bool) -> str:
-    mark = {PASS: "✅ ", BLOCK: "❌ "}.get(one.outcome, "❔ ")
+def _gate_row(result: GateResult, several: bool) -> str:
+    mark = {PASS: "✅ ", BLOCK: "❌ "}.get(result.outcome, "❔ ")
     cells = [
-        _named(one.difference.described, one.model, several),
-        mark + one.outcome,
-        value_text(one.base),
-        value_text(one.head),
-        _difference(one.difference),
-        escape(one.why),
+        _named(result.difference.described, result.model, several),
+        mark + result.outcome,
+        value_text(result.base),
+        value_text(result.head),
+        _difference(result.difference),
+        escape(result.why),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -314,13 +319,13 @@ def _scenario_lines(compared: Sequence[Estimate], most: int) -> list[str]:
     """The worst and the best scenarios, each by the metric that changed most in it."""
     lines = []
     for what in ("worse", "better"):
-        found: dict[str, tuple[float, str]] = {}
+        largest_change: dict[str, tuple[float, str]] = {}
         # An amount, such as of tokens, is no better or worse than a share by its size.
-        for one in (c for c in compared if c.described.scale == "share"):
-            for scenario, moved in one.moved(what == "better"):
-                if scenario not in found or abs(moved) > abs(found[scenario][0]):
-                    found[scenario] = moved, one.described.title
-        largest = sorted(found.items(), key=lambda item: (-abs(item[1][0]), item[0]))[:most]
+        for difference in (c for c in compared if c.described.scale == "share"):
+            for scenario, moved in difference.moved(what == "better"):
+                if scenario not in largest_change or abs(moved) > abs(largest_change[scenario][0]):
+                    largest_change[scenario] = moved, difference.described.title
+        largest = sorted(largest_change.items(), key=lambda item: (-abs(item[1][0]), item[0]))[:most]
         told = [f"{escape(s)} {change(d)} ({title})" for s, (d, title) in largest]
         lines += ["", f"Got {what} (single scenarios in points, not tested): {'; '.join(told) or 'none'}"]
     return lines
@@ -339,11 +344,11 @@ def as_json(
         "base": sides.base,
         "head": sides.head,
         "differs": list(sides.differs),
-        "metrics": [_compared(sides, frame, one) for one in shown(frame, metrics)],
+        "metrics": [_compared(sides, frame, item) for item in shown(frame, metrics)],
         "notes": [*map(str, sides.compliance), *sides.notes, *notes],
     }
     if preferred:
-        record["pairwise"] = [_preferred(one) for one in preferred]
+        record["pairwise"] = [_preferred(item) for item in preferred]
     if gates:
         record["outcome"] = outcome_of(gates)
         record["gates"] = [
@@ -357,25 +362,26 @@ def as_json(
     return record
 
 
-def _compared(sides: Sides, frame: Frame, one: Estimate) -> dict[str, Any]:
-    base, head = frame.means(one)
-    worse, better = one.moved(False), one.moved(True)
+def _compared(sides: Sides, frame: Frame, difference: Estimate) -> dict[str, Any]:
+    base, head = frame.means(difference)
+    worse, better = difference.moved(False), difference.moved(True)
     moved = [name for name, _ in (*worse[:_SCENARIOS], *better[:_SCENARIOS])]
-    places = transcripts_of(sides, moved, one.subject.model, one.metric) if moved else ()
+    places = transcripts_of(sides, moved, difference.subject.model, difference.metric) if moved else ()
     return {
-        "metric": one.metric, "model": one.subject.model, "verdict": one.verdict, "why": one.why,
-        "base": _numbers(base), "head": _numbers(head), "difference": _numbers(one),
+        "metric": difference.metric, "model": difference.subject.model, "verdict": difference.verdict, "why": difference.why,
+        "base": _numbers(base), "head": _numbers(head), "difference": _numbers(difference),
         "worse": worse, "better": better, "transcripts": [asdict(place) for place in places],
     }  # fmt: skip
 
 
-def _preferred(one: ModelPreference) -> dict[str, Any]:
+def _preferred(preference: ModelPreference) -> dict[str, Any]:
     numbers = ("value", "low", "high", "p", "p_adjusted")
     return {
-        "model": one.model, "outcome": one.outcome, "why": one.why, "won": one.won, "tied": one.tied, "lost": one.lost,
-        **{name: _number(getattr(one, name)) for name in numbers},
-        "pairs": one.pairs, "unscored": dict(one.reasons), "flips": one.flips, "flips_first": one.flips_first,
-        "scenarios": [asdict(t) | {"net": _number(t.net)} for t in one.scenarios],
+        **{name: getattr(preference, name) for name in ("model", "outcome", "why", "won", "tied", "lost")},
+        **{name: _number(getattr(preference, name)) for name in numbers},
+        "pairs": preference.pairs, "unscored": dict(preference.reasons),
+        "flips": preference.flips, "flips_first": preference.flips_first,
+        "scenarios": [asdict(t) | {"net": _number(t.net)} for t in preference.scenarios],
     }  # fmt: skip
 
 
@@ -383,11 +389,17 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _numbers(one: Estimate) -> dict[str, Any]:
+def _numbers(estimate: Estimate) -> dict[str, Any]:
     """What is known of an estimate; of a difference its tests too."""
-    names = ["value", "low", "high"] + (["p", "p_sign_flip", "p_adjusted", "detectable"] if one.base else [])
-    found: dict[str, Any] = {name: _number(getattr(one, name)) for name in names}
-    return found | {"n": one.n, "answers": one.answers} | ({} if one.base else {"missing": one.missing})
+    names = ["value", "low", "high"] + (
+        ["p", "p_sign_flip", "p_adjusted", "detectable"] if estimate.base else []
+    )
+    numbers: dict[str, Any] = {name: _number(getattr(estimate, name)) for name in names}
+    return (
+        numbers
+        | {"n": estimate.n, "answers": estimate.answers}
+        | ({} if estimate.base else {"missing": estimate.missing})
+    )
 
 
 def as_junit(gates: Sequence[GateResult], reasons: Sequence[str] = ()) -> str:

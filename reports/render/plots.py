@@ -108,20 +108,22 @@ def front_figure(
         groups: By label, the arms' means.
         differences: By label and arm, the differences.
     """
-    styles = arm_styles(dict.fromkeys(one.arm for means in groups.values() for one in means))
+    styles = arm_styles(dict.fromkeys(mean.arm for means in groups.values() for mean in means))
     height = 1.6 + 0.3 * sum(len(means) + 1 for means in groups.values())
     figure = Figure(figsize=(10, height), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
     row, ticks = 0.0, []
     for label, means in groups.items():
         start = row
-        for one in means:
-            if not math.isnan(one.value):
-                _whisker(left, row, 100 * one.value, 100 * one.low, 100 * one.high, styles[one.arm], one.arm)
-            other = differences.get(label, {}).get(one.arm)
+        for mean in means:
+            if not math.isnan(mean.value):
+                _whisker(
+                    left, row, 100 * mean.value, 100 * mean.low, 100 * mean.high, styles[mean.arm], mean.arm
+                )
+            other = differences.get(label, {}).get(mean.arm)
             if other is not None and not math.isnan(other.value):
                 _whisker(
-                    right, row, 100 * other.value, 100 * other.low, 100 * other.high, styles[one.arm], None
+                    right, row, 100 * other.value, 100 * other.low, 100 * other.high, styles[mean.arm], None
                 )
             row += 1
         ticks.append((start + row - 1) / 2)
@@ -154,10 +156,14 @@ def _whisker(
 
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    found = dict(zip(labels, handles, strict=True))
-    if found:
+    handle_of = dict(zip(labels, handles, strict=True))
+    if handle_of:
         figure.legend(
-            list(found.values()), list(found), loc="outside upper center", ncols=len(found), frameon=False
+            list(handle_of.values()),
+            list(handle_of),
+            loc="outside upper center",
+            ncols=len(handle_of),
+            frameon=False,
         )
 
 
@@ -165,9 +171,13 @@ def forest_plot(view: View) -> Plot | None:
     """Paired differences to RED with intervals, one row a headline metric and arm, in the metric's own direction."""
     registry = load_metrics()
     shown: dict[str, list[Estimate]] = {}
-    for one in view.where(kind=DIFFERENCE, slice=ALL):
-        if one.described.family == "headline" and one.described.scale == "share" and one.n:
-            shown.setdefault(one.metric, []).append(one)
+    for difference in view.where(kind=DIFFERENCE, slice=ALL):
+        if (
+            difference.described.family == "headline"
+            and difference.described.scale == "share"
+            and difference.n
+        ):
+            shown.setdefault(difference.metric, []).append(difference)
     if not shown:
         return None
     styles = arm_styles(view.arms)
@@ -177,9 +187,9 @@ def forest_plot(view: View) -> Plot | None:
     row, ticks, labels = 0.0, [], []
     for metric, effects in shown.items():
         start = row
-        for one in effects:
-            low, high = 100 * one.low, 100 * one.high
-            _whisker(axes, row, 100 * one.value, low, high, styles[one.arm], one.arm)
+        for difference in effects:
+            low, high = 100 * difference.low, 100 * difference.high
+            _whisker(axes, row, 100 * difference.value, low, high, styles[difference.arm], difference.arm)
             row += 1
         ticks.append((start + row - 1) / 2)
         better = "" if registry[metric].sign > 0 else " (less is better)"
@@ -191,16 +201,16 @@ def forest_plot(view: View) -> Plot | None:
     _bare(axes)
     _legend(figure, axes)
     alt = "; ".join(
-        f"{one.described.title}, {one.arm} minus {one.base} {change(one.value)} points"
+        f"{difference.described.title}, {difference.arm} minus {difference.base} {change(difference.value)} points"
         for effects in shown.values()
-        for one in effects
+        for difference in effects
     )
     return Plot("forest", "Paired differences to RED", f"Differences to RED by metric: {alt}.", figure)
 
 
 def _main_metrics(view: View) -> list[str]:
     """Headline metrics over scenarios that have values, as the registry orders them."""
-    valid = {one.metric for one in view.where(kind=MEAN, slice=ALL) if not one.verdict}
+    valid = {mean.metric for mean in view.where(kind=MEAN, slice=ALL) if not mean.verdict}
     return [m for m in view.frame.metrics(view.subject) if m in valid and load_metrics()[m].of == "scenarios"]
 
 
@@ -261,7 +271,7 @@ def _slopes(axes: Axes, both: pd.DataFrame, sign: int) -> tuple[int, int, int]:
         labels.append((which, green, names[0] if len(names) == 1 else f"{len(names)} scenarios", len(names)))
     # What got worse is named first; a label that would cover another is counted there.
     named: dict[float, tuple[str, int]] = {}
-    for _, height, label, count in sorted(labels, key=lambda one: (one[0] != 1, one[0], one[1])):
+    for _, height, label, count in sorted(labels, key=lambda entry: (entry[0] != 1, entry[0], entry[1])):
         near = next((other for other in named if abs(height - other) < 0.035), height)
         first, others = named.get(near, (label, -count))
         named[near] = first, others + count
@@ -324,9 +334,9 @@ def heat_map(view: View) -> Plot | None:
 def erosion_plot(view: View) -> Plot | None:
     """Value under each pressure less the value without, by arm, for each main metric."""
     by_metric: dict[str, dict[str, list[Estimate]]] = {}
-    for one in view.where(kind=EROSION):
-        pressure = one.slice.partition("=")[2]
-        by_metric.setdefault(one.metric, {}).setdefault(pressure, []).append(one)
+    for erosion in view.where(kind=EROSION):
+        pressure = erosion.slice.partition("=")[2]
+        by_metric.setdefault(erosion.metric, {}).setdefault(pressure, []).append(erosion)
     by_metric = dict(list(by_metric.items())[:3])
     if not by_metric:
         return None
@@ -340,11 +350,11 @@ def erosion_plot(view: View) -> Plot | None:
         row, ticks, labels = 0.0, [], []
         for pressure, effects in by_metric[metric].items():
             start = row
-            for one in effects:
-                if one.n:
-                    low, high = 100 * one.low, 100 * one.high
-                    _whisker(axes, row, 100 * one.value, low, high, styles[one.arm], one.arm)
-                    told.append(f"{pressure} {one.arm} {change(one.value)}")
+            for erosion in effects:
+                if erosion.n:
+                    low, high = 100 * erosion.low, 100 * erosion.high
+                    _whisker(axes, row, 100 * erosion.value, low, high, styles[erosion.arm], erosion.arm)
+                    told.append(f"{pressure} {erosion.arm} {change(erosion.value)}")
                 row += 1
             ticks.append((start + row - 1) / 2)
             labels.append(pressure)
@@ -364,9 +374,9 @@ def erosion_plot(view: View) -> Plot | None:
 def pattern_bars(view: View) -> Plot | None:
     """How often each failure pattern occurs, by arm: in replies, as graders say, or else among the steps that are picked."""
     there: dict[str, dict[str, Estimate]] = {}
-    for one in view.where(kind=MEAN, slice=ALL):
-        if not math.isnan(one.value):
-            there.setdefault(one.metric, {})[one.arm] = one
+    for mean in view.where(kind=MEAN, slice=ALL):
+        if not math.isnan(mean.value):
+            there.setdefault(mean.metric, {})[mean.arm] = mean
     shown = {metric: arms for metric, arms in there.items() if metric.startswith("failure-")}
     shown = shown or {metric: arms for metric, arms in there.items() if metric.startswith("chosen-")}
     if not shown:

@@ -52,7 +52,7 @@ from redgreenbench.reports.render.sections import (
     sections_of,
     value_cells,
 )
-from redgreenbench.reports.rules import MARGIN, found, full_scenarios, judge
+from redgreenbench.reports.rules import MARGIN, full_scenarios, is_finding, judge
 from redgreenbench.reports.words import change, estimate_text, level, title_of
 
 __all__ = [
@@ -148,7 +148,9 @@ def label_of(subject: Subject, among: Sequence[Subject]) -> str:
 def front(frame: Frame, subject: Subject) -> list[str]:
     """Metrics of a subject's rows in the first table: those of the registry, or where it has none all success metrics."""
     there = {
-        one.metric for one in frame.where(subject=subject, kind=MEAN, slice=ALL) if one.lost or one.answers
+        mean.metric
+        for mean in frame.where(subject=subject, kind=MEAN, slice=ALL)
+        if mean.lost or mean.answers
     }
     return [m for m in load_registry().front if m in there] or frame.metrics(subject)
 
@@ -244,20 +246,23 @@ def _arms(samples: pd.DataFrame, frame: Frame) -> Iterator[str]:
 
 def _finding(frame: Frame) -> str:
     tested = [
-        one for one in frame.where(kind=DIFFERENCE, slice=ALL)
-        if one.described.family == "headline" and one.verdict not in ("invalid", "absent")
+        difference for difference in frame.where(kind=DIFFERENCE, slice=ALL)
+        if difference.described.family == "headline" and difference.verdict not in ("invalid", "absent")
     ]  # fmt: skip
     if not tested:
         invalid = [
-            one
-            for one in frame.where(kind=DIFFERENCE, slice=ALL)
-            if one.described.family == "headline" and one.why
+            difference
+            for difference in frame.where(kind=DIFFERENCE, slice=ALL)
+            if difference.described.family == "headline" and difference.why
         ]
         why = invalid[0].why if invalid else "no two arms have answers to the same scenarios"
         return f"Nothing is compared: {why}."
-    shown = sorted((one for one in tested if found(one)), key=lambda one: one.p_adjusted)
+    shown = sorted(
+        (difference for difference in tested if is_finding(difference)),
+        key=lambda difference: difference.p_adjusted,
+    )
     if not shown:
-        largest = max(tested, key=lambda one: abs(one.value))
+        largest = max(tested, key=lambda difference: abs(difference.value))
         return (
             f"In {_plural(len(tested), 'comparison')} of success metrics no difference is shown; the largest is "
             f"{_said(largest, frame)}, which chance gives too easily. That is no evidence that there is none."
@@ -266,15 +271,16 @@ def _finding(frame: Frame) -> str:
     return (
         f"Of {_plural(len(tested), 'comparison')} of success metrics {len(shown)} "
         f"{'shows' if len(shown) == 1 else 'show'} a difference (were there none anywhere, at most 5 % of runs would show "
-        f"one): {'; '.join(_said(one, frame) for one in shown[:3])}{more}."
+        f"one): {'; '.join(_said(difference, frame) for difference in shown[:3])}{more}."
     )
 
 
-def _said(one: Estimate, frame: Frame) -> str:
-    model = f" of {one.subject.model}" if len({s.model for s in frame.subjects}) > 1 else ""
-    way = f" {one.verdict}" if found(one) else ""
-    unit = " points" if one.described.scale == "share" else f" {one.described.unit}"
-    return f"{one.described.title}{model}{way} from {one.base} to {one.arm}, {estimate_text(one)}{unit}"
+def _said(difference: Estimate, frame: Frame) -> str:
+    model = f" of {difference.subject.model}" if len({s.model for s in frame.subjects}) > 1 else ""
+    way = f" {difference.verdict}" if is_finding(difference) else ""
+    unit = " points" if difference.described.scale == "share" else f" {difference.described.unit}"
+    arms = f"from {difference.base} to {difference.arm}"
+    return f"{difference.described.title}{model}{way} {arms}, {estimate_text(difference)}{unit}"
 
 
 # --- the table and the picture
@@ -284,13 +290,13 @@ def _front_rows(frame: Frame, slices: bool = False) -> Iterator[Estimate]:
     """Rows of the first table over all samples, or those by pressure: differences, and means where there is no base."""
     for subject in frame.subjects:
         for metric in front(frame, subject):
-            for one in sorted(
-                frame.where(subject=subject, metric=metric), key=lambda one: by_pressure(one.slice)
+            for row in sorted(
+                frame.where(subject=subject, metric=metric), key=lambda row: by_pressure(row.slice)
             ):
-                if not (one.slice.startswith("pressure=") if slices else one.slice == ALL):
+                if not (row.slice.startswith("pressure=") if slices else row.slice == ALL):
                     continue
-                if one.kind == DIFFERENCE or (one.kind == MEAN and not frame.heads(subject)):
-                    yield one
+                if row.kind == DIFFERENCE or (row.kind == MEAN and not frame.heads(subject)):
+                    yield row
 
 
 def _front_table(frame: Frame, slices: bool = False) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
@@ -298,20 +304,20 @@ def _front_table(frame: Frame, slices: bool = False) -> tuple[tuple[str, ...], t
     several = len(frame.subjects) > 1
     head = ("Metric", *(["Model"] if several else []), *(["Pressure"] if slices else []), *VALUE_COLUMNS)
     rows = []
-    for one in _front_rows(frame, slices):
-        first = [title_of(one.described)]
-        first += [label_of(one.subject, frame.subjects)] if several else []
-        first += [one.slice.partition("=")[2]] if slices else []
-        rows.append((*first, *value_cells(frame, one)))
+    for row in _front_rows(frame, slices):
+        first = [title_of(row.described)]
+        first += [label_of(row.subject, frame.subjects)] if several else []
+        first += [row.slice.partition("=")[2]] if slices else []
+        rows.append((*first, *value_cells(frame, row)))
     if not rows:
         # Nothing has both sides: what there is of each arm.
-        for one in frame.where(kind=MEAN, slice=ALL):
-            if not slices and one.metric in front(frame, one.subject):
+        for row in frame.where(kind=MEAN, slice=ALL):
+            if not slices and row.metric in front(frame, row.subject):
                 first = [
-                    title_of(one.described),
-                    *([label_of(one.subject, frame.subjects)] if several else []),
+                    title_of(row.described),
+                    *([label_of(row.subject, frame.subjects)] if several else []),
                 ]
-                rows.append((*first, *value_cells(frame, one)))
+                rows.append((*first, *value_cells(frame, row)))
     return head, tuple(rows)
 
 
@@ -350,7 +356,7 @@ def _overview(frame: Frame) -> Plot | None:
             if means and means[0].described.scale == "share":
                 groups[label] = means
                 deltas = frame.where(subject=subject, metric=metric, kind=DIFFERENCE, slice=ALL)
-                differences[label] = {one.arm: one for one in deltas}
+                differences[label] = {delta.arm: delta for delta in deltas}
     return front_figure(groups, differences) if groups else None
 
 
@@ -362,10 +368,11 @@ def _next(views: Sequence[View], files: Mapping[str, str]) -> Iterator[Section]:
     for view in views:
         name = f"{label_of(view.subject, view.frame.subjects)}: " if len(views) > 1 else ""
         rows = [
-            one
+            difference
             for metric in front(view.frame, view.subject)
-            for one in view.where(kind=DIFFERENCE, metric=metric, slice=ALL)
-            if one.described.scale == "share" and (one.arm not in _ARMS or set(view.heads) <= set(_ARMS))
+            for difference in view.where(kind=DIFFERENCE, metric=metric, slice=ALL)
+            if difference.described.scale == "share"
+            and (difference.arm not in _ARMS or set(view.heads) <= set(_ARMS))
         ]
         items += [*_flips(view, rows, name, files), *_planning(rows, name)]
         for metric in front(view.frame, view.subject) if view.heads else ():
@@ -384,12 +391,12 @@ def _next(views: Sequence[View], files: Mapping[str, str]) -> Iterator[Section]:
 def _planning(rows: Sequence[Estimate], name: str) -> Iterator[Item]:
     """How many scenarios would decide what could not be decided, in one line."""
     needed: dict[str, list[str]] = {}
-    for one in rows:
+    for row in rows:
         # How much a handful of scenarios vary says too little of others to plan by.
-        if one.verdict == "underpowered" and one.n >= FEWEST:
-            changes = [change for _, change in one.scenarios]
+        if row.verdict == "underpowered" and row.n >= FEWEST:
+            changes = [change for _, change in row.scenarios]
             if count := scenarios_needed(changes, MARGIN, two_sided=True):
-                needed.setdefault(one.described.title, []).append(f"{one.arm} {count} instead of {one.n}")
+                needed.setdefault(row.described.title, []).append(f"{row.arm} {count} instead of {row.n}")
     if needed:
         points = change(MARGIN)[1:]
         told = "; ".join(f"{title}: {', '.join(counts)}" for title, counts in needed.items())
@@ -401,20 +408,20 @@ def _planning(rows: Sequence[Estimate], name: str) -> Iterator[Item]:
 def _flips(view: View, rows: Sequence[Estimate], name: str, files: Mapping[str, str]) -> Iterator[Item]:
     """Scenarios that changed most, each with a link to an answer."""
     for better, most in ((False, _MOST_FLIPS), (True, _MOST_FLIPS // 2)):
-        moved = [(difference, scenario, one) for one in rows for scenario, difference in one.moved(better)]
-        for difference, scenario, one in sorted(
-            moved, key=lambda found: (-abs(found[0]), found[1], found[2].arm)
+        moved = [(difference, scenario, row) for row in rows for scenario, difference in row.moved(better)]
+        for difference, scenario, row in sorted(
+            moved, key=lambda is_finding: (-abs(is_finding[0]), is_finding[1], is_finding[2].arm)
         )[:most]:
-            base, head = view.frame.means(one)
+            base, head = view.frame.means(row)
             two = [level(dict(mean.scenarios).get(scenario, math.nan)) for mean in (base, head)]
-            mine = view.rows[view.rows["scenario"].eq(scenario) & view.rows["arm"].eq(one.arm)]
-            mine = mine[mine["scorer"].eq(one.described.scorer) & mine["key"].eq(one.described.key)]
+            mine = view.rows[view.rows["scenario"].eq(scenario) & view.rows["arm"].eq(row.arm)]
+            mine = mine[mine["scorer"].eq(row.described.scorer) & mine["key"].eq(row.described.key)]
             # An answer that shows the change.
-            lowest = (better == (one.described.sign < 0)) != one.described.complement
+            lowest = (better == (row.described.sign < 0)) != row.described.complement
             mine = mine.sort_values("value", ascending=lowest, kind="stable").head(1)
             text = (
-                f"{name}got {'better' if better else 'worse'}: {scenario}, {one.described.title}, "
-                f"{one.base} {two[0]}, {one.arm} {two[1]} ({change(difference)} points)"
+                f"{name}got {'better' if better else 'worse'}: {scenario}, {row.described.title}, "
+                f"{row.base} {two[0]}, {row.arm} {two[1]} ({change(difference)} points)"
             )
             if not len(mine):
                 yield Item(text)
@@ -424,7 +431,7 @@ def _flips(view: View, rows: Sequence[Estimate], name: str, files: Mapping[str, 
                 mine["pressure"].iloc[0],
                 int(mine["epoch"].iloc[0]),
             )
-            where = f"{log}, sample {scenario}/{pressure}/{one.arm}, epoch {epoch}"
+            where = f"{log}, sample {scenario}/{pressure}/{row.arm}, epoch {epoch}"
             yield Item(text, where, files.get(log, log))
 
 
@@ -454,8 +461,8 @@ def _forms(views: Sequence[View]) -> Iterator[str]:
     """How many replies carry the form that they are asked for, with a warning where arms differ."""
     for view in views:
         name = f"{label_of(view.subject, view.frame.subjects)}: " if len(views) > 1 else ""
-        for one in compliance_of(view.rows):
-            yield f"{'> ' * bool(one.unlike)}{name}{one.text}."
+        for compliance in compliance_of(view.rows):
+            yield f"{'> ' * bool(compliance.unlike)}{name}{compliance.text}."
 
 
 # --- writing

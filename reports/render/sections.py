@@ -86,11 +86,11 @@ class Section:
 
 def sections_of(view: View) -> Iterator[Section]:
     """All sections of a subject that have something in them."""
-    found = [
+    sections = [
         *_metrics(view), *_resolution(view), _pressure(view), _reliability(view), _documents(view), *_gaps(view),
         _headroom(view), _unmeasured(view), _samples(view),
     ]  # fmt: skip
-    return (section for section in found if section.shown)
+    return (section for section in sections if section.shown)
 
 
 def value_cells(frame: Frame, one: Estimate, ratio: str | None = None) -> tuple[str, ...]:
@@ -133,14 +133,14 @@ def _metrics(view: View) -> Iterator[Section]:
         for name in names:
             claim = registry[name].claimed
             hypothesis = [f"{claim.red} → {claim.green}, {claim.ratio}" if claim else ""] if claims else []
-            shown = [one for arm in view.heads if (one := view.get(name, arm, DIFFERENCE))]
+            shown = [mean for arm in view.heads if (mean := view.get(name, arm, DIFFERENCE))]
             # Where one side has nothing, the other is shown alone.
-            shown = shown or [one for arm in view.arms if (one := view.get(name, arm)) and one.answers]
-            for one in shown:
-                ratio = estimate_text(view.get(name, one.arm, RATIO))
-                rows.append((title_of(registry[name]), *value_cells(view.frame, one, ratio), *hypothesis))
-                if one.verdict == "invalid":
-                    invalid[f"{registry[name].title}, {one.arm}: invalid, {one.why}"] = None
+            shown = shown or [mean for arm in view.arms if (mean := view.get(name, arm)) and mean.answers]
+            for mean in shown:
+                ratio = estimate_text(view.get(name, mean.arm, RATIO))
+                rows.append((title_of(registry[name]), *value_cells(view.frame, mean, ratio), *hypothesis))
+                if mean.verdict == "invalid":
+                    invalid[f"{registry[name].title}, {mean.arm}: invalid, {mean.why}"] = None
         yield Section(title, 3, (), head, tuple(rows), tuple(map(Item, invalid)))
 
 
@@ -190,11 +190,13 @@ def _pressure(view: View) -> Section:
     head = ("Metric", "Pressure", *(arm.upper() for arm in view.arms))
     head += (*(f"{arm.upper()} − {base}" for arm in view.heads), "n")
     rows = []
-    for metric, slice in dict.fromkeys((one.metric, one.slice) for one in view.where(kind=EROSION)):
+    for metric, slice in dict.fromkeys(
+        (erosion.metric, erosion.slice) for erosion in view.where(kind=EROSION)
+    ):
         eroded = [view.get(metric, arm, EROSION, slice) for arm in view.arms]
         between = [view.get(metric, arm, INTERACTION, slice) for arm in view.heads]
-        n = str(max(one.n for one in eroded if one))
-        cells = (estimate_text(one) for one in (*eroded, *between))
+        n = str(max(erosion.n for erosion in eroded if erosion))
+        cells = (estimate_text(erosion) for erosion in (*eroded, *between))
         rows.append((title_of(load_metrics()[metric]), slice.partition("=")[2], *cells, n))
     text = (
         "What a pressure changes, in points with 95 % intervals: the value under it less the value without, in the same "
@@ -205,14 +207,14 @@ def _pressure(view: View) -> Section:
 
 def _reliability(view: View) -> Section:
     there = view.where(kind=RELIABILITY)
-    slices = sorted({one.slice for one in there}, key=lambda s: int(s.partition("=")[2]))
+    slices = sorted({rate.slice for rate in there}, key=lambda s: int(s.partition("=")[2]))
     head = ("Metric", "Arm", *(slice.replace("=", " = ") for slice in slices), "n")
     rows = []
-    for metric, arm in dict.fromkeys((one.metric, one.arm) for one in there):
-        found = [view.get(metric, arm, RELIABILITY, slice) for slice in slices]
+    for metric, arm in dict.fromkeys((rate.metric, rate.arm) for rate in there):
+        rates = [view.get(metric, arm, RELIABILITY, slice) for slice in slices]
         title = title_of(load_metrics()[metric])
-        n = str(max(one.n for one in found if one))
-        rows.append((title, arm, *(estimate_text(one) for one in found), n))
+        n = str(max(rate.n for rate in rates if rate))
+        rows.append((title, arm, *(estimate_text(rate) for rate in rates), n))
     text = (
         "Chance that all of k answers pass; an answer passes from one half on. What a grader judges varies with the "
         "grader as well as with the model.",
@@ -221,14 +223,14 @@ def _reliability(view: View) -> Section:
 
 
 def _documents(view: View) -> Section:
-    slices = [one for one in view.where(kind=MEAN) if one.slice.startswith("document=")]
+    slices = [mean for mean in view.where(kind=MEAN) if mean.slice.startswith("document=")]
     head = ("Metric", "Document", *(arm.upper() for arm in view.arms))
     head += (*(f"{arm.upper()} − {view.frame.base.upper()}" for arm in view.heads), "n")
     rows = []
-    for metric, slice in dict.fromkeys((one.metric, one.slice) for one in slices):
+    for metric, slice in dict.fromkeys((mean.metric, mean.slice) for mean in slices):
         means = [view.get(metric, arm, MEAN, slice) for arm in view.arms]
         deltas = [view.get(metric, arm, DIFFERENCE, slice) for arm in view.heads]
-        n = str(max(one.n for one in means if one))
+        n = str(max(mean.n for mean in means if mean))
         rows.append(
             (
                 title_of(load_metrics()[metric]),
@@ -246,13 +248,13 @@ def _gaps(view: View) -> Iterator[Section]:
         of = "scenarios" if kind == "private" else "of the same programs: a gap is a sign of contamination"
         head = ("Metric", "Arm", "Public", title, f"Public − {title.lower()} [95 %]", "n")
         rows = []
-        for one in gaps:
+        for gap in gaps:
             two = [
-                view.get(one.metric, one.arm, MEAN, slice_name(split=s, beside=kind))
+                view.get(gap.metric, gap.arm, MEAN, slice_name(split=s, beside=kind))
                 for s in ("public", kind)
             ]
             n = ", ".join(str(mean.n) for mean in two if mean)
-            rows.append((one.described.title, one.arm, *map(estimate_text, two), estimate_text(one), n))
+            rows.append((gap.described.title, gap.arm, *map(estimate_text, two), estimate_text(gap), n))
         yield Section(f"Public and {title.lower()} {of}", 3, (), head, tuple(rows))
 
 

@@ -159,7 +159,7 @@ def test_each_broken_log_is_named_with_its_reason(log: Path, tmp_path: Path) -> 
     done = CliRunner().invoke(redgreen, ["report", str(folder), "-o", str(tmp_path / "r")])
     assert done.exit_code == 0, done.output
     text = (tmp_path / "r" / "report.md").read_text()
-    assert "Logs: 2 read, 5 left out." in text
+    assert "2 logs read, 5 left out." in text
     for name in reasons:
         assert name in text
     assert OTHER_SUITE in text

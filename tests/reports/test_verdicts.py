@@ -26,7 +26,7 @@ from redgreenbench.reports.rules import (
     PASS,
     Gate,
     GateFile,
-    found,
+    is_finding,
     judge,
     judge_gates,
     outcome_of,
@@ -83,7 +83,7 @@ def a_comparison(scenarios: int, epochs: int) -> Callable[[np.random.Generator],
 
     def once(rng: np.random.Generator) -> bool:
         rows = answers(rng, scenarios, epochs, models=("a", "b"), keys=KEYS)
-        return any(map(found, compare(Sides(rows, "", "", ()), METRICS).estimates))
+        return any(map(is_finding, compare(Sides(rows, "", "", ()), METRICS).estimates))
 
     return once
 
@@ -102,7 +102,7 @@ def a_first_table(scenarios: int, epochs: int) -> Callable[[np.random.Generator]
             ("none", "time", "authority"),
         )
         rows = rows.assign(document="001", split="public")
-        return any(map(found, judge(estimate(rows, metrics=METRICS)).estimates))
+        return any(map(is_finding, judge(estimate(rows, metrics=METRICS)).estimates))
 
     return once
 
