@@ -126,7 +126,7 @@ def _header_of(file: str) -> EvalLog:
 
 
 def _summaries(log: Path) -> Iterator[tuple[_Key, dict[str, Any]]]:
-    """Summaries of a log's samples as they are written; as objects they take ten times as long, and four times the memory.
+    """Summaries of a log's samples as they are written; as objects they take ten times as long and twice the memory.
 
     The log of an attempt that did not end has them in pieces, of which the last one of a sample counts.
     """
