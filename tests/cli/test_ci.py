@@ -921,7 +921,7 @@ def test_the_example_comment_is_what_the_command_writes() -> None:
     text = (EXAMPLES / "comment.md").read_text()
     before, marker, comment = text.partition("<!-- redgreenbench: skill comparison")
     assert marker
-    assert "2026-11-29" in before
+    assert "2026-11-30" in before
     assert f"suite version {SUITE_VERSION}" in comment
     assert "embedded/qwen2.5-coder-0.5b" in before
     assert len(comment.splitlines()) <= LINES
