@@ -28,18 +28,20 @@ from reading import generate
 
 from redgreenbench.scorers.merging import copy_entry
 
-ARMS = ("red", "placebo", "green")
+ARMS = 3
 MODELS = 3
 BUG = "missing-optimizer-step"
 PROBE = """
-import json, resource, sys
+import json, sys
 if sys.argv[1] == "table":
     from redgreenbench.reports.logs.table import load
     load(sys.argv[2:])
 else:
     from redgreenbench.cli import main
     main(sys.argv[1:], standalone_mode=False)
-print("\\n" + json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+# Not ru_maxrss, which a process inherits from the one that started it.
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print("\\n" + json.dumps(int(peak) / 1024))
 """
 
 
@@ -70,20 +72,18 @@ def copy_log(source: Path, target: Path, epochs: int, model: str, number: int, s
 
 def generate_logs(base: Path, folder: Path, samples: int, each: int) -> None:
     """Logs of a run of so many samples: all arms of all models, epoch after epoch."""
-    number = 0
-    for epochs in range(0, 10**9, 1000):
-        for model in range(MODELS):
-            for arm in ARMS:
-                if number * each >= samples:
-                    return
-                (source,) = base.glob(f"*-{arm}.eval")
-                copy_log(source, folder / f"{number:04}-{arm}.eval", epochs, f"mockllm/model-{model}", number)
-                number += 1
+    sources = sorted(base.glob("*.eval"))
+    for number in range(-(-samples // each)):
+        rounds, place = divmod(number, MODELS * len(sources))
+        model, arm = divmod(place, len(sources))
+        # As inspect names its logs: one of another name it opens to see what it is.
+        name = f"2026-11-01T10-{number // 60:02}-{number % 60:02}-00-00_routing_{number:022}.eval"
+        copy_log(sources[arm], folder / name, 1000 * rounds, f"mockllm/model-{model}", number)
 
 
 def generate_shards(base: Path, folder: Path, samples: int, each: int) -> None:
     """The shards of one log of so many samples."""
-    (source,) = base.glob("*-green.eval")
+    source = max(base.glob("*.eval"))
     count = -(-samples // each)
     for number in range(count):
         place = folder / "routing.shards" / str(number + 1) / f"2026-01-01_{number:04}.eval"
@@ -204,7 +204,7 @@ def main() -> None:
             base = options.base or scratch / "base"
             if not base.exists():
                 base.mkdir(parents=True)
-                generate(base, len(ARMS), each)
+                generate(base, ARMS, each)
         for size in sizes:
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
                 for name, figures in measure_by_size(base, size, each, Path(folder)):

@@ -30,14 +30,15 @@ LINES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.needs("landlock")
 @pytest.mark.parametrize(
     "engine",
     [
         "xargs",
-        pytest.param("parallel", marks=[pytest.mark.slow, pytest.mark.needs("parallel")]),
-        pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.needs("ray")]),
-        pytest.param("slurm", marks=[pytest.mark.slow, pytest.mark.needs("slurm", "root")]),
+        pytest.param("parallel", marks=pytest.mark.needs("parallel")),
+        pytest.param("ray", marks=pytest.mark.needs("ray")),
+        pytest.param("slurm", marks=pytest.mark.needs("slurm", "root")),
     ],
 )
 def test_every_program_gets_its_grade(put_off: Callable[..., EvalLog], tmp_path: Path, engine: str) -> None:
