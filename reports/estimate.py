@@ -144,7 +144,9 @@ class Estimate:
         return sorted(mine, key=lambda pair: (-abs(pair[1]), pair[0]))
 
 
-_SHOWN = tuple(one.name for one in fields(Estimate) if one.name not in ("subject", "scenarios", "answer"))
+_SHOWN = tuple(
+    field.name for field in fields(Estimate) if field.name not in ("subject", "scenarios", "answer")
+)
 
 
 @dataclass(frozen=True)

@@ -191,8 +191,8 @@ class Answers:
     def _are(self, name: str, *texts: str) -> np.ndarray:
         """Which rows have one of the texts in a column."""
         codes, kinds = self._codes(name)
-        found = [place for place, kind in enumerate(kinds) if kind in texts]
-        return np.asarray(codes == found[0]) if len(found) == 1 else np.isin(codes, found)
+        there = [place for place, kind in enumerate(kinds) if kind in texts]
+        return np.asarray(codes == there[0]) if len(there) == 1 else np.isin(codes, there)
 
     def _counting(self, metric: Metric, places: np.ndarray) -> np.ndarray:
         """Those of some rows whose samples count for a metric."""
@@ -223,8 +223,8 @@ class Answers:
         for column, name in enumerate(texts):
             codes, kinds = self._codes(name)
             given[:, column] = kinds[codes[places]]
-        found = pd.DataFrame(given, columns=list(texts), dtype=object)
-        return found.assign(epoch=self.rows["epoch"].to_numpy()[places])
+        frame = pd.DataFrame(given, columns=list(texts), dtype=object)
+        return frame.assign(epoch=self.rows["epoch"].to_numpy()[places])
 
     def values(self, metric: Metric) -> pd.DataFrame:
         """See `values_of`."""
@@ -237,8 +237,8 @@ class Answers:
             numbers[places], happened = _restricted(self.rows.iloc[places], flags)
             places = places if happened else places[:0]
         places = self._counting(metric, places)
-        found = self._frame(places, ("task", "model", "scenario", "pressure", "arm"))
-        return found.assign(value=1 - numbers[places] if metric.complement else numbers[places])
+        frame = self._frame(places, ("task", "model", "scenario", "pressure", "arm"))
+        return frame.assign(value=1 - numbers[places] if metric.complement else numbers[places])
 
     def missing(self, metric: Metric) -> pd.DataFrame:
         """See `missing_of`."""

@@ -488,9 +488,9 @@ def _gated(
     return replace(result, outcome=PASS, why=held)
 
 
-def _margin(one: _Tested, margin: float) -> str:
+def _margin(tested: _Tested, margin: float) -> str:
     """A margin for people; of an amount it is a share of the base."""
-    described = one.difference.described
+    described = tested.difference.described
     return size(margin, described) if described.scale == "share" else level(margin)
 
 

@@ -135,8 +135,8 @@ def _summaries(log: Path) -> Iterator[tuple[_Key, dict[str, Any]]]:
             (name for name in source.namelist() if name.startswith("_journal/summaries/")),
             key=lambda name: int(Path(name).stem),
         )
-        found = [summary for name in dict.fromkeys(names) for summary in json.loads(source.read(name))]
-    yield from sorted({(str(one["id"]), int(one["epoch"])): one for one in found}.items())
+        summaries = [summary for name in dict.fromkeys(names) for summary in json.loads(source.read(name))]
+    yield from sorted({(str(summary["id"]), int(summary["epoch"])): summary for summary in summaries}.items())
 
 
 def _lacks(
@@ -170,17 +170,17 @@ def _header(headers: Mapping[str, EvalLog], best: Mapping[_Key, _Held], complete
     spec = header.eval
     ids = sorted({sample_id for sample_id, _ in best})
     spec.dataset.sample_ids, spec.dataset.samples = list(ids), len(ids)
-    spec.created = min(one.eval.created for one in headers.values())
+    spec.created = min(other.eval.created for other in headers.values())
     spec.metadata = {
         k: v for k, v in (spec.metadata or {}).items() if k not in ("shard", "shard_samples", "shards")
     } or None
     spec.shards = EvalShards(selection="ids", ledger=list(_ledger(headers)))
-    started = [one.stats.started_at for one in headers.values() if one.stats.started_at]
-    ended = [one.stats.completed_at for one in headers.values() if one.stats.completed_at]
+    started = [other.stats.started_at for other in headers.values() if other.stats.started_at]
+    ended = [other.stats.completed_at for other in headers.values() if other.stats.completed_at]
     header.stats = EvalStats(started_at=min(started, default=""), completed_at=max(ended, default=""))
     header.status = "success" if complete else "cancelled"
     header.error = None
-    header.invalidated = any(one.invalidated for one in headers.values())
+    header.invalidated = any(other.invalidated for other in headers.values())
     header.results = None
     return header
 
@@ -191,7 +191,7 @@ def _ledger(headers: Mapping[str, EvalLog]) -> Iterator[EvalShardEntry]:
     for file, header in headers.items():  # in the order of their names
         current[place_of_shard(file)[1]] = (file, header)  # type: ignore[index]
     for shard, (file, header) in sorted(current.items()):
-        ids = [str(one) for one in header.eval.dataset.sample_ids or ()]
+        ids = [str(sample) for sample in header.eval.dataset.sample_ids or ()]
         yield EvalShardEntry(
             shard=shard,
             log=file_name(file),
@@ -249,7 +249,7 @@ def _write_samples(
     for key in sorted(best):
         wanted.setdefault(best[key].log, []).append(key)
     last: _Date = (1980, 1, 1, 0, 0, 0)
-    for file, keys in sorted(wanted.items(), key=lambda one: file_name(one[0])):
+    for file, keys in sorted(wanted.items(), key=lambda item: file_name(item[0])):
         with zipfile.ZipFile(here[file]) as source:
             for sample_id, epoch in keys:
                 entry = source.getinfo(f"samples/{sample_id}_epoch_{epoch}.json")
@@ -275,7 +275,9 @@ def _merged_summaries(
 
 
 def _scored(summary: Mapping[str, Any]) -> _Scored:
-    scores = {name: _score(json.dumps(one["value"])) for name, one in (summary.get("scores") or {}).items()}
+    scores = {
+        name: _score(json.dumps(score["value"])) for name, score in (summary.get("scores") or {}).items()
+    }
     return _Scored(str(summary["id"]), scores, summary.get("error"))
 
 

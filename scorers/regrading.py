@@ -102,12 +102,12 @@ def read_grades(log: str) -> dict[str, Scores]:
     Args:
         log: Address of the log.
     """
-    found: dict[str, Scores] = {}
+    grades: dict[str, Scores] = {}
     for file in _grade_files(log):
         for line in _lines(file):
-            if line["uuid"] not in found or not failed(line["scores"]):
-                found[line["uuid"]] = line["scores"]
-    return found
+            if line["uuid"] not in grades or not failed(line["scores"]):
+                grades[line["uuid"]] = line["scores"]
+    return grades
 
 
 def has_grades(log: str) -> bool:
@@ -172,9 +172,9 @@ async def grade_log(log: str, shard: Shard, again: bool = False, workers: int | 
     before = {} if again else {line["uuid"]: line for line in _lines(file) if not failed(line["scores"])}
     async with AsyncFilesystem() as system:
         reader = AsyncZipReader(system, log)
-        wanted = [one async for one in _share(reader, f"{header.eval.eval_id}/", shard, again)]
-        kept = [before[one.uuid] for one in wanted if one.uuid in before]
-        todo = [one for one in wanted if one.uuid not in before]
+        wanted = [sample async for sample in _share(reader, f"{header.eval.eval_id}/", shard, again)]
+        kept = [before[sample.uuid] for sample in wanted if sample.uuid in before]
+        todo = [sample for sample in wanted if sample.uuid not in before]
         if not todo:
             return Graded(0, 0, len(kept))
         lines = await _grade(log, header, reader, todo, scorers)

@@ -276,11 +276,11 @@ def _headline(compared: Sequence[Estimate]) -> str:
     return ", ".join([*said, f"{rest} without a finding"] if rest else said) or "nothing to compare"
 
 
-def _difference(one: Estimate) -> str:
+def _difference(difference: Estimate) -> str:
     """A difference with its unit and its number of scenarios; an amount has its unit in the title."""
-    text = estimate_text(one).replace(" ", "\u00a0")  # an interval is not broken over lines
-    unit = " points" if one.described.scale == "share" else ""
-    return text if text == BLANK else f"{text}{unit} (n\u00a0{one.n})"
+    text = estimate_text(difference).replace(" ", "\u00a0")  # an interval is not broken over lines
+    unit = " points" if difference.described.scale == "share" else ""
+    return text if text == BLANK else f"{text}{unit} (n\u00a0{difference.n})"
 
 
 def _named(metric: Metric, model: str, several: bool) -> str:

@@ -93,22 +93,23 @@ def sections_of(view: View) -> Iterator[Section]:
     return (section for section in sections if section.shown)
 
 
-def value_cells(frame: Frame, one: Estimate, ratio: str | None = None) -> tuple[str, ...]:
+def value_cells(frame: Frame, estimate: Estimate, ratio: str | None = None) -> tuple[str, ...]:
     """Cells under `VALUE_COLUMNS` of a difference, or of a mean that nothing is compared with.
 
     Args:
         frame: The estimates.
-        one: The difference or the mean.
+        estimate: The difference or the mean.
         ratio: Ratio of the two means, in a cell of its own; None: no such cell.
     """
     ratios = () if ratio is None else (ratio,)
-    if one.kind == MEAN:
-        value = (BLANK, estimate_text(one), BLANK, *(BLANK for _ in ratios), BLANK, one.verdict)
-        return (one.arm, *value, f"{one.n} ({one.answers})", str(one.lost))
-    base, head = frame.means(one)
+    if estimate.kind == MEAN:
+        value = (BLANK, estimate_text(estimate), BLANK, *(BLANK for _ in ratios), BLANK, estimate.verdict)
+        return (estimate.arm, *value, f"{estimate.n} ({estimate.answers})", str(estimate.lost))
+    base, head = frame.means(estimate)
     return (
-        one.arm, estimate_text(base), estimate_text(head), estimate_text(one), *ratios, p_text(one.p_adjusted), one.verdict,
-        f"{one.n or head.n} ({head.answers})", str(base.lost + head.lost),
+        estimate.arm, estimate_text(base), estimate_text(head), estimate_text(estimate),
+        *ratios, p_text(estimate.p_adjusted), estimate.verdict,
+        f"{estimate.n or head.n} ({head.answers})", str(base.lost + head.lost),
     )  # fmt: skip
 
 
