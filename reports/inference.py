@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,8 @@ _EXACT_UP_TO = 13
 """Scenarios up to which all sign patterns are tried (2^13 of them); beyond, they are drawn with a seed."""
 _DRAWS = 9_999
 _LOOK_UP_TO = 100_000
+_ROUNDING = 100 * np.finfo(float).eps
+"""Share of a mean below which another is as far from zero, as in scipy."""
 _TOLERANCE = 1e-12
 """Share of the values' scale below which two numbers are the same."""
 
@@ -185,21 +188,26 @@ def _one_unchanged(values: np.ndarray) -> np.ndarray:
 def sign_flip(values: np.ndarray | Sequence[float], seed: int = 0) -> float:
     """Two-sided p of the sign-flip test: the share of sign patterns whose mean is at least as far from zero.
 
-    Exact for up to 13 scenarios, else from 9,999 seeded draws (scipy's `permutation_test`).
+    Exact for up to 13 scenarios, else from 9,999 seeded draws. The patterns and p are those of scipy's `permutation_test`,
+    which tests compare this with; that draws the patterns anew at each call, which took a tenth of a report's time.
     """
     given = np.asarray(values, float)
     if len(given) < 2:
         return math.nan
-    exact = len(given) <= _EXACT_UP_TO
-    result = stats.permutation_test(
-        (given,),
-        lambda sample, axis: np.mean(sample, axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=np.inf if exact else _DRAWS,
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.pvalue)
+    signs, drawn = _signs(len(given), seed)
+    means, observed = (signs * given[:, None]).mean(axis=0), given.mean()
+    same = _ROUNDING * abs(observed)
+    tails = [(means >= observed - same).sum(), (means <= observed + same).sum()]
+    return float(min(1.0, 2 * (min(tails) + drawn) / (len(means) + drawn)))
+
+
+@cache
+def _signs(count: int, seed: int) -> tuple[np.ndarray, int]:
+    """Sign patterns of so many scenarios, shape (scenarios, patterns), and 1 where they are drawn, 0 where all are there."""
+    if count <= _EXACT_UP_TO:
+        return np.array(list(product((1, -1), repeat=count)), np.int8).T, 0
+    both = np.tile(np.array([1, -1], np.int8), (_DRAWS, count, 1))
+    return np.ascontiguousarray(np.random.default_rng(seed).permuted(both, axis=-1)[..., 0].T), 1
 
 
 def non_inferiority(differences: pd.Series[float], margin: float, answer: float = 1.0) -> float:

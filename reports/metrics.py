@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -217,14 +217,15 @@ class Answers:
                 chosen = chosen & are(name, only)
         return np.asarray(places[chosen])
 
-    def _frame(self, places: np.ndarray, texts: Sequence[str]) -> pd.DataFrame:
+    def _frame(self, places: np.ndarray, texts: tuple[str, ...]) -> pd.DataFrame:
         """Columns of some rows."""
         given = np.empty((len(places), len(texts)), object)
         for column, name in enumerate(texts):
             codes, kinds = self._codes(name)
             given[:, column] = kinds[codes[places]]
-        frame = pd.DataFrame(given, columns=list(texts), dtype=object)
-        return frame.assign(epoch=self.rows["epoch"].to_numpy()[places])
+        found = pd.DataFrame(given, columns=_header(texts), dtype=object)
+        found["epoch"] = self.rows["epoch"].to_numpy()[places]
+        return found
 
     def values(self, metric: Metric) -> pd.DataFrame:
         """See `values_of`."""
@@ -237,14 +238,16 @@ class Answers:
             numbers[places], happened = _restricted(self.rows.iloc[places], flags)
             places = places if happened else places[:0]
         places = self._counting(metric, places)
-        frame = self._frame(places, ("task", "model", "scenario", "pressure", "arm"))
-        return frame.assign(value=1 - numbers[places] if metric.complement else numbers[places])
+        found = self._frame(places, ("task", "model", "scenario", "pressure", "arm"))
+        found["value"] = 1 - numbers[places] if metric.complement else numbers[places]
+        return found
 
     def missing(self, metric: Metric) -> pd.DataFrame:
         """See `missing_of`."""
         of_scorer, of_key = self._are("scorer", metric.scorer), self._are("key", metric.key)
-        unscored = of_scorer & self._are("status", "unscored") & (of_key | (self._codes("key")[0] == -1))
-        failed = self._are("status", *FAILED)
+        without_key = of_key | (self._codes("key")[0] == -1)
+        unscored = np.flatnonzero(of_scorer & self._are("status", "unscored") & without_key)
+        failed = np.flatnonzero(self._are("status", *FAILED))
         scenario, scenarios = self._codes("scenario")
         # What has no value is missing only from metrics that other answers to its scenario, and of its arm, have.
         arm, arms = self._codes("arm")
@@ -254,14 +257,20 @@ class Answers:
         applicable = all_asked & ~self._are("status", "not_applicable")
         asked[scenario[all_asked]], applies[scenario[applicable]] = True, True
         asked_arms[arm[all_asked]], in_arm[arm[applicable]] = True, True
-        failed &= applies[scenario] & (in_arm | ~asked_arms)[arm]
+        failed = failed[applies[scenario[failed]] & (in_arm | ~asked_arms)[arm[failed]]]
         within = applies if metric.key.startswith("pattern:") and applies.any() else ~asked | applies
-        lost = [np.flatnonzero(unscored & within[scenario]), np.flatnonzero(failed)]
+        lost = [unscored[within[scenario[unscored]]], failed]
         places = self._counting(metric, np.concatenate(lost))
         texts = ("scenario", "pressure", "arm", "status", "reason")
         coded = [self._codes(name)[0][places] for name in texts] + [self.rows["epoch"].to_numpy()[places]]
         _, first = np.unique(np.column_stack(coded), axis=0, return_index=True)
         return self._frame(places[np.sort(first)], texts)
+
+
+@cache
+def _header(texts: tuple[str, ...]) -> pd.Index[str]:
+    """Names of columns; pandas takes longer to make them than to fill the columns of most metrics."""
+    return pd.Index(texts)
 
 
 def values_of(rows: pd.DataFrame, metric: Metric) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import special
-from statsmodels.regression.linear_model import OLS
 
 from redgreenbench.reports.inference import alike
 from redgreenbench.reports.intervals import Cells, Rate, scenario_sums, side_by_side
@@ -65,6 +64,8 @@ def cluster_robust(frame: pd.DataFrame, base: str, head: str, level: float = 0.9
         head: The arm that is compared.
         level: Confidence level.
     """
+    from statsmodels.regression.linear_model import OLS  # takes longer to import than most reports need it
+
     both = side_by_side(frame, base, head).dropna()
     difference = (both[head] - both[base]).to_numpy(float)
     groups, sizes = np.unique(both.index.get_level_values("scenario"), return_inverse=True)
