@@ -10,17 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
 from redgreenbench.reports.estimate import arm_order
 from redgreenbench.reports.inference import adjust
+from redgreenbench.reports.intervals import Cells
 from redgreenbench.reports.metrics import Answers, load_registry, metric_named
 from redgreenbench.reports.words import p_text, share_of
 
 __all__ = ["Compliance", "compliance_of"]
 
-_SAMPLE = ["task", "scenario", "pressure", "epoch"]
 _ALPHA = 0.05
 
 
@@ -72,11 +73,12 @@ def compliance_of(
             values = answers.values(metric_named(metric))
             if values.empty:
                 continue
-            by_arm = values.pivot_table(index=_SAMPLE, columns="arm", values="value")
-            arms = arm_order(by_arm.columns)
+            arms = arm_order(values["arm"])
+            by_arm = np.concatenate([_by_arm(part, arms) for _, part in values.groupby("task")])
+            pairs = combinations(range(len(arms)), 2)
             mine = {arm: values.loc[values["arm"].eq(arm), "value"] for arm in arms}
             counts = {arm: (int(v.sum()), len(v)) for arm, v in mine.items()}
-            tests = {(a, b): _mcnemar(by_arm[a], by_arm[b]) for a, b in combinations(arms, 2)}
+            tests = {(arms[a], arms[b]): _mcnemar(by_arm[:, a], by_arm[:, b]) for a, b in pairs}
             counted.append(Compliance(str(key[0]), metric, counts, tests))
     corrected = iter(adjust([p for compliance in counted for p in compliance.unlike.values()]))
     known = [
@@ -89,7 +91,14 @@ def compliance_of(
     )
 
 
-def _mcnemar(left: pd.Series[float], right: pd.Series[float]) -> float:
+def _by_arm(values: pd.DataFrame, arms: Sequence[str]) -> np.ndarray:
+    """A column an arm, a row each scenario, pressure and epoch; NaN where an arm has no answer."""
+    cells = Cells.of(values, arms)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(cells.sums / cells.counts).reshape(-1, len(arms))
+
+
+def _mcnemar(left: np.ndarray, right: np.ndarray) -> float:
     """Two-sided p of McNemar's exact test over the pairs that two arms have in common."""
     only_left, only_right = int((left > right).sum()), int((left < right).sum())
     discordant = only_left + only_right

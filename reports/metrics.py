@@ -188,17 +188,18 @@ class Answers:
             self._coded[name] = (column.codes.to_numpy(), np.array([*column.categories, np.nan], object))
         return self._coded[name]
 
-    def _are(self, name: str, *texts: str) -> np.ndarray:
-        """Which rows have one of the texts in a column."""
+    def _are(self, name: str, *texts: str, places: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Which rows, of all or of some, have one of the texts in a column."""
         codes, kinds = self._codes(name)
-        there = [place for place, kind in enumerate(kinds) if kind in texts]
-        return np.asarray(codes == there[0]) if len(there) == 1 else np.isin(codes, there)
+        codes = codes[places]
+        found = [place for place, kind in enumerate(kinds) if kind in texts]
+        return np.asarray(codes == found[0]) if len(found) == 1 else np.isin(codes, found)
 
     def _counting(self, metric: Metric, places: np.ndarray) -> np.ndarray:
         """Those of some rows whose samples count for a metric."""
 
         def are(name: str, *texts: str) -> np.ndarray:
-            return np.asarray(self._are(name, *texts)[places])
+            return self._are(name, *texts, places=places)
 
         posed = self._codes("control")[0][places] == -1
         kinds: dict[str, Callable[[], np.ndarray]] = {
@@ -262,9 +263,11 @@ class Answers:
         lost = [unscored[within[scenario[unscored]]], failed]
         places = self._counting(metric, np.concatenate(lost))
         texts = ("scenario", "pressure", "arm", "status", "reason")
-        coded = [self._codes(name)[0][places] for name in texts] + [self.rows["epoch"].to_numpy()[places]]
-        _, first = np.unique(np.column_stack(coded), axis=0, return_index=True)
-        return self._frame(places[np.sort(first)], texts)
+        if len(places):
+            coded = [self._codes(name)[0][places] + 1 for name in texts] + [self.rows["epoch"].to_numpy()[places]]
+            sample = np.ravel_multi_index(coded, [1 + int(codes.max()) for codes in coded])
+            places = places[np.sort(np.unique(sample, return_index=True)[1])]
+        return self._frame(places, texts)
 
 
 @cache

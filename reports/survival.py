@@ -73,6 +73,8 @@ def runs_of(rows: pd.DataFrame) -> pd.DataFrame:
         rows: The tidy table; controls and samples under a senior who is right are left out, as elsewhere.
     """
     mine = plain(rows[rows["scorer"].eq("resolution") & rows["control"].isna()])
+    if mine.empty:
+        return mine.iloc[:0, :0]
     mine = mine[~mine["pressure"].isin(RIGHT) & mine["status"].isin(["scored", "not_applicable"])]
     wide = mine.pivot_table(index=_SAMPLE, columns="key", values="value", dropna=False, observed=True)
     # A sample without a program has no values at all.

@@ -229,7 +229,7 @@ def _run(table: Table, frame: Frame) -> str:
 def _skills(rows: pd.DataFrame, arm: str) -> list[str]:
     """Skills that an arm carries, with version and the beginning of their hash."""
     names = ["skill", "skill_version", "skill_hash"]
-    known = plain(rows.loc[rows["arm"].eq(arm) & rows["skill"].notna(), names]).drop_duplicates()
+    known = plain(rows.loc[rows["arm"].eq(arm) & rows["skill"].notna(), names].drop_duplicates())
     return [
         f"{skill} {version} ({str(digest)[:12]})" for skill, version, digest in known.itertuples(index=False)
     ]
