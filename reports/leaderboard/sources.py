@@ -13,7 +13,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pandas as pd
-from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample, read_eval_log_sample_summaries
+from inspect_ai.log import (
+    EvalLog,
+    EvalSample,
+    read_eval_log,
+    read_eval_log_sample_summaries,
+    read_eval_log_samples_by_id,
+)
 
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reports.logs.addresses import fingerprint, short
@@ -144,10 +150,7 @@ def _kept(entry: str) -> LogFacts | None:
 def _read_facts(file: str, asked: Sequence[tuple[str, str, int]], executed: bool) -> LogFacts:
     header = read_eval_log(file, header_only=True)
     posed = {sample_id.rsplit("/", 2)[0] for _, sample_id, _ in asked}
-    deliveries = {}
-    for arm, sample_id, epoch in asked:
-        about = read_eval_log_sample(file, sample_id, epoch).metadata
-        deliveries[arm] = str(about.get("delivery") or "none")
+    samples = _samples(file, [(sample_id, epoch) for _, sample_id, epoch in asked])
     return LogFacts(
         log=short(file),
         file=file,
@@ -155,8 +158,18 @@ def _read_facts(file: str, asked: Sequence[tuple[str, str, int]], executed: bool
         seed=header.eval.model_generate_config.seed,
         limits={n: str(v) for n in LIMITS if (v := getattr(header.eval.config, n, None)) is not None},
         engines=_engines(file) if executed else (),
-        deliveries=deliveries,
+        deliveries={
+            arm: str(sample.metadata.get("delivery") or "none")
+            for (arm, _, _), sample in zip(asked, samples, strict=True)
+        },
         scenarios=frozenset(posed | {str(i).rsplit("/", 2)[0] for i in header.eval.dataset.sample_ids or ()}),
+    )
+
+
+def _samples(file: str, asked: Sequence[tuple[str, int]]) -> list[EvalSample]:
+    """Some samples of a log without what the model did; the log's table of entries, a slow part, is read once."""
+    return read_eval_log_samples_by_id(
+        file, asked, exclude_fields={"events", "messages", "store", "attachments"}
     )
 
 
@@ -218,15 +231,13 @@ def texts_of(
     """
     there = rows[~rows["status"].eq("missing") & ~rows["scenario"].isin(list(private))]
     first = there.drop_duplicates(["scenario", "pressure"])
+    samples: dict[Any, EvalSample] = {}
+    for log, mine in first.groupby("log", observed=True):
+        found = _samples(files[str(log)], list(zip(_ids(mine), map(int, mine["epoch"]), strict=True)))
+        samples |= dict(zip(mine.index, found, strict=True))
     asked: dict[str, _Asked] = {}
-    cells = zip(first["log"], first["scenario"], first["pressure"], _ids(first), first["epoch"], strict=True)
-    for log, scenario, pressure, sample_id, epoch in cells:
-        sample = read_eval_log_sample(
-            files[str(log)],
-            sample_id,
-            int(epoch),
-            exclude_fields={"events", "messages", "store", "attachments"},
-        )
+    for row, scenario, pressure in zip(first.index, first["scenario"], first["pressure"], strict=True):
+        sample = samples[row]
         # The sample's own flag counts even where the table's row lost it.
         if (sample.metadata or {}).get("split") == "private":
             continue
