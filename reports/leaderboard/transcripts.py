@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -30,8 +31,13 @@ _CONTEXT = re.compile(r'(<script id="log_dir_context"[^>]*>)(.*?)(</script>)', r
 
 def link(log: str, scenario: str, pressure: str, arm: str, epoch: int) -> str:
     """The address of a sample in the viewer, from the root of the site."""
-    sample = quote(f"{scenario}/{pressure}/{arm}", safe="")
-    return f"{FOLDER}/index.html#/logs/{quote(log, safe='')}/samples/sample/{sample}/{epoch}"
+    sample = _quoted(f"{scenario}/{pressure}/{arm}")
+    return f"{FOLDER}/index.html#/logs/{_quoted(log)}/samples/sample/{sample}/{epoch}"
+
+
+@cache
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def bundle(files: Mapping[str, str], withheld: Mapping[str, Collection[str]], folder: Path) -> None:

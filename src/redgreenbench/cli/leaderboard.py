@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from redgreenbench.cli.console import uncollected
+
 if TYPE_CHECKING:
     from redgreenbench.reports.leaderboard.sources import Card
     from redgreenbench.reports.leaderboard.submissions import Expected
@@ -29,6 +31,7 @@ __all__ = ["leaderboard", "submission"]
 @click.option("--title", default="RedGreenBench leaderboard", show_default=True, help="Title of the site.")
 @click.option("--no-transcripts", is_flag=True, help="Do not bundle the logs and their viewer.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@uncollected()
 def leaderboard(logs: tuple[str, ...], output: str, title: str, no_transcripts: bool, as_json: bool) -> None:
     """Write a static site from LOGS: .eval files, folders of them, or a folder of accepted submissions.
 
@@ -37,15 +40,12 @@ def leaderboard(logs: tuple[str, ...], output: str, title: str, no_transcripts: 
       redgreen leaderboard results -o site/
       redgreen leaderboard submissions --title "Our skills" -o site/
     """
-    import gc
-
     from redgreenbench.evals.storage import writable_folder
     from redgreenbench.reports.leaderboard.site import write_site
     from redgreenbench.reports.leaderboard.submissions import submitters_of
     from redgreenbench.reports.logs.table import load
 
     table = load(logs)
-    gc.freeze()  # what is there stays; looking through it at each collection would take a tenth of the time
     with writable_folder(output) as folder:
         site = write_site(table, folder, title, _cards(), submitters_of(logs), not no_transcripts)
     index = f"{output.rstrip('/')}/index.html"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from redgreenbench.cli.console import wide_console
+from redgreenbench.cli.console import uncollected, wide_console
 
 if TYPE_CHECKING:
     from redgreenbench.reports.estimate import Frame
@@ -38,10 +38,9 @@ def report(logs: tuple[str, ...], output: str, as_json: bool) -> None:
     print_report(logs, output, as_json)
 
 
+@uncollected()
 def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     """Writes the report of ``logs`` to ``output`` and shows it; returns its estimates."""
-    import gc
-
     from redgreenbench.evals.storage import writable_folder
     from redgreenbench.reports.certificates import grader_notes
     from redgreenbench.reports.compliance import compliance_of
@@ -50,7 +49,6 @@ def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     from redgreenbench.reports.render.text import console_table
 
     table = load(logs)
-    gc.freeze()  # what is there stays; looking through it at each collection would take a tenth of the time
     made = make_report(replace(table, notes=(*table.notes, *grader_notes(table.provenance))))
     with writable_folder(output) as folder:
         files = [f"{output.rstrip('/')}/{file.relative_to(folder)}" for file in write_report(made, folder)]
