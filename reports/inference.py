@@ -123,7 +123,7 @@ def paired(cells: Cells, base: str, head: str) -> tuple[pd.Series[float], np.nda
     scale = float(np.abs(used).max()) if used.size else 0.0
     # A difference that is none must not be one by the rounding of a sum.
     values = np.where(np.abs(per_scenario) > _TOLERANCE * scale, per_scenario, 0.0)[there]
-    differences = pd.Series(values, pd.Index(scenarios[there], name="scenario"))
+    differences = pd.Series(values, pd.Index(scenarios[there], dtype=object, name="scenario"))
     return differences, counts[..., 1].sum(axis=(1, 2))[there]
 
 

@@ -220,6 +220,8 @@ class Answers:
 
     def _frame(self, places: np.ndarray, texts: tuple[str, ...]) -> pd.DataFrame:
         """Columns of some rows."""
+        if not len(places):
+            return _no_rows(texts).copy()
         given = np.empty((len(places), len(texts)), object)
         for column, name in enumerate(texts):
             codes, kinds = self._codes(name)
@@ -268,6 +270,12 @@ class Answers:
             sample = np.ravel_multi_index(coded, [1 + int(codes.max()) for codes in coded])
             places = places[np.sort(np.unique(sample, return_index=True)[1])]
         return self._frame(places, texts)
+
+
+@cache
+def _no_rows(texts: tuple[str, ...]) -> pd.DataFrame:
+    """Most metrics have no answers in a run, and pandas takes as long for none as for a thousand."""
+    return pd.DataFrame(columns=_header(texts), dtype=object).assign(epoch=np.array([], np.int32))
 
 
 @cache

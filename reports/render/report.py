@@ -226,19 +226,20 @@ def _run(table: Table, frame: Frame) -> str:
     )
 
 
-def _skills(rows: pd.DataFrame, arm: str) -> list[str]:
-    """Skills that an arm carries, with version and the beginning of their hash."""
-    names = ["skill", "skill_version", "skill_hash"]
-    known = plain(rows.loc[rows["arm"].eq(arm) & rows["skill"].notna(), names].drop_duplicates())
-    return [
-        f"{skill} {version} ({str(digest)[:12]})" for skill, version, digest in known.itertuples(index=False)
-    ]
+def _skills(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """By arm, the skills that it carries, with version and the beginning of their hash."""
+    known = plain(rows[["arm", "skill", "skill_version", "skill_hash"]].drop_duplicates())
+    skills: dict[str, list[str]] = {}
+    for arm, skill, version, digest in known[known["skill"].notna()].itertuples(index=False):
+        skills.setdefault(arm, []).append(f"{skill} {version} ({str(digest)[:12]})")
+    return skills
 
 
 def _arms(samples: pd.DataFrame, frame: Frame) -> Iterator[str]:
     """What each arm carries."""
+    by_arm = _skills(samples)
     for arm in dict.fromkeys(arm for mine in frame.arms.values() for arm in mine):
-        skills = _skills(samples, arm)
+        skills = by_arm.get(arm, [])
         named = [*skills[:2], f"{len(skills) - 2} more"] if len(skills) > 3 else skills
         told = [*named, *([_ARMS[arm]] if arm in _ARMS else [])]
         yield f"{arm} ({', '.join(told)})" if told else arm
@@ -454,7 +455,8 @@ def _about(view: View) -> tuple[str, ...]:
     subject, rows = view.subject, view.rows
     graders = f"grader {subject.grader}" if subject.grader else "no grader"
     lines = [f"Suite {SUITE_VERSION}, {graders}, skills by {subject.delivery}."]
-    return (*lines, *(f"{arm}: {', '.join(skills)}." for arm in view.arms if (skills := _skills(rows, arm))))
+    by_arm = _skills(rows)
+    return (*lines, *(f"{arm}: {', '.join(by_arm[arm])}." for arm in view.arms if arm in by_arm))
 
 
 def _forms(views: Sequence[View]) -> Iterator[str]:
