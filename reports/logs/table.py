@@ -67,6 +67,8 @@ def load(places: Sequence[str], cache: bool = True) -> Table:
     Raises:
         InputError: Nothing readable is there.
     """
+    # Getting memory from the kernel with Arrow's own allocator takes as long as all the rest of reading from the cache.
+    pa.set_memory_pool(pa.system_memory_pool())
     parts: list[Part] = []
     logs: list[str] = []
     skipped: list[Skipped] = []

@@ -538,11 +538,11 @@ def scenario_means(views: Sequence[View]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[names].round(6) if parts else pd.DataFrame(columns=names)
 
 
-def records(frame: Frame) -> list[dict[str, object]]:
-    """The frame as plain records for JSON, without keys that have no value."""
+def records(table: pd.DataFrame) -> list[dict[str, object]]:
+    """A frame's table as plain records for JSON, without keys that have no value."""
     return [
         {str(key): value for key, value in record.items() if value == value and value != ""}
-        for record in frame.table().round(6).to_dict("records")
+        for record in table.round(6).to_dict("records")
     ]
 
 
@@ -576,7 +576,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
         table.round(9).to_csv(folder / "estimates.csv", index=False)
         table.to_parquet(folder / "estimates.parquet", index=False)
         (folder / "estimates.json").write_text(
-            json.dumps(records(report.frame), ensure_ascii=False, indent=0) + "\n", "utf-8"
+            json.dumps(records(table), ensure_ascii=False, indent=0) + "\n", "utf-8"
         )
         scenario_means(report.views).to_csv(folder / "scenarios.csv", index=False)
         for file, plot in report.plots.items():

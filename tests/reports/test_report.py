@@ -287,9 +287,9 @@ def test_model_text_cannot_break_a_report(log) -> None:
 
 
 def test_records_are_plain_and_have_no_key_without_a_value(log) -> None:
-    for record in records(frame_of(log)):
+    for record in records(frame_of(log).table()):
         assert all(isinstance(v, str | int | float) and v == v for v in record.values())
-    json.dumps(records(frame_of(log)), allow_nan=False)
+    json.dumps(records(frame_of(log).table()), allow_nan=False)
 
 
 def test_what_graders_are_worth_is_said(run_task, grader, tmp_path, monkeypatch) -> None:

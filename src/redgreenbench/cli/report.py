@@ -56,7 +56,7 @@ def print_report(logs: Sequence[str], output: str, as_json: bool) -> Frame:
     if as_json:
         record = {
             "said": list(made.said),
-            "results": records(made.frame),
+            "results": records(made.frame.table()),
             "logs": list(table.logs),
             "left_out": [{"log": s.log, "reason": s.reason} for s in table.skipped],
             "notes": said,
