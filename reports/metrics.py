@@ -226,9 +226,9 @@ class Answers:
         for column, name in enumerate(texts):
             codes, kinds = self._codes(name)
             given[:, column] = kinds[codes[places]]
-        found = pd.DataFrame(given, columns=_header(texts), dtype=object)
-        found["epoch"] = self.rows["epoch"].to_numpy()[places]
-        return found
+        frame = pd.DataFrame(given, columns=_header(texts), dtype=object)
+        frame["epoch"] = self.rows["epoch"].to_numpy()[places]
+        return frame
 
     def values(self, metric: Metric) -> pd.DataFrame:
         """See `values_of`."""
@@ -241,9 +241,9 @@ class Answers:
             numbers[places], happened = _restricted(self.rows.iloc[places], flags)
             places = places if happened else places[:0]
         places = self._counting(metric, places)
-        found = self._frame(places, ("task", "model", "scenario", "pressure", "arm"))
-        found["value"] = 1 - numbers[places] if metric.complement else numbers[places]
-        return found
+        frame = self._frame(places, ("task", "model", "scenario", "pressure", "arm"))
+        frame["value"] = 1 - numbers[places] if metric.complement else numbers[places]
+        return frame
 
     def missing(self, metric: Metric) -> pd.DataFrame:
         """See `missing_of`."""
@@ -266,7 +266,9 @@ class Answers:
         places = self._counting(metric, np.concatenate(lost))
         texts = ("scenario", "pressure", "arm", "status", "reason")
         if len(places):
-            coded = [self._codes(name)[0][places] + 1 for name in texts] + [self.rows["epoch"].to_numpy()[places]]
+            coded = [self._codes(name)[0][places] + 1 for name in texts] + [
+                self.rows["epoch"].to_numpy()[places]
+            ]
             sample = np.ravel_multi_index(coded, [1 + int(codes.max()) for codes in coded])
             places = places[np.sort(np.unique(sample, return_index=True)[1])]
         return self._frame(places, texts)

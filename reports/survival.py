@@ -90,7 +90,9 @@ def curve_of(runs: pd.DataFrame, key: str, horizon: float, event: str = "resolve
         horizon: Up to where it goes; at least as large as every amount.
         event: Which event ends the waiting.
     """
-    from statsmodels.duration.survfunc import SurvfuncRight  # takes long to import, and few logs have such runs
+    from statsmodels.duration.survfunc import (
+        SurvfuncRight,
+    )  # takes long to import, and few logs have such runs
 
     done = runs[event].eq(1)
     amounts = runs[key].where(done | runs["cut"].eq(1), horizon).to_numpy(float)
