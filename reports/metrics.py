@@ -192,8 +192,8 @@ class Answers:
         """Which rows, of all or of some, have one of the texts in a column."""
         codes, kinds = self._codes(name)
         codes = codes[places]
-        found = [place for place, kind in enumerate(kinds) if kind in texts]
-        return np.asarray(codes == found[0]) if len(found) == 1 else np.isin(codes, found)
+        there = [place for place, kind in enumerate(kinds) if kind in texts]
+        return np.asarray(codes == there[0]) if len(there) == 1 else np.isin(codes, there)
 
     def _counting(self, metric: Metric, places: np.ndarray) -> np.ndarray:
         """Those of some rows whose samples count for a metric."""
@@ -266,9 +266,8 @@ class Answers:
         places = self._counting(metric, np.concatenate(lost))
         texts = ("scenario", "pressure", "arm", "status", "reason")
         if len(places):
-            coded = [self._codes(name)[0][places] + 1 for name in texts] + [
-                self.rows["epoch"].to_numpy()[places]
-            ]
+            epoch = self.rows["epoch"].to_numpy()[places]
+            coded = [*(self._codes(name)[0][places] + 1 for name in texts), epoch]
             sample = np.ravel_multi_index(coded, [1 + int(codes.max()) for codes in coded])
             places = places[np.sort(np.unique(sample, return_index=True)[1])]
         return self._frame(places, texts)

@@ -84,6 +84,16 @@ def test_the_sign_flip_test_is_the_enumeration() -> None:
     assert sign_flip([0.5]) != sign_flip([0.5])  # NaN
 
 
+@pytest.mark.parametrize("count", [2, 8, 13, 14, 40])
+def test_the_sign_flip_test_is_that_of_scipy(count: int) -> None:
+    changes = np.round(np.random.default_rng(count).normal(0.05, 0.2, count), 1)  # many means are the same
+    other = stats.permutation_test(
+        (changes,), np.mean, permutation_type="samples", vectorized=True, axis=-1,
+        n_resamples=np.inf if count <= 13 else 9_999, rng=np.random.default_rng(3),
+    )  # fmt: skip
+    assert sign_flip(changes, seed=3) == other.pvalue
+
+
 def test_non_inferiority_is_a_shifted_one_sided_test() -> None:
     assert non_inferiority(series(RAGGED), 0.1) == pytest.approx(
         DescrStatsW(RAGGED).ttest_mean(-0.1, "larger")[1]
