@@ -17,6 +17,7 @@ __all__ = [
     "band",
     "change",
     "count",
+    "counted",
     "estimate_text",
     "level",
     "p_text",
@@ -98,6 +99,11 @@ def count(estimate: Estimate) -> str:
 
 def _times(value: float) -> str:
     return format(max(value, 0.0), ",.0f" if value >= 100 else ".1f")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: ``1 scenario``, ``1,200 scenarios``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def value_text(estimate: Estimate) -> str:

@@ -53,7 +53,7 @@ from redgreenbench.reports.render.sections import (
     value_cells,
 )
 from redgreenbench.reports.rules import MARGIN, full_scenarios, is_finding, judge
-from redgreenbench.reports.words import change, estimate_text, level, title_of
+from redgreenbench.reports.words import change, counted, estimate_text, level, title_of
 
 __all__ = [
     "Report",
@@ -197,20 +197,16 @@ def make_report(table: Table) -> Report:
 # --- two sentences
 
 
-def _plural(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def _run(table: Table, frame: Frame) -> str:
     rows = table.rows
     sample = ["log", "scenario", "pressure", "arm", "epoch"]
     samples = rows.drop_duplicates(sample)
     models = sorted({subject.model for subject in frame.subjects})
-    named = models[0] if len(models) == 1 else _plural(len(models), "model")
+    named = models[0] if len(models) == 1 else counted(len(models), "model")
     control = samples["control"].notna()
-    posed = _plural(samples.loc[~control, "scenario"].nunique(), "scenario")
+    posed = counted(samples.loc[~control, "scenario"].nunique(), "scenario")
     if control.any():
-        posed += f" and {_plural(samples.loc[control, 'scenario'].nunique(), 'plain question')}"
+        posed += f" and {counted(samples.loc[control, 'scenario'].nunique(), 'plain question')}"
     tasks = " and ".join(sorted(map(str, samples["task"].unique())))
     pressures = sorted(map(str, samples["pressure"].unique()), key=lambda p: (p != NO_PRESSURE, p))
     pressed = ", ".join(p for p in pressures if p != NO_PRESSURE)
@@ -222,7 +218,7 @@ def _run(table: Table, frame: Frame) -> str:
     lost = f", of which {len(failed):,} failed or never ran" if len(failed) else ""
     return (
         f"{named} answered {posed} of {tasks}{under}, {often} in each arm: {'; '.join(_arms(samples, frame))}. "
-        f"{_plural(len(samples), 'answer')}{lost}."
+        f"{counted(len(samples), 'answer')}{lost}."
     )
 
 
@@ -265,12 +261,12 @@ def _finding(frame: Frame) -> str:
     if not shown:
         largest = max(tested, key=lambda difference: abs(difference.value))
         return (
-            f"In {_plural(len(tested), 'comparison')} of success metrics no difference is shown; the largest is "
+            f"In {counted(len(tested), 'comparison')} of success metrics no difference is shown; the largest is "
             f"{_said(largest, frame)}, which chance gives too easily. That is no evidence that there is none."
         )
     more = f", and {len(shown) - 3} more" if len(shown) > 3 else ""
     return (
-        f"Of {_plural(len(tested), 'comparison')} of success metrics {len(shown)} "
+        f"Of {counted(len(tested), 'comparison')} of success metrics {len(shown)} "
         f"{'shows' if len(shown) == 1 else 'show'} a difference (were there none anywhere, at most 5 % of runs would show "
         f"one): {'; '.join(_said(difference, frame) for difference in shown[:3])}{more}."
     )
@@ -379,7 +375,7 @@ def _next(views: Sequence[View], files: Mapping[str, str]) -> Iterator[Section]:
         for metric in front(view.frame, view.subject) if view.heads else ():
             if full := full_scenarios(view.frame, view.subject, metric):
                 where = (
-                    f"{_plural(len(full), 'scenario')} without headroom, {view.frame.base} is perfect there"
+                    f"{counted(len(full), 'scenario')} without headroom, {view.frame.base} is perfect there"
                 )
                 items.append(Item(f"{name}{load_metrics()[metric].title}: {where}."))
     if items:
@@ -444,10 +440,10 @@ def _missing(table: Table) -> Section:
     for (task, scorer, status, reason), part in failed.fillna({"scorer": ""}).groupby(names, sort=True):
         counts = Counter(part["arm"])
         by_arm = ", ".join(f"{arm} {counts[arm]}" for arm in arm_order(counts))
-        answers = f"{_plural(len(part), 'answer')} {_BECAME[str(status)]}{f' {scorer}' * bool(scorer)}"
+        answers = f"{counted(len(part), 'answer')} {_BECAME[str(status)]}{f' {scorer}' * bool(scorer)}"
         items.append(f"{task}: {answers} ({by_arm}): {in_words(str(reason))}")
     items += [*table.notes, *(f"left out: {skip.log}: {skip.reason}" for skip in table.skipped)]
-    text = (f"{_plural(len(table.logs), 'log')} read, {len(table.skipped)} left out.",)
+    text = (f"{counted(len(table.logs), 'log')} read, {len(table.skipped)} left out.",)
     return Section("What is missing", 2, text, items=tuple(map(Item, items)))
 
 

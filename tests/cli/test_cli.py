@@ -365,7 +365,7 @@ def test_what_a_quick_start_found_is_said_in_a_sentence_a_pressure(run_task) -> 
     assert "over 3 scenarios: " in plain
     one = decision(scenarios="memory-error", pressure="none")
     (alone,) = findings(judge(estimate(load([run_task(one, lambda system, user: "A").location]).rows)))
-    assert "in points +0 [no interval] over 1 scenarios: invalid." in alone
+    assert "in points 0 [no interval] over 1 scenario: invalid." in alone
 
 
 PRICE = "{input: 2.0, output: 8.0, input_cache_write: 0, input_cache_read: 0}"

@@ -86,7 +86,7 @@ def findings(frame: Frame) -> Iterator[str]:
     Args:
         frame: The estimates of a run.
     """
-    from redgreenbench.reports.words import estimate_text, value_text
+    from redgreenbench.reports.words import counted, estimate_text, value_text
 
     for difference in frame.where(kind="difference", metric="decision-accuracy", arm="green"):
         red, green = frame.means(difference)
@@ -97,6 +97,6 @@ def findings(frame: Frame) -> Iterator[str]:
         pressed = " without pressure" if pressure == "none" else pressed
         yield (
             f"Decisions{pressed}: the right next step in {value_text(red)} without the skill and in "
-            f"{value_text(green)} with it, in points {estimate_text(difference)} over {green.n} scenarios: "
+            f"{value_text(green)} with it, in points {estimate_text(difference)} over {counted(green.n, 'scenario')}: "
             f"{difference.verdict}."
         )
