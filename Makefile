@@ -3,7 +3,6 @@
 VENV ?= .venv
 MODEL ?= embedded/qwen2.5-coder-0.5b
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS)
 # Scenarios per task, for a short run: make quickstart LIMIT=2
 LIMIT ?=
 # All tasks and scenarios, many times as long: make quickstart FULL=1
@@ -38,15 +37,15 @@ $(BIN)/python:
 	python3 -m venv $(VENV)
 
 $(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable ".[embedded,exec,check]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[embedded,exec,check]"
 	touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable ".[embedded,exec,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[embedded,exec,dev]"
 	touch $@ $(VENV)/.installed-run
 
 $(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable ".[docs]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	touch $@
 
 clean:
