@@ -492,7 +492,8 @@ def _run_in_new_process(place: str, name: str, timeout: float, cuda: bool) -> st
 
 def _run_in_fork(place: str, name: str, timeout: float) -> str:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", __name__])
+    # The first step of an optimizer imports torch._dynamo, which takes longer than many a program.
+    context.set_forkserver_preload(["torch", "torch._dynamo", __name__])
     with tempfile.NamedTemporaryFile(prefix="redgreen-") as output:
         process = context.Process(target=_run_script, args=(place, name, output.name))
         process.start()
