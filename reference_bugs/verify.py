@@ -96,6 +96,7 @@ def verify(
     threads: Sequence[int] = (1, 2),
     device: str = "cpu",
     workers: int = 2,
+    with_nulls: bool = True,
 ) -> Outcome:
     """Verifies one bug: grades its own programs and, with one seed and one thread, its null submissions.
 
@@ -106,6 +107,7 @@ def verify(
         threads: Thread counts of torch to grade each program with.
         device: ``cpu`` or ``cuda``.
         workers: Grades at a time.
+        with_nulls: Whether null submissions are graded.
     """
     outcome = Outcome(bug.name, fixes=1 + len(bug.fixes) - bug.clean, workarounds=len(bug.workarounds))
     try:
@@ -129,7 +131,7 @@ def verify(
         outcome.seconds, shown = symptom.result()
     if shown:
         outcome.problems.append(shown)
-    nulls = [Program("null", null.name, null.files, "") for null in nulls_of(bug)]
+    nulls = [Program("null", null.name, null.files, "") for null in (nulls_of(bug) if with_nulls else ())]
     with ThreadPoolExecutor(workers) as executor:
         for null, (_, answer) in zip(
             nulls, executor.map(lambda null: _grade(pool, bug, null, 0, 1), nulls), strict=True
