@@ -13,6 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.sharding import file_name
 from redgreenbench.evals.vocabulary import NO_PRESSURE
 from redgreenbench.reports.estimate import ALL, DIFFERENCE
 from redgreenbench.reports.leaderboard import columns
@@ -28,7 +29,6 @@ from redgreenbench.reports.leaderboard.views import (
     methods,
     row_page,
 )
-from redgreenbench.reports.logs.addresses import short
 from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import load_metrics
 from redgreenbench.reports.render.plots import inline_svg, plots_of
@@ -105,7 +105,7 @@ def write_site(
     """
     _usable(folder)
     cards = cards or {}
-    files = {short(file): file for file in table.logs}
+    files = {file_name(file): file for file in table.logs}
     hidden = table.rows.loc[table.rows["split"].eq("private"), "scenario"].unique()
     private = frozenset(map(str, hidden)) | {name for name, card in cards.items() if card.private}
     by_log = dict(
@@ -185,7 +185,10 @@ class _Writer:
         return withheld
 
     def _notes(self) -> tuple[str, ...]:
-        notes = [*self.table.notes, *(f"left out: {short(s.log)}: {s.reason}" for s in self.table.skipped)]
+        notes = [
+            *self.table.notes,
+            *(f"left out: {file_name(s.log)}: {s.reason}" for s in self.table.skipped),
+        ]
         if self.private:
             notes.append(
                 f"{len(self.private)} private scenarios: results are shown, prompts and transcripts are not"

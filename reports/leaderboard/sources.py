@@ -21,8 +21,9 @@ from inspect_ai.log import (
     read_eval_log_samples_by_id,
 )
 
+from redgreenbench.evals.sharding import file_name
 from redgreenbench.evals.vocabulary import NO_PRESSURE
-from redgreenbench.reports.logs.addresses import fingerprint, short
+from redgreenbench.reports.logs.addresses import fingerprint
 from redgreenbench.reports.logs.cache import cache_folder, read_entry, write_entry
 from redgreenbench.reports.logs.reading import latest_scores
 
@@ -122,7 +123,7 @@ def facts_of(file: str, rows: pd.DataFrame) -> LogFacts:
     executed = bool((rows["scorer"].eq("execution") & rows["status"].eq("scored")).any())
     entry = _entry(file, asked, executed)
     if entry is not None and (known := _kept(entry)) is not None:
-        return replace(known, log=short(file), file=file)
+        return replace(known, log=file_name(file), file=file)
     facts = _read_facts(file, asked, executed)
     if entry is not None:
         about = asdict(facts) | {"scenarios": sorted(facts.scenarios)}
@@ -152,7 +153,7 @@ def _read_facts(file: str, asked: Sequence[tuple[str, str, int]], executed: bool
     posed = {sample_id.rsplit("/", 2)[0] for _, sample_id, _ in asked}
     samples = _samples(file, [(sample_id, epoch) for _, sample_id, epoch in asked])
     return LogFacts(
-        log=short(file),
+        log=file_name(file),
         file=file,
         command=_command(header),
         seed=header.eval.model_generate_config.seed,

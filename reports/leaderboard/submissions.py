@@ -16,9 +16,10 @@ from inspect_ai.log import EvalLog, read_eval_log
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.sharding import file_name
 from redgreenbench.evals.vocabulary import Arm
 from redgreenbench.reports.leaderboard.sources import LIMITS
-from redgreenbench.reports.logs.addresses import files_of, short
+from redgreenbench.reports.logs.addresses import files_of
 from redgreenbench.reports.logs.reading import FAILED, Foreign, Part, read_log
 
 __all__ = [
@@ -150,7 +151,7 @@ def check_submission(folder: Path, expected: Mapping[str, Sequence[Expected]]) -
         return Checked(None, (), (f"{folder} is no folder",))
     about, wrong = _about(folder)
     problems = [f"{_ABOUT}: {problem}" for problem in wrong]
-    files = {short(file): Path(file) for file in files_of(str(folder / "logs"))}
+    files = {file_name(file): Path(file) for file in files_of(str(folder / "logs"))}
     if not files:
         problems.append("logs/ holds no .eval file; a submission has its raw logs")
     if about:

@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.sharding import file_name
 
-__all__ = ["LOGS", "Unreachable", "files_of", "fingerprint", "short"]
+__all__ = ["LOGS", "Unreachable", "files_of", "fingerprint"]
 
 LOGS = (".eval", ".json")
 """Endings of inspect's logs. Not every .json file is one; those that are not are named."""
@@ -19,11 +20,6 @@ _CHANGES = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated",
 
 class Unreachable(InputError):
     """A place that cannot be asked for its logs: a bucket without credentials, a host that does not answer."""
-
-
-def short(file: str) -> str:
-    """A log's file name."""
-    return file.rsplit("/", 1)[-1]
 
 
 def files_of(place: str) -> list[str]:
@@ -55,7 +51,7 @@ def files_of(place: str) -> list[str]:
     # What eval sets, reports and `redgreen ci` keep beside logs is none.
     logs = sorted({
         str(file) for file in files
-        if str(file).endswith(".eval") or (str(file).endswith(".json") and short(str(file)) not in _BESIDE)
+        if str(file).endswith(".eval") or (str(file).endswith(".json") and file_name(str(file)) not in _BESIDE)
     })  # fmt: skip
     return [system.unstrip_protocol(file) for file in logs] if "://" in place else logs
 

@@ -23,8 +23,8 @@ from inspect_ai.log import (
 )
 from inspect_ai.scorer import Score
 
+from redgreenbench.evals.sharding import file_name
 from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION, UNSCORED, Arm
-from redgreenbench.reports.logs.addresses import short
 
 __all__ = [
     "FAILED",
@@ -200,17 +200,19 @@ def read_log(file: str) -> Part:
     notes = []
     if header.status == "started":
         notes.append(
-            f"{short(file)}: the run is in progress; samples that did not finish yet count as missing"
+            f"{file_name(file)}: the run is in progress; samples that did not finish yet count as missing"
         )
     elif header.status != "success":
         notes.append(
-            f"{short(file)}: the run is {header.status}; samples that did not finish count as missing"
+            f"{file_name(file)}: the run is {header.status}; samples that did not finish count as missing"
         )
     if void:
-        notes.append(f"{short(file)}: {len(void)} samples were invalidated by hand; they count as missing")
+        notes.append(
+            f"{file_name(file)}: {len(void)} samples were invalidated by hand; they count as missing"
+        )
     if edited:
-        notes.append(f"{short(file)}: {edited} scores were edited by hand after the run")
-    notes += [f"{short(file)}: {note}" for note in said]
+        notes.append(f"{file_name(file)}: {edited} scores were edited by hand after the run")
+    notes += [f"{file_name(file)}: {note}" for note in said]
     return Part(columns.table(), _info(file, header, versions, edited), tuple(notes))
 
 
@@ -265,7 +267,7 @@ def _base(file: str, header: EvalLog) -> tuple[str, ...]:
     suite = str((spec.metadata or {}).get("redgreenbench", ""))
     task = spec.task.rpartition("/")[2]
     graders = "+".join(_graders(header))
-    return (short(file), task, str(spec.task_version), suite, graders, _delivery(header), spec.model)
+    return (file_name(file), task, str(spec.task_version), suite, graders, _delivery(header), spec.model)
 
 
 def _delivery(header: EvalLog) -> str:
@@ -417,7 +419,7 @@ def _info(file: str, header: EvalLog, versions: Mapping[str, int], edited: int) 
     spec = header.eval
     about = spec.metadata or {}
     return LogInfo(
-        log=short(file),
+        log=file_name(file),
         task=spec.task.rpartition("/")[2],
         model=spec.model,
         created=str(spec.created),

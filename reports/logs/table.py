@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from redgreenbench.evals.errors import InputError
-from redgreenbench.evals.sharding import without_merged
-from redgreenbench.reports.logs.addresses import Unreachable, files_of, fingerprint, short
+from redgreenbench.evals.sharding import file_name, without_merged
+from redgreenbench.reports.logs.addresses import Unreachable, files_of, fingerprint
 from redgreenbench.reports.logs.cache import cached, keep
 from redgreenbench.reports.logs.reading import FAILED, IDENTITY, Foreign, LogInfo, Part, read_log
 
@@ -153,7 +153,7 @@ def _followed(infos: Sequence[LogInfo]) -> dict[str, str]:
 def _continued(note: str, by: str) -> str:
     """What is said of a run that did not end: that it is in progress only where no later one goes on."""
     head, middle, _ = note.partition(": the run is ")
-    return f"{head}: the run did not end; {short(by)} goes on where it stopped" if by and middle else note
+    return f"{head}: the run did not end; {file_name(by)} goes on where it stopped" if by and middle else note
 
 
 def _editions(infos: Sequence[LogInfo]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from redgreenbench.evals.errors import InputError
+from redgreenbench.evals.sharding import file_name
 from redgreenbench.evals.vocabulary import NO_PRESSURE, SUITE_VERSION, Arm
 from redgreenbench.reports.compliance import compliance_of
 from redgreenbench.reports.estimate import (
@@ -38,7 +39,6 @@ from redgreenbench.reports.estimate import (
 )
 from redgreenbench.reports.inference import scenarios_needed
 from redgreenbench.reports.intervals import Cells
-from redgreenbench.reports.logs.addresses import short
 from redgreenbench.reports.logs.reading import FAILED, in_words
 from redgreenbench.reports.logs.table import Table
 from redgreenbench.reports.metrics import Answers, load_metrics, load_registry, plain
@@ -185,7 +185,7 @@ def make_report(table: Table) -> Report:
             items=_legend(frame),
             figure="report.png" if overview else "",
         ),
-        *_next(views, {short(file): file for file in table.logs}),
+        *_next(views, {file_name(file): file for file in table.logs}),
         Section("Form of replies", 2, tuple(_forms(views))),
         _missing(table),
     ]

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageTool, ChatMessageUser
-from inspect_ai.solver import TaskState
 
-from redgreenbench.evals.agents.history import history_of
-
-__all__ = ["Transcript", "judged_text", "transcript_of"]
+__all__ = ["Transcript", "transcript_of"]
 
 _SHORTEST = 4
 """Characters other than white space that a quote has to have."""
@@ -70,14 +67,6 @@ def _without_layout(text: str) -> str:
 def transcript_of(messages: Sequence[ChatMessage]) -> Transcript:
     """The conversation of a sample as a transcript."""
     return Transcript(tuple(_turns(messages)))
-
-
-def judged_text(state: TaskState) -> str:
-    """The text that is judged: the last message, or all messages of an agent."""
-    if history_of(state.store) is None:
-        return state.output.completion
-    said = [message.text for message in state.messages if isinstance(message, ChatMessageAssistant)]
-    return "\n\n".join(text for text in said if text.strip())
 
 
 def _turns(messages: Iterable[ChatMessage]) -> Iterable[tuple[str, str]]:

@@ -125,14 +125,14 @@ def _samples(
     from inspect_ai.log import read_eval_log, read_eval_log_samples
 
     from redgreenbench.evals.samples import is_external
-    from redgreenbench.reports.logs.addresses import short
+    from redgreenbench.evals.sharding import file_name
     from redgreenbench.reports.logs.reading import identity_of
     from redgreenbench.scorers.pairwise import reply_of
     from redgreenbench.tasks.parameters import names
 
     by_sample = {}
     for file in table.logs:
-        if short(file) not in logs:
+        if file_name(file) not in logs:
             continue
         arguments = read_eval_log(file, header_only=True).eval.task_args or {}
         folders = tuple(name for name in names(arguments.get("scenarios")) if is_external(name))
@@ -143,7 +143,7 @@ def _samples(
             scenario, _, pressure, its = identity_of(sample.metadata)
             if its == arm:
                 about = (*reply_of(sample.messages, sample.output), str(sample.metadata["pressure"]), folders)
-                by_sample[short(file), scenario, pressure, sample.epoch] = about
+                by_sample[file_name(file), scenario, pressure, sample.epoch] = about
     return by_sample
 
 
