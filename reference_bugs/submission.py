@@ -235,6 +235,8 @@ def _chosen_piece(read: Sequence[_FilePiece], given: str) -> _FilePiece:
     """Which of the blocks of one file counts."""
     wholes = [piece for piece in read if piece.how in ("whole", "diff")]
     parts = [piece for piece in read if piece.how == "definitions" or (piece.names and piece.text is None)]
+    if len(wholes) == 1 and not parts:
+        return wholes[0]
     before = normalized_file(given)
     changed = [piece for piece in wholes if normalized_file(piece.text or "") != before]
     changed_parts = [piece for piece in parts if piece.text is None or normalized_file(piece.text) != before]
@@ -383,7 +385,7 @@ def missing_names(source: str | Files, names: Sequence[str]) -> list[str]:
     # A file that is gone is looked for all the same.
     there = {*files, *(f"{name.rpartition('.')[0].replace('.', '/')}.py" for name in names if "." in name)}
     places = [(name, *split_name(name, there)) for name in names]
-    bound = {path: _all_bound_names(files.get(path, "")) for _, path, _ in places}
+    bound = {path: _all_bound_names(files.get(path, "")) for path in {path for _, path, _ in places}}
     return [name for name, path, bare in places if bare not in (bound[path] or [bare])]
 
 

@@ -156,11 +156,12 @@ def _change(source: str, plan: _Plan, ways: Iterable[str]) -> tuple[str, tuple[s
     """A program after some changes, and those of them that changed anything."""
     tree = ast.parse(source)
     different = []
+    before = ast.dump(tree)
     for way in ways:
-        before = ast.dump(tree)
-        tree = ast.fix_missing_locations(WAYS[way](copy.deepcopy(tree), plan))
-        if ast.dump(tree) != before:
+        tree = ast.fix_missing_locations(WAYS[way](tree, plan))
+        if (after := ast.dump(tree)) != before:
             different.append(way)
+        before = after
     return _laid_out(tree), tuple(different)
 
 

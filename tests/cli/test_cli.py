@@ -131,6 +131,19 @@ def test_a_full_disk_stops_the_run_with_one_line(scripted, tmp_path: Path, monke
         run_tasks(tasks, scripted(lambda s, u: "x"), tmp_path / "logs", 1)
 
 
+def test_what_is_printed_in_a_run_without_display_goes_where_errors_go(
+    scripted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def prints(system: str, user: str) -> str:
+        print("a notice")
+        return "NEXT: ask"
+
+    tasks = build_tasks(["routing"], "v2", ["red"], [], [], 1)
+    assert run_tasks(tasks, scripted(prints), tmp_path / "logs", 1, display="none") == 0
+    found = capsys.readouterr()
+    assert ("a notice" in found.out, "a notice" in found.err) == (False, True)
+
+
 def test_an_interrupted_run_resumes_where_it_stopped(scripted, tmp_path: Path) -> None:
     asked: list[str] = []
 

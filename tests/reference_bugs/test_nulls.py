@@ -1,14 +1,12 @@
 """Programs that do no work fail every check: a part of the bugs here, all of them in `verify`."""
 
-import ast
-
 import pytest
 
 from redgreenbench.reference_bugs import nulls
 from redgreenbench.reference_bugs.engine.pool import Request, Worker
-from redgreenbench.reference_bugs.files import split_name
 from redgreenbench.reference_bugs.folder import bug_folder, bug_names
 from redgreenbench.reference_bugs.nulls import nulls_of, other_bug
+from redgreenbench.reference_bugs.submission import missing_names
 from redgreenbench.reference_bugs.verify import Program, _checks_passed
 
 # Short ones in which checks were too weak once.
@@ -32,19 +30,9 @@ def test_every_bug_has_all_of_them(name: str) -> None:
     made = {null.name: null.files for null in nulls_of(bug)}
     assert len(made) == 3 + len(nulls.CONSTANTS) + len(nulls.ANSWERS) + 2 + len(nulls.FORMS)
     taken = f"fix of {other_bug(bug).name}"
-    kept = {split_name(name, bug.files) for name in bug.entry_points}
     for null, files in made.items():
-        names = {
-            (path, target)
-            for path, text in files.items()
-            for node in ast.walk(ast.parse(text))
-            for target in (
-                [node.name] if isinstance(node, ast.ClassDef | ast.FunctionDef)
-                else [t.id for t in node.targets if isinstance(t, ast.Name)] if isinstance(node, ast.Assign) else []
-            )
-        }  # fmt: skip
         if null not in ("empty text", taken):
-            assert kept <= names, null
+            assert missing_names(files, bug.entry_points) == [], null
 
 
 def test_what_another_program_has_word_for_word_is_no_null() -> None:

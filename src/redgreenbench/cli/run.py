@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -327,17 +328,20 @@ def run_tasks(tasks: Sequence[Task], model: str | Model, logs: Path, epochs: int
         raise InputError(
             f"cannot write logs to {logs} ({exc.strerror or exc}); choose another folder with --output"
         ) from exc
+    quiet = options.get("display") == "none"
     try:
-        success, done = eval_set(
-            list(tasks),
-            log_dir=str(logs),
-            model=model,
-            epochs=epochs,
-            retry_attempts=0,
-            retry_immediate=False,
-            log_dir_allow_dirty=True,
-            **options,
-        )
+        # Without a display inspect still prints notices, of hooks for one, and the output may have to be JSON alone.
+        with redirect_stdout(sys.stderr) if quiet else nullcontext():
+            success, done = eval_set(
+                list(tasks),
+                log_dir=str(logs),
+                model=model,
+                epochs=epochs,
+                retry_attempts=0,
+                retry_immediate=False,
+                log_dir_allow_dirty=True,
+                **options,
+            )
     except OSError as exc:
         raise InputError(
             f"the run stopped: {exc.strerror or exc}; finished samples are in {logs}, the same command resumes"
