@@ -274,6 +274,8 @@ def bug(tmp_path_factory: pytest.TempPathFactory) -> BugFolder:
 
 # What attacks the grading from within a process, by its channel, its modules or its end, meets the same in every mode.
 BY_GRADING = frozenset((HERE / "by_grading.txt").read_text().split())
+# These end by their time or memory alone, which the same lines limit in every mode, and take longest.
+BY_LIMITS = frozenset((HERE / "by_limits.txt").read_text().split())
 FULL = pytest.param("full", marks=pytest.mark.needs("bwrap", "landlock"))
 LANDLOCK = pytest.param("landlock", marks=pytest.mark.needs("landlock"))
 
@@ -314,10 +316,10 @@ def passes(pool: Pool) -> Verdict:
 
 def test_every_attack_has_its_own_expectation() -> None:
     assert set(EFFECTS) == set(ATTACKS)
-    assert set(ATTACKS) > BY_GRADING
+    assert set(ATTACKS) > BY_GRADING | BY_LIMITS
 
 
-@pytest.mark.parametrize("attack", sorted(set(ATTACKS) - BY_GRADING))
+@pytest.mark.parametrize("attack", sorted(set(ATTACKS) - BY_GRADING - BY_LIMITS))
 @pytest.mark.parametrize("pool", [FULL, LANDLOCK], indirect=True)
 def test_an_attack_fails_and_leaves_no_trace(attack: str, pool: Pool, host: Host, bug: BugFolder) -> None:
     fails_and_leaves_no_trace(attack, pool, host, bug)
@@ -326,6 +328,16 @@ def test_an_attack_fails_and_leaves_no_trace(attack: str, pool: Pool, host: Host
 @pytest.mark.parametrize("attack", sorted(BY_GRADING))
 @pytest.mark.parametrize("pool", [LANDLOCK], indirect=True)
 def test_an_attack_on_the_grading_fails_and_leaves_no_trace(
+    attack: str, pool: Pool, host: Host, bug: BugFolder
+) -> None:
+    fails_and_leaves_no_trace(attack, pool, host, bug)
+
+
+@pytest.mark.parametrize("attack", sorted(BY_LIMITS))
+@pytest.mark.parametrize(
+    "pool", [pytest.param("full", marks=[*FULL.marks, pytest.mark.slow]), LANDLOCK], indirect=True
+)
+def test_an_attack_that_ends_by_its_limits_leaves_no_trace(
     attack: str, pool: Pool, host: Host, bug: BugFolder
 ) -> None:
     fails_and_leaves_no_trace(attack, pool, host, bug)

@@ -176,7 +176,13 @@ def test_output_is_shown_and_unicode_survives(worker: Worker) -> None:
 
 
 @confined
-def test_a_dead_sandbox_is_replaced_and_a_slow_one_gives_no_verdict() -> None:
+def test_a_dead_sandbox_is_replaced_a_slow_one_gives_no_verdict_and_a_closed_pool_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A folder of its own, since other tests make theirs at the same time; short, for the sake of socket names.
+    own = Path(tempfile.mkdtemp(prefix="own-", dir="/tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    monkeypatch.setenv("TMPDIR", str(own))
     with Pool(1, choose_mode()) as pool:
         assert pool.grade(Request(BUG, reference()))["findings"]["outcome"] == "pass"
         (worker,) = pool._workers
@@ -185,10 +191,14 @@ def test_a_dead_sandbox_is_replaced_and_a_slow_one_gives_no_verdict() -> None:
         with pytest.raises(GraderError, match="sandbox"):
             worker.grade(Request(BUG, reference()))
         os.kill(checker, signal.SIGKILL)
+        left_by_the_killed = set(own.glob("redgreen-*"))
         assert pool.grade(Request(BUG, reference()))["findings"]["outcome"] == "pass"
         (another,) = pool._workers
         with pytest.raises(GraderError, match="took too long"):
             another.grade(Request(BUG, reference() + "\nimport time\ntime.sleep(1)\n"), seconds=0.3)
+    ended(checker, zygote, *another.pids)
+    assert set(own.glob("redgreen-*")) <= left_by_the_killed
+    shutil.rmtree(own)  # torch keeps a folder of its own there
 
 
 @confined
@@ -201,20 +211,6 @@ def test_a_flaw_in_a_check_is_no_verdict_on_the_fix(worker: Worker, tmp_path: Pa
     (folder / "checks.py").write_text(text)
     with pytest.raises(GraderError, match="ZeroDivisionError"):
         worker.grade(Request(str(folder), reference()))
-
-
-@confined
-def test_nothing_is_left_when_a_pool_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A folder of its own, since other tests make theirs at the same time; short, for the sake of socket names.
-    own = Path(tempfile.mkdtemp(prefix="own-", dir="/tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", str(own))
-    monkeypatch.setenv("TMPDIR", str(own))
-    with Pool(1, choose_mode()) as pool:
-        pool.grade(Request(BUG, reference()))
-        pids = [pid for worker in pool._workers for pid in worker.pids]
-    ended(*pids)
-    assert list(own.glob("redgreen-*")) == []
-    shutil.rmtree(own)  # torch keeps a folder of its own there
 
 
 @confined

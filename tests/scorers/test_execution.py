@@ -157,15 +157,20 @@ def python_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @confined
 @pytest.mark.usefixtures("python_on_path")
-def test_another_sandbox_grades_in_the_same_way(run_task: Callable[..., EvalLog]) -> None:
+def test_another_sandbox_grades_in_the_same_way_and_starts_torch_once_per_grade(
+    run_task: Callable[..., EvalLog], tmp_path: Path
+) -> None:
     """inspect's `local` sandbox isolates nothing; it shows that the path to docker and k8s works."""
     task = posed(device="cpu", exec_sandbox="local", exec_workers=1)
-    replies = iter([FIX, WORKAROUND])
+    started = tmp_path / "started"
+    counting = FIX.replace("import torch\n", f"import torch\nopen({str(started)!r}, 'a').write('once ')\n", 1)
+    replies = iter([counting, WORKAROUND])
     log = run_task(task, lambda system, user: next(replies), max_samples=1, epochs=2)
     first, second = only(log, 0), only(log, 1)
     assert first.value["correct"] == 1.0, first.explanation
     assert second.value["correct"] == 0.0
     assert first.metadata["engine"]["mode"] == "relay"
+    assert started.read_text() == "once "
     assert "classified right" in second.explanation
 
 
@@ -177,20 +182,6 @@ def test_a_submission_that_dies_in_another_sandbox_is_a_failed_fix(run_task: Cal
     got = only(run_task(task, lambda system, user: dying))
     assert got.value["correct"] == 0.0
     assert got.metadata["outcome"] == "exit"
-
-
-@confined
-@pytest.mark.usefixtures("python_on_path")
-def test_another_sandbox_starts_torch_once_per_grade(
-    run_task: Callable[..., EvalLog], tmp_path: Path
-) -> None:
-    started = tmp_path / "started"
-    counting = FIX.replace("import torch\n", f"import torch\nopen({str(started)!r}, 'a').write('once ')\n", 1)
-    got = only(
-        run_task(posed(device="cpu", exec_sandbox="local", exec_workers=1), lambda system, user: counting)
-    )
-    assert got.value["correct"] == 1.0, got.explanation
-    assert started.read_text() == "once "
 
 
 @confined

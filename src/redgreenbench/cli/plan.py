@@ -5,8 +5,10 @@ What goes in is counted from the very messages of the samples; how long replies 
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -349,4 +351,5 @@ def dry_run_model(name: str, reply_tokens: int = 500) -> str | Model:
         output.usage = ModelUsage(input_tokens=given, output_tokens=said, total_tokens=given + said)
         return output
 
-    return get_model("mockllm/model", custom_outputs=reply, memoize=False)
+    with redirect_stdout(sys.stderr):  # where inspect's notices may stand beside JSON
+        return get_model("mockllm/model", custom_outputs=reply, memoize=False)
