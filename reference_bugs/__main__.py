@@ -29,10 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     prove.add_argument("--bug", action="append", help="name or folder of a bug; default: all")
     prove.add_argument("--seeds", type=int, default=5, help="seeds per program (default 5)")
     prove.add_argument(
-        "--nulls",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="grade null submissions too (default)",
+        "--short",
+        action="store_true",
+        help="grade the bug's own programs alone: no null submissions, no run of the buggy program",
     )
     prove.add_argument("--threads", default="1,2", help="thread counts (default 1,2)")
     prove.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")

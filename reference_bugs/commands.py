@@ -78,7 +78,7 @@ def verify_command(options: argparse.Namespace) -> int:
         def verify_bug(bug: BugFolder) -> Outcome:
             pool = idle.get()
             try:
-                return verify(bug, pool, options.seeds, threads, options.device, size, options.nulls)
+                return verify(bug, pool, options.seeds, threads, options.device, size, options.short)
             finally:
                 idle.put(pool)
 

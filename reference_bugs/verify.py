@@ -96,7 +96,7 @@ def verify(
     threads: Sequence[int] = (1, 2),
     device: str = "cpu",
     workers: int = 2,
-    with_nulls: bool = True,
+    short: bool = False,
 ) -> Outcome:
     """Verifies one bug: grades its own programs and, with one seed and one thread, its null submissions.
 
@@ -107,7 +107,7 @@ def verify(
         threads: Thread counts of torch to grade each program with.
         device: ``cpu`` or ``cuda``.
         workers: Grades at a time.
-        with_nulls: Whether null submissions are graded.
+        short: Whether null submissions and a run of the buggy program are left out.
     """
     outcome = Outcome(bug.name, fixes=1 + len(bug.fixes) - bug.clean, workarounds=len(bug.workarounds))
     try:
@@ -119,7 +119,7 @@ def verify(
     results: list[tuple[float, dict[str, Any] | str]] = []
     # Beside the grades: it is a process of one thread that mostly imports.
     with ThreadPoolExecutor(1) as beside:
-        symptom = beside.submit(_run_and_compare, bug, device)
+        symptom = beside.submit(lambda: (0.0, "") if short else _run_and_compare(bug, device))
         for count in threads:
             if count > 1:
                 symptom.result()
@@ -131,7 +131,7 @@ def verify(
         outcome.seconds, shown = symptom.result()
     if shown:
         outcome.problems.append(shown)
-    nulls = [Program("null", null.name, null.files, "") for null in (nulls_of(bug) if with_nulls else ())]
+    nulls = [Program("null", null.name, null.files, "") for null in (() if short else nulls_of(bug))]
     with ThreadPoolExecutor(workers) as executor:
         for null, (_, answer) in zip(
             nulls, executor.map(lambda null: _grade(pool, bug, null, 0, 1), nulls), strict=True

@@ -86,6 +86,7 @@ def test_where_there_is_no_program_nothing_applies(run_task: Callable[..., EvalL
     assert all(math.isnan(value) for value in control.scores["execution"].value.values())
 
 
+@pytest.mark.slow
 @confined
 def test_a_fresh_variant_is_posed_beside_its_program_and_graded(
     run_task: Callable[..., EvalLog], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
