@@ -308,9 +308,9 @@ def descendants() -> set[int]:
         found |= more
 
 
-def passes(pool: Pool) -> Verdict:
-    """A grade of the reference fix, with the time that it has outside these tests."""
-    honest = bug_folder("missing-optimizer-step")
+def passes(pool: Pool, name: str = "missing-optimizer-step") -> Verdict:
+    """A grade of a reference fix, with the time that it has outside these tests."""
+    honest = bug_folder(name)
     return grade_program(honest, honest.mended, pool, seed=1)
 
 
@@ -365,7 +365,7 @@ def fails_and_leaves_no_trace(attack: str, pool: Pool, host: Host, bug: BugFolde
     assert host.heard == []
     assert host.neighbour.poll() is None
     assert set(os.listdir("/dev/shm")) == shared
-    after = passes(pool)
+    after = passes(pool, "scoring-keeps-a-graph")  # a short one
     assert after.correct, after.lines()
     assert "LEAK" not in after.output
     deadline = time.monotonic() + 5
