@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     prove.add_argument(
         "--short",
         action="store_true",
-        help="grade the bug's own programs alone: no null submissions, no run of the buggy program",
+        help="no other fixes than the reference, no null submissions, no run of the buggy program",
     )
     prove.add_argument("--threads", default="1,2", help="thread counts (default 1,2)")
     prove.add_argument("--workers", type=int, default=2, help="grades at a time (default 2)")

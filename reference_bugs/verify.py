@@ -107,11 +107,12 @@ def verify(
         threads: Thread counts of torch to grade each program with.
         device: ``cpu`` or ``cuda``.
         workers: Grades at a time.
-        short: Whether null submissions and a run of the buggy program are left out.
+        short: Whether other fixes than the reference, null submissions and a run of the buggy program are left out.
     """
-    outcome = Outcome(bug.name, fixes=1 + len(bug.fixes) - bug.clean, workarounds=len(bug.workarounds))
+    outcome = Outcome(bug.name, workarounds=len(bug.workarounds))
     try:
-        programs = list(programs_of(bug))
+        programs = [program for program in programs_of(bug) if not (short and program.kind == "fix")]
+        outcome.fixes = sum(program.kind in ("reference", "fix") for program in programs)
     except PatchError as error:
         outcome.problems.append(str(error))
         return outcome

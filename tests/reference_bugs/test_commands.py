@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from redgreenbench.cli import main as redgreen
 from redgreenbench.reference_bugs import verify
 from redgreenbench.reference_bugs.__main__ import main
+from redgreenbench.reference_bugs.engine.pool import Worker
+from redgreenbench.reference_bugs.folder import bug_folder
 from redgreenbench.reference_bugs.submission import apply_patch
 
 confined = pytest.mark.needs("landlock")
@@ -68,6 +70,15 @@ def test_what_does_not_hold_is_said(
     assert found["as-laid-out"]["problems"] == []
     assert found["as-laid-out"]["grades"] == 5
     assert found["as-laid-out"]["grade_ms"] > 0
+
+
+@confined
+def test_a_short_run_grades_the_reference_and_the_workarounds_alone(worker: Worker) -> None:
+    bug = bug_folder("missing-optimizer-step")
+    found = verify.verify(bug, worker, seeds=1, threads=(1,), workers=1, short=True)
+    assert (found.problems, found.fixes, found.nulls, found.seconds) == ([], 1, 0, 0.0)
+    assert bug.fixes
+    assert found.grades == 2 + len(bug.workarounds)
 
 
 def made_clean(folder: Path) -> None:

@@ -66,6 +66,7 @@ def call(*arguments: str, code: int = 0) -> str:
     return done.output
 
 
+@pytest.mark.slow
 def test_a_run_by_shards_its_merge_report_and_site(bucket: str) -> None:
     asked = [
         "run",
