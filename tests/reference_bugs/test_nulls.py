@@ -1,5 +1,7 @@
 """Programs that do no work fail every check: a part of the bugs here, all of them in `verify`."""
 
+import ast
+
 import pytest
 
 from redgreenbench.reference_bugs import nulls
@@ -31,6 +33,8 @@ def test_every_bug_has_all_of_them(name: str) -> None:
     assert len(made) == 3 + len(nulls.CONSTANTS) + len(nulls.ANSWERS) + 2 + len(nulls.FORMS)
     taken = f"fix of {other_bug(bug).name}"
     for null, files in made.items():
+        for text in files.values():
+            ast.parse(text)  # of what cannot be parsed no name is missing
         if null not in ("empty text", taken):
             assert missing_names(files, bug.entry_points) == [], null
 
